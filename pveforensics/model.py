@@ -1,0 +1,550 @@
+"""The words the whole program speaks: evidence, events, intervals, findings, incidents and the case.
+
+A bundle is read into sources; sources become events; events and settings become intervals;
+rules turn events and intervals into findings; findings are ordered into incidents; a case
+holds all of it, and the report only draws the case.
+
+All values are frozen. `None` for a time means unknown, never a guess.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from pveforensics.timebase import Instant
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+"""The empty set of fields, shared."""
+
+
+def content_id(prefix: str, *parts: object) -> str:
+    """An id made from content, so that it stays the same when unrelated logs are added."""
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{prefix}-{digest[:12]}"
+
+
+class Criticality(enum.StrEnum):
+    """How bad, in the field's own words. Compare with `rank`."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CATASTROPHIC = "catastrophic"
+
+    @property
+    def rank(self) -> int:
+        """0 for info to 4 for catastrophic."""
+        return list(type(self)).index(self)
+
+
+CONFIDENCE_BANDS: tuple[tuple[float, str], ...] = ((0.95, "proven"), (0.75, "likely"), (0.4, "possible"), (0.0, "weak"))
+"""Lower bound and word of each band of confidence, best first."""
+
+
+def confidence_word(confidence: float) -> str:
+    """The word of the band in which a confidence between 0 and 1 falls."""
+    return next(word for bound, word in CONFIDENCE_BANDS if confidence >= bound)
+
+
+# --- what the bundle holds -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
+    """One input as given: its base name, size in bytes and SHA-256 (of a folder: of its members' hashes)."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """One file of the bundle that was recognized and read."""
+
+    path: str
+    node: str
+    kind: str
+    size: int
+    sha256: str
+    lines: int = 0
+    first: Instant | None = None
+    last: Instant | None = None
+    format: str = ""
+    recognized: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """A member that was not read, or not to its end, and why. `damage` is False for a file of unknown kind."""
+
+    path: str
+    reason: str
+    damage: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a claim can be checked: one line (or NUL run, or row) of one file in the bundle."""
+
+    path: str
+    line: int
+    node: str
+    text: str
+    written: str = ""
+    at: Instant | None = field(default=None, compare=False)
+    match: tuple[int, int] | None = field(default=None, compare=False)
+    before: tuple[str, ...] = field(default=(), compare=False)
+    after: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def id(self) -> str:
+        """`e-` and a hash of path, line and text."""
+        return content_id("e", self.path, self.line, self.text)
+
+
+# --- what happened ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that one line says happened, at one moment, on one node.
+
+    `kind` is a name from `rules/events` such as `corosync.quorum_lost`. `at` is on the node's own clock
+    in UTC (or on the case's common clock once aligned). `seq` gives the order of lines of one node as they
+    were written, for lines that share a stamp or carry none. A storm of equal lines is one event with
+    `count` and `last`.
+    """
+
+    kind: str
+    node: str
+    at: Instant | None
+    fields: Mapping[str, str] = NOTHING
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    count: int = 1
+    last: Instant | None = field(default=None, compare=False)
+    seq: int = field(default=0, compare=False)
+    program: str = field(default="", compare=False)
+    signature: str = field(default="", compare=False)
+    boot: str = field(default="", compare=False)
+
+    @property
+    def id(self) -> str:
+        """`ev-` and a hash of kind, node, moment and fields."""
+        return content_id("ev", self.kind, self.node, self.at.us if self.at else "", sorted(self.fields.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A state that held for a subject. An edge that nothing shows is None, never a guess.
+
+    Subjects: `node:pve1`, `link:pve1/pve2/0`, `ha:pve1`, `ha:master`, `guest:vm:100`, `service:corosync@pve1`,
+    `setting:<node>/<key>`. A setting is a state with open edges, so rules know two things only: moments and spans.
+    """
+
+    subject: str
+    state: str
+    start: Instant | None
+    end: Instant | None
+    fields: Mapping[str, str] = NOTHING
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+    @property
+    def node(self) -> str:
+        """The node the subject belongs to, or an empty string."""
+        kind, _, rest = self.subject.partition(":")
+        if kind in ("node", "ha"):
+            return rest
+        if kind in ("link", "setting"):
+            return rest.partition("/")[0]
+        return rest.rpartition("@")[2] if "@" in rest else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A span in which the log of a node exists and would have shown a thing.
+
+    `programs` are the daemons seen in the source; `whole` is True for a full system log (several programs, all
+    priorities). A log of one unit, or one filtered by priority, proves nothing about what others did not log.
+    """
+
+    node: str
+    start: Instant
+    end: Instant
+    path: str
+    programs: frozenset[str] = frozenset()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A status dump (`pvecm status` and its like): what a command said at one moment, if it says when.
+
+    `fields` holds the scalar values, `rows` the table below them, both as written.
+    """
+
+    kind: str
+    node: str
+    at: Instant | None
+    fields: Mapping[str, str] = NOTHING
+    rows: tuple[Mapping[str, str], ...] = ()
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node as corosync.conf or a membership block names it; `nodeid` 0 means unknown."""
+
+    name: str
+    nodeid: int = 0
+    votes: int = 1
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the configuration says of the cluster; votes as corosync would count them."""
+
+    name: str = ""
+    members: tuple[Member, ...] = ()
+    expected_votes: int | None = None
+    quorum: int | None = None
+    qdevice: bool = False
+    qdevice_votes: int = 0
+    two_node: bool = False
+    wait_for_all: bool = False
+    last_man_standing: bool = False
+    auto_tie_breaker: bool = False
+    token_ms: int | None = None
+    token_coefficient_ms: int | None = None
+    config_version: int | None = None
+    links: int = 0
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One life of a node, from its first sign to its last.
+
+    `manner` is how it ended by what stands in the logs alone: `clean` (shutdown markers), `unclean` (a later boot
+    without them, in a log that would show them), `open` (the log ends) or `unknown` (cannot be told, see `why`).
+    `next_start` is the first sign of the following boot. `ended_by` is the verdict, filled in after detection.
+    """
+
+    node: str
+    start: Instant | None
+    end: Instant | None
+    manner: str = "open"
+    why: str = ""
+    next_start: Instant | None = None
+    boot_id: str = ""
+    ended_by: str = ""
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """One node of the cluster, whether or not the bundle has its logs."""
+
+    name: str
+    nodeid: int | None = None
+    in_bundle: bool = False
+    timezone: str | None = None
+    timezone_basis: str = ""
+    year_basis: str = ""
+    clock_offset_s: float = 0.0
+    clock_error_s: float = 0.0
+    boots: tuple[Boot, ...] = ()
+    coverage: tuple[tuple[Instant, Instant], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Nodes that formed one ring together."""
+
+    ring: str
+    nodes: tuple[str, ...]
+    votes: int
+    quorate: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """How the cluster was divided in a span of time."""
+
+    start: Instant | None
+    end: Instant | None
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What one node held to be true in a span of time, right or wrong."""
+
+    node: str
+    start: Instant | None
+    end: Instant | None
+    quorate: bool | None
+    members: tuple[str, ...] = ()
+    master: str = ""
+    lrm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClock:
+    """How a node's stamps were read: its zone, where year and zone come from, and its offset on the common clock."""
+
+    timezone: str | None = None
+    timezone_basis: str = ""
+    year_basis: str = ""
+    offset_s: float = 0.0
+    error_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All readings, dated and named: what the trackers work on.
+
+    `events` are sorted by node-independent moment, then `seq`; those without a moment come last, in file order.
+    `settings` are intervals with open edges (`setting:<node>/<key>`).
+    """
+
+    events: tuple[Event, ...]
+    coverage: tuple[Coverage, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    settings: tuple[Interval, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    clocks: Mapping[str, NodeClock] = field(default_factory=dict)
+    sources: tuple[SourceInfo, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the trackers made of events, settings and dumps."""
+
+    cluster: Cluster
+    intervals: tuple[Interval, ...] = ()
+    boots: tuple[Boot, ...] = ()
+    partitions: tuple[Partition, ...] = ()
+    beliefs: tuple[Belief, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that rules may look at."""
+
+    events: tuple[Event, ...]
+    history: History
+    coverage: tuple[Coverage, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    nodes: tuple[str, ...] = ()
+    in_bundle: frozenset[str] = frozenset()
+
+
+# --- what it means ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that speaks for or against a cause, with the line that says so."""
+
+    text: str
+    weight: float
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A possible cause of a finding with its score between 0 and 1."""
+
+    cause: str
+    confidence: float
+    speaks_for: tuple[Reason, ...] = ()
+    speaks_against: tuple[Reason, ...] = ()
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """A cause that the evidence excludes."""
+
+    cause: str
+    why: str
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to look at, hold or press. `step` is one of the three words; a dangerous command has its caution."""
+
+    text: str
+    step: str = "press"
+    command: str = ""
+    caution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A time that the protocol sets, beside the one that was measured (None: cannot be measured)."""
+
+    step: str
+    expected_s: tuple[float, float]
+    measured_s: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule's claim: what, how bad, how sure, whom it concerns and every line it rests on."""
+
+    rule: str
+    class_: str
+    criticality: Criticality
+    confidence: float
+    title: str
+    summary: str
+    nodes: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    storages: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    start: Instant | None = None
+    end: Instant | None = None
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    causes: tuple[Cause, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    stopwatch: tuple[Measure, ...] = ()
+    why: str = ""
+    docs: str = ""
+    references: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`f-` and a hash of rule, nodes, subjects and start."""
+        subjects = (*self.nodes[:1], *self.guests, *self.storages, *self.jobs)
+        return content_id("f", self.rule, *subjects, self.start.us if self.start else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One finding led to another, and why that is said."""
+
+    cause: str
+    effect: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestImpact:
+    """A guest that was down: from, to, and how old its data was when it came back (seconds, None: unknown)."""
+
+    guest: str
+    name: str = ""
+    down_from: Instant | None = None
+    down_to: Instant | None = None
+    data_age_s: float | None = None
+    node_before: str = ""
+    node_after: str = ""
+    planned: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Findings that belong together, root first; `findings` and links hold finding ids."""
+
+    title: str
+    root: str
+    findings: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    start: Instant | None = None
+    end: Instant | None = None
+    guests: tuple[GuestImpact, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`i-` and a hash of the root finding's id."""
+        return content_id("i", self.root)
+
+
+class Outcome(enum.StrEnum):
+    """What became of a rule on this bundle."""
+
+    FOUND = "found"
+    CLEAR = "clear"
+    COULD_NOT_CHECK = "could_not_check"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's outcome with its reason; for `could_not_check` what to collect."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Benign:
+    """An alarming line that does not count, and why."""
+
+    text: str
+    why: str
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the rules said."""
+
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[Check, ...] = ()
+    benign: tuple[Benign, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a run that change the content of its case."""
+
+    since: str | None = None
+    until: str | None = None
+    timezone: str | None = None
+    year: int | None = None
+    rules: tuple[str, ...] = ()
+    redact: bool = False
+    now: str | None = None
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that is known after a run: the result document, from which all outputs are drawn."""
+
+    version: str
+    rules_sha256: str
+    options: Options
+    bundles: tuple[BundleInfo, ...]
+    history: History
+    nodes: tuple[NodeInfo, ...]
+    sources: tuple[SourceInfo, ...] = ()
+    not_read: tuple[NotRead, ...] = ()
+    events: tuple[Event, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    checks: tuple[Check, ...] = ()
+    benign: tuple[Benign, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """False if a member was damaged, unsafe or hit a limit."""
+        return not any(skipped.damage for skipped in self.not_read)

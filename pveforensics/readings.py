@@ -1,0 +1,190 @@
+"""What reading one file leaves: a log's candidate lines and coverage, or a document's settings and snapshots.
+
+Nothing here knows a year, a zone or a node for certain: that takes the whole bundle (`dating.py`, `identity.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pveforensics.model import NOTHING, Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A stamp as it stands in the file: its text and the parts that it states.
+
+    Exactly one of three holds: `epoch_us` is set (the stamp states a moment: epoch seconds, or date, time and
+    offset); or month and day are set with or without a year (local time of some zone); or `uptime_us` is set
+    (kernel seconds since boot). `resolution_us` is the width of the last digit written.
+    """
+
+    text: str
+    epoch_us: int | None = None
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    second_of_day: int = 0
+    micro: int = 0
+    resolution_us: int = 1_000_000
+    zone: str = ""
+    uptime_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file."""
+
+    kind: str
+    signature: str
+    line: int
+    stamp: Stamp | None
+    host: str
+    program: str
+    pid: str
+    text: str
+    fields: Mapping[str, str] = NOTHING
+    match: tuple[int, int] | None = None
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    count: int = 1
+    last: Stamp | None = None
+    boot: int = 0
+    boot_id: str = ""
+    uptime_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of lines whose stamps ascend without a hole: the unit of coverage. `boot` counts boot separators before it."""
+
+    first: Stamp
+    last: Stamp
+    first_line: int
+    last_line: int
+    boot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeHint:
+    """A line that states a moment twice, or states a date that yearless neighbours lack.
+
+    `epoch_us` is an absolute moment (UPID, MCE TIME, `(@ms)`); `stamp` the stamp of the same line, when it has one.
+    `local` is a full local date-time with year but no zone (an `Active:` or `Date:` line) in the form
+    `YYYY-MM-DD HH:MM:SS`, `zone` the abbreviation or offset that stood behind it. `exact` says that the two denote the same
+    moment (else the epoch is only near, or a lower bound).
+    """
+
+    line: int
+    what: str
+    stamp: Stamp | None = None
+    epoch_us: int | None = None
+    local: str = ""
+    zone: str = ""
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NulRun:
+    """A run of NUL bytes: what a file system leaves where lines were lost in an unclean end. `line` is the line it precedes."""
+
+    line: int
+    length: int
+    before: Stamp | None
+    after: Stamp | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogScan:
+    """All that one pass over one log file leaves. Its size depends on the hits and the holes, not on the lines."""
+
+    path: str
+    format: str
+    kind: str
+    size: int
+    sha256: str
+    mtime: float | None
+    lines: int
+    recognized: int
+    records: tuple[Record, ...]
+    runs: tuple[Run, ...]
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    programs: frozenset[str] = frozenset()
+    whole: bool = True
+    hints: tuple[TimeHint, ...] = ()
+    nul_runs: tuple[NulRun, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a configuration file with its value as written; dots separate sections (`totem.token`)."""
+
+    key: str
+    value: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawSnapshot:
+    """A status dump before its node and zone are known.
+
+    `local` and `zone` are the moment as the dump states it (`YYYY-MM-DD HH:MM:SS` and abbreviation or offset, if any),
+    `epoch_us` the moment if it is stated absolutely. `node` is the node that the dump itself names, if it does.
+    """
+
+    kind: str
+    line: int
+    text: str
+    node: str = ""
+    local: str = ""
+    zone: str = ""
+    epoch_us: int | None = None
+    fields: Mapping[str, str] = NOTHING
+    rows: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A configuration file or status dump, read whole. One file may hold several dumps (a pasted terminal session).
+
+    `timezone` is an IANA name that the file states for its node; `zone_file` the bytes of a TZif file. `hostname` is
+    the node's own name where the file states it (`etc/hostname`, `.members` `nodename`). `aliases` maps addresses and
+    other names to node names (`etc/hosts`, `.members`). `records` are log lines embedded in it (`systemctl status`).
+    """
+
+    path: str
+    kind: str
+    size: int
+    sha256: str
+    mtime: float | None = None
+    lines: int = 0
+    hostname: str = ""
+    timezone: str = ""
+    zone_file: bytes = b""
+    clusters: tuple[Cluster, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    snapshots: tuple[RawSnapshot, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    hints: tuple[TimeHint, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Who is who, resolved once after all is read.
+
+    `nodes` are all known nodes by short name (those of the cluster and those whose logs are there), `in_bundle` those with
+    at least one log. `node_of_path` gives the node of each file. `aliases` maps host columns, addresses and long names to a
+    node's name; `ids` corosync node ids to names (`node<id>` until something names it).
+    """
+
+    nodes: tuple[str, ...]
+    in_bundle: frozenset[str]
+    node_of_path: Mapping[str, str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
