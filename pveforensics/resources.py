@@ -1,5 +1,7 @@
 """Where the shipped rules and templates are: in a wheel, or in a checkout."""
 
+import hashlib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,3 +20,12 @@ def rules_folder() -> Path:
 def templates_folder() -> Path:
     """The folder of the report's templates."""
     return _data("templates", "reports/templates")
+
+
+def content_hash(folders: Iterable[Path]) -> str:
+    """SHA-256 over the names and contents of all rule files: the identity of a rule pack."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*.yaml")):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
