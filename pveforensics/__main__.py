@@ -1,0 +1,5 @@
+"""`python -m pveforensics` is the command line."""
+
+from pveforensics.cli import main
+
+main()
