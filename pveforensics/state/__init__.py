@@ -1,0 +1,1 @@
+"""Intervals, boots, partitions and beliefs made from events, settings and dumps."""

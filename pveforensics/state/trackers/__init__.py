@@ -1,0 +1,1 @@
+"""Trackers: each makes intervals of one kind from the view."""
