@@ -116,6 +116,7 @@ class LogScan:
     hints: tuple[TimeHint, ...] = ()
     nul_runs: tuple[NulRun, ...] = ()
     problems: tuple[str, ...] = ()
+    node_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class Document:
     aliases: Mapping[str, str] = field(default_factory=dict)
     hints: tuple[TimeHint, ...] = ()
     problems: tuple[str, ...] = ()
+    node_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
