@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
+import io
+import re
+import zoneinfo
 from dataclasses import dataclass, replace
 
 SECOND = 1_000_000
@@ -63,3 +67,108 @@ class Instant:
     def of(cls, moment: datetime.datetime, *, error_us: int = 0, basis: Basis = Basis.STATED) -> Instant:
         """The instant of an aware datetime."""
         return cls((moment - _EPOCH) // datetime.timedelta(microseconds=1), error_us, basis)
+
+
+# --- calendars and zones -----------------------------------------------------------------------
+# "Local microseconds" are what a wall clock shows, counted as if it were UTC: plain integers, so that
+# differences and year steps need no zone. They become an Instant only when an offset is subtracted.
+
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?", re.ASCII)
+_LOCAL = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?(?:[.,](\d{1,9}))?", re.ASCII)
+_ABBREVIATIONS = {
+    "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+_RULES = {
+    "WET": "WET", "WEST": "WET", "CET": "CET", "CEST": "CET", "EET": "EET", "EEST": "EET", "MSK": "Europe/Moscow", "UTC": "UTC",
+    "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "EST": "EST5EDT", "EDT": "EST5EDT", "CDT": "CST6CDT", "MST": "MST7MDT",
+    "MDT": "MST7MDT", "PST": "PST8PDT", "PDT": "PST8PDT",
+}  # fmt: skip
+
+
+def local_us(year: int, month: int, day: int, second_of_day: int = 0, micro: int = 0) -> int | None:
+    """Local microseconds of a date and time; None if there is no such day. A leap second runs into the next second."""
+    try:
+        days = datetime.date(year, month, day).toordinal() - 719163
+    except (ValueError, OverflowError):
+        return None
+    return days * DAY + second_of_day * SECOND + micro
+
+
+def parse_local(text: str) -> int | None:
+    """Local microseconds of `YYYY-MM-DD HH:MM[:SS[.ffffff]]`, whatever zone stands behind it; None if it is none."""
+    found = _LOCAL.match(text.strip())
+    if not found:
+        return None
+    year, month, day, hour, minute = (int(found[k]) for k in range(1, 6))
+    if hour > 23 or minute > 59 or int(found[6] or 0) > 60:
+        return None
+    return local_us(year, month, day, hour * 3600 + minute * 60 + int(found[6] or 0), int((found[7] or "0").ljust(6, "0")[:6]))
+
+
+def parse_offset(text: str) -> int | None:
+    """Microseconds east of UTC of `+0100`, `+01:00`, `Z` or an abbreviation that means one offset only; None if unknown.
+
+    `CST`, `IST` and `BST` mean several zones and are unknown here.
+    """
+    word = text.strip().strip("()")
+    if word.upper() in _ABBREVIATIONS:
+        return _ABBREVIATIONS[word.upper()] * HOUR
+    found = _OFFSET.fullmatch(word)
+    if not found or int(found[2]) > 15 or int(found[3] or 0) > 59 or int(found[4] or 0) > 59:
+        return None
+    size = (int(found[2]) * 3600 + int(found[3] or 0) * 60 + int(found[4] or 0)) * SECOND
+    return -size if found[1] == "-" else size
+
+
+def zone_of_abbreviation(text: str) -> str | None:
+    """The IANA rule under which an abbreviation is in use (`CEST` gives `CET`), or None."""
+    return _RULES.get(text.strip().strip("()").upper())
+
+
+def load_zone(name: str) -> datetime.tzinfo | None:
+    """The zone of an IANA name; None if there is none of that name."""
+    if not name or name.startswith("/") or ".." in name or "\0" in name:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name.strip())
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zone_of_bytes(data: bytes) -> datetime.tzinfo | None:
+    """The zone that a TZif file (a copied `/etc/localtime`) describes; None if the bytes are none."""
+    if not data.startswith(b"TZif"):
+        return None
+    try:
+        zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(data))
+        datetime.datetime(2024, 7, 1, tzinfo=zone).utcoffset()
+    except Exception:  # noqa: BLE001 - a damaged file makes zoneinfo raise struct.error, IndexError and more
+        return None
+    return zone
+
+
+@functools.lru_cache(maxsize=65536)
+def offsets_at(zone: datetime.tzinfo, quarter: int) -> tuple[int, int]:
+    """Microseconds east of UTC for a quarter of an hour (local microseconds // 900 s): at its first and its second pass.
+
+    They are equal except in the hour that autumn repeats (first > second) and the one that spring skips (first < second).
+    """
+    try:
+        moment = datetime.datetime(1970, 1, 1, tzinfo=zone) + datetime.timedelta(seconds=quarter * 900)
+        passes = [moment.replace(fold=fold).utcoffset() or datetime.timedelta() for fold in (0, 1)]
+    except (OverflowError, ValueError):
+        return 0, 0
+    microsecond = datetime.timedelta(microseconds=1)
+    return passes[0] // microsecond, passes[1] // microsecond
+
+
+def parse_moment(text: str) -> Instant:
+    """The instant of an RFC 3339 text with its offset. Raises ValueError if it is none, or if the offset is missing."""
+    moment = datetime.datetime.fromisoformat(text.strip().replace(" ", "T", 1))
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    return Instant.of(moment)
