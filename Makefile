@@ -1,0 +1,62 @@
+# Two commands for a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.dev
+
+.PHONY: demo test check lint types contracts rules system wheel clean fixtures
+
+demo: $(STAMP)
+	@$(BIN)/python demo/make_demo.py demo/out/demo-cluster.tgz
+	@$(BIN)/pveforensics analyze demo/out/demo-cluster.tgz -o demo/out/demo-postmortem.html --json demo/out/demo.json --markdown demo/out/demo.md
+	@echo
+	@echo "The report: $(CURDIR)/demo/out/demo-postmortem.html"
+
+test: system $(DEV) wheel
+	$(BIN)/python -P -m pytest -n 2
+
+check: lint types contracts rules
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+contracts: $(DEV)
+	$(BIN)/lint-imports
+
+rules: $(DEV) wheel
+	$(BIN)/pveforensics rules lint
+	$(BIN)/pveforensics rules test
+
+# What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests.
+system:
+	@sh .ci/system-packages
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/it"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt install python3-venv"; exit 1; }
+
+$(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (once, about a minute) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt .
+	@touch $@
+
+$(DEV): $(STAMP) requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+# Tests run against the built wheel, never against the checkout: what users install is what is tested.
+wheel: $(DEV)
+	@rm -rf dist
+	@$(BIN)/python -m build -q --outdir dist . >/dev/null
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+
+fixtures: $(STAMP)
+	$(BIN)/python tests/fixtures/compose.py
+
+clean:
+	rm -rf $(VENV) dist build demo/out
