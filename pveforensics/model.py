@@ -346,6 +346,7 @@ class Facts:
     snapshots: tuple[Snapshot, ...] = ()
     nodes: tuple[str, ...] = ()
     in_bundle: frozenset[str] = frozenset()
+    settings: tuple[Interval, ...] = ()
 
 
 # --- what it means ---------------------------------------------------------------------------
@@ -499,6 +500,7 @@ class Benign:
     text: str
     why: str
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
