@@ -1,1 +1,51 @@
-"""Intervals, boots, partitions and beliefs made from events, settings and dumps."""
+"""Settings, status dumps, and what held when: events become intervals, boots, partitions and beliefs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
+from pveforensics.readings import Naming
+from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions
+from pveforensics.state.view import View, view_of
+
+__all__ = ["View", "reconstruct", "view_of"]
+
+STRICT = "PVEFORENSICS_STRICT"
+"""Environment variable under which a failing tracker raises instead of leaving a note; for tests."""
+
+Made = TypeVar("Made")
+
+
+def reconstruct(timeline: Timeline, naming: Naming) -> History:
+    """What held when. A tracker that fails leaves a note with its name, and the others' work stands."""
+    notes: list[str] = []
+    strict = bool(os.environ.get(STRICT))
+
+    def attempt(name: str, make: Callable[[], Made], nothing: Made) -> Made:
+        try:
+            return make()
+        except Exception as error:
+            if strict:
+                raise
+            notes.append(f"tracker {name} failed ({type(error).__name__}: {error}): what it would have told is missing")
+            return nothing
+
+    chosen = attempt("cluster", lambda: cluster.choose(timeline, naming), Cluster())
+    first = view_of(timeline, naming, chosen)
+    boots: tuple[Boot, ...] = attempt("boots", lambda: BOOTS(first), ())
+    view = view_of(timeline, naming, chosen, boots)
+    found: list[Interval] = []
+    for name, tracker in TRACKERS:
+        found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
+    intervals = tuple(sorted(found, key=_order))
+    parts: tuple[Partition, ...] = attempt("partitions", lambda: partitions.track(view, intervals), ())
+    held: tuple[Belief, ...] = attempt("beliefs", lambda: beliefs.track(view, intervals), ())
+    return History(chosen, intervals, boots, parts, held, tuple(notes))
+
+
+def _order(interval: Interval) -> tuple[str, str, int, int]:
+    start = interval.start.us if interval.start is not None else -1
+    return (interval.subject, interval.state, start, interval.end.us if interval.end is not None else 1 << 62)

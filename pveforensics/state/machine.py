@@ -1,0 +1,146 @@
+"""The lives of corosync on one node: when it started, when it ended and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pveforensics.model import Event, Evidence
+from pveforensics.state.view import View
+from pveforensics.timebase import SECOND, Instant
+
+STOPPING = frozenset({"corosync_shutdown", "corosync_stopping", "corosync_stopped"})
+"""What corosync says as it stops in order (corosync:exec/main.c, exec/service.c)."""
+
+DYING = frozenset({"corosync_fatal_exit", "corosync_killed_by_peer", "corosync_config_version_mismatch"})
+"""What it says as it ends by a fault; an unloading of the engines may follow all the same."""
+
+ANNOUNCED = "corosync_node_shutdown_announced"
+DISCONNECTED = "pmxcfs_corosync_disconnected"
+UNREACHABLE = "pmxcfs_corosync_unreachable"
+
+_ECHO_US = 90 * SECOND
+_DUPLICATE_US = 2 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One life of corosync. `start` None: it ran before the log; `end` None: it ran on.
+
+    `ended` is `clean` (it said that it stops), `crash`, `boot_end` (the node went down under it), `unknown` (a new
+    start without a word of the end; `end` is the last sign) or empty (still running).
+    """
+
+    node: str
+    start: Instant | None
+    end: Instant | None = None
+    ended: str = ""
+    version: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The run that is being read, and the last sign of corosync."""
+
+    node: str
+    done: list[Run] = field(default_factory=list)
+    open: Run | None = None
+    last: Instant | None = None
+    stopped: Instant | None = None
+
+    def begin(self, at: Instant | None, event: Event) -> None:
+        self.open = Run(self.node, at, version=event.fields.get("version") or "", evidence=event.evidence[:1])
+        self.stopped = None
+
+    def finish(self, at: Instant, ended: str, evidence: tuple[Evidence, ...] = ()) -> None:
+        if self.open is not None:
+            run = self.open
+            self.done.append(Run(run.node, run.start, at, ended, run.version, run.evidence + evidence[:1]))
+        self.open, self.stopped = None, at
+
+
+def is_corosync(event: Event) -> bool:
+    """True for a line that corosync itself wrote."""
+    return event.program.lower() == "corosync" or (
+        not event.program and event.kind.startswith(("corosync_", "totem_", "knet_")) and event.kind != "corosync_unit_failed"
+    )
+
+
+def is_unit_failure(event: Event) -> bool:
+    """True for systemd's word that corosync's process ended by a fault."""
+    if event.kind != "service_failed":
+        return False
+    named = event.fields.get("unit") or event.signature
+    return (named.startswith("corosync") and not named.startswith("corosync-")) or any("corosync.service" in e.text for e in event.evidence)
+
+
+def runs_of(view: View, node: str) -> tuple[Run, ...]:
+    """The lives of corosync on a node, in order, from corosync's own lines, its unit's failure, pmxcfs and the boots."""
+    signs = [(at, event) for at, event in view.dated(node) if is_corosync(event)]
+    reading = _Reading(node)
+    for at, what, event in _marks(view, node):
+        if what == "boot_end":
+            if reading.open is not None:
+                reading.finish(at, "boot_end")
+            reading.stopped = None
+        elif event is None:
+            continue
+        elif is_unit_failure(event):
+            reading.finish(at, "crash", event.evidence)
+        elif event.kind == DISCONNECTED:
+            if reading.open is not None and _is_gone(view, node, at, signs):
+                reading.finish(at, "crash", event.evidence)
+        else:
+            _sign(view, reading, at, event)
+            reading.last = at
+    if reading.open is not None:
+        reading.done.append(reading.open)
+    return tuple(reading.done)
+
+
+def _sign(view: View, reading: _Reading, at: Instant, event: Event) -> None:
+    """Take one line of corosync's own."""
+    if event.kind == "corosync_started":
+        run = reading.open
+        if run is not None and run.start is not None and at.us - run.start.us <= _DUPLICATE_US:
+            return
+        if run is not None:
+            reading.finish(reading.last or at, "unknown")
+        reading.begin(at, event)
+    elif event.kind in DYING:
+        reading.finish(at, "crash", event.evidence)
+    elif event.kind in STOPPING or (event.kind == ANNOUNCED and view.resolve(event.fields.get("node", "")) == reading.node):
+        if reading.open is None and reading.stopped is None:
+            reading.begin(None, event)
+        if reading.open is not None:
+            reading.finish(at, "clean", event.evidence)
+    elif reading.open is None and (reading.stopped is None or at.us - reading.stopped.us > _ECHO_US):
+        reading.begin(None, event)
+
+
+def _marks(view: View, node: str) -> Iterator[tuple[Instant, str, Event | None]]:
+    """Events and ends of boots in order; an end comes after the events of its moment."""
+    marks: list[tuple[int, int, int, Instant, str, Event | None]] = []
+    for place, (at, event) in enumerate(view.dated(node)):
+        if is_corosync(event) or event.kind == DISCONNECTED or is_unit_failure(event):
+            marks.append((at.us, 0, place, at, "line", event))
+    for boot in view.boots_of(node):
+        if boot.end is not None and boot.manner != "open":
+            marks.append((boot.end.us, 1, 0, boot.end, "boot_end", None))
+        elif boot.end is None and boot.next_start is not None:
+            marks.append((boot.next_start.us, -1, 0, boot.next_start, "boot_end", None))
+    marks.sort(key=lambda mark: mark[:3])
+    return ((mark[3], mark[4], mark[5]) for mark in marks)
+
+
+def _is_gone(view: View, node: str, at: Instant, signs: list[tuple[Instant, Event]]) -> bool:
+    """True if corosync was gone when pmxcfs lost it: no orderly stop around, and not a line of the same corosync after it."""
+    for when, event in signs:
+        stops = event.kind in STOPPING or event.kind == ANNOUNCED
+        if stops and -15 * SECOND <= when.us - at.us <= 5 * SECOND:
+            return False
+    following = next((event for when, event in signs if when.us > at.us), None)
+    if following is not None:
+        return following.kind == "corosync_started"
+    return any(0 <= when.us - at.us <= 60 * SECOND for when, _ in view.dated(node, UNREACHABLE))

@@ -1,0 +1,81 @@
+"""Which configuration counts: members, votes and quorum, from corosync.conf or, failing that, from status dumps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pveforensics.model import Cluster, Member, Snapshot, Timeline
+from pveforensics.readings import Naming
+
+
+def choose(timeline: Timeline, naming: Naming) -> Cluster:
+    """The cluster as its newest configuration says; without one as a status dump or the names say it.
+
+    Votes are left unknown (None) where neither a configuration nor a dump states them.
+    """
+    if timeline.clusters:
+        newest = max(timeline.clusters, key=lambda cluster: (cluster.config_version or -1, len(cluster.members)))
+        return counted(newest)
+    dumps = [dump for dump in timeline.snapshots if dump_value(dump, "quorate") is not None]
+    members = tuple(Member(name, number) for number, name in sorted(naming.ids.items()))
+    known = {member.name for member in members}
+    members += tuple(Member(name) for name in naming.nodes if name not in known)
+    if not dumps:
+        return Cluster(members=members)
+    return _from_dump(max(dumps, key=lambda dump: (_number(dump, "expected_votes") or 0, dump.at.us if dump.at else 0)), members)
+
+
+def counted(cluster: Cluster) -> Cluster:
+    """The cluster with expected votes and quorum filled in as votequorum counts them (corosync:exec/votequorum.c)."""
+    expected = cluster.expected_votes
+    if expected is None and cluster.members:
+        expected = sum(member.votes for member in cluster.members) + (cluster.qdevice_votes if cluster.qdevice else 0)
+    quorum = cluster.quorum
+    if quorum is None and expected:
+        quorum = 1 if cluster.two_node else expected // 2 + 1
+    return replace(cluster, expected_votes=expected, quorum=quorum)
+
+
+def votes_of(cluster: Cluster, nodes: tuple[str, ...]) -> int:
+    """The votes that these nodes bring; a node that the configuration does not name counts one."""
+    votes = {member.name: member.votes for member in cluster.members}
+    return sum(votes.get(node, 1) for node in nodes)
+
+
+def has_quorum(cluster: Cluster, nodes: tuple[str, ...]) -> bool | None:
+    """Whether these nodes alone reach the quorum; None if votes are unknown or a quorum device may add its own."""
+    if cluster.quorum is None or not nodes:
+        return None
+    reached = votes_of(cluster, nodes) >= cluster.quorum
+    return None if cluster.qdevice and not reached else reached
+
+
+def dump_value(dump: Snapshot, key: str) -> str | None:
+    """A field of a status dump, whichever way its key is written (`Expected votes`, `expected_votes`)."""
+    return _plain(dump.fields).get(key)
+
+
+def _plain(fields: Mapping[str, str]) -> dict[str, str]:
+    return {key.strip().lower().replace(" ", "_"): value for key, value in fields.items()}
+
+
+def _number(dump: Snapshot, key: str) -> int | None:
+    words = (dump_value(dump, key) or "").split()
+    return int(words[0]) if words and words[0].isdecimal() and len(words[0]) < 6 else None
+
+
+def _from_dump(dump: Snapshot, members: tuple[Member, ...]) -> Cluster:
+    flags = (dump_value(dump, "flags") or "").split()
+    return counted(
+        Cluster(
+            name=dump_value(dump, "name") or "",
+            members=members,
+            expected_votes=_number(dump, "expected_votes"),
+            quorum=_number(dump, "quorum"),
+            qdevice="Qdevice" in flags,
+            two_node="2Node" in flags,
+            wait_for_all="WaitForAll" in flags,
+            evidence=dump.evidence,
+        )
+    )

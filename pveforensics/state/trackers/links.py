@@ -1,0 +1,119 @@
+"""Links of knet that were down, as each end saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pveforensics.model import Event, Evidence, Interval
+from pveforensics.state.machine import Run, runs_of
+from pveforensics.state.view import View
+from pveforensics.timebase import SECOND, Instant
+
+KINDS = ("knet_link_down", "knet_link_up", "knet_no_active_links", "knet_active_links", "knet_best_link")
+
+ALL = "*"
+"""The link number of an outage of which only `has no active links` tells."""
+
+_START_UP_US = 60 * SECOND
+
+
+def track(view: View) -> tuple[Interval, ...]:
+    """`link:<from>/<to>/<k>` down, with `<from>`'s view of its link k to `<to>`."""
+    found: list[Interval] = []
+    for node in view.nodes:
+        found += outages(view, node)
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What one node knows of its links to one other node."""
+
+    down: dict[str, tuple[Instant, tuple[Evidence, ...]]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    raised: bool = False
+
+
+@dataclass(slots=True)
+class _Links:
+    view: View
+    node: str
+    peers: dict[str, _Peer] = field(default_factory=dict)
+    done: list[Interval] = field(default_factory=list)
+
+    def peer(self, number: str) -> _Peer:
+        return self.peers.setdefault(number, _Peer())
+
+    def drop(self, number: str, link: str, at: Instant, event: Event) -> None:
+        self.peer(number).seen.add(link)
+        self.peer(number).down.setdefault(link, (at, event.evidence[:1]))
+
+    def lift(self, number: str, link: str, at: Instant, evidence: tuple[Evidence, ...] = (), why: str = "up") -> None:
+        held = self.peer(number).down.pop(link, None)
+        if held is not None:
+            start, first = held
+            self._add(number, link, (start, at), first + evidence[:1], why)
+
+    def lift_all(self, at: Instant | None, why: str) -> None:
+        for number, peer in self.peers.items():
+            for link in list(peer.down):
+                start, first = peer.down.pop(link)
+                self._add(number, link, (start, at), first, why)
+
+    def _add(self, number: str, link: str, span: tuple[Instant, Instant | None], evidence: tuple[Evidence, ...], why: str) -> None:
+        other = self.view.resolve(number)
+        own = next((str(key) for key, name in self.view.naming.ids.items() if name == self.node), "")
+        fields = {"from_id": own, "to_id": number, "ended": why}
+        self.done.append(Interval(f"link:{self.node}/{other}/{link}", "down", span[0], span[1], fields, evidence))
+
+
+def outages(view: View, node: str) -> tuple[Interval, ...]:
+    """The outages that one node logged, by start; `ended` is up, stopped (its own corosync ended) or empty."""
+    links = _Links(view, node)
+    runs = runs_of(view, node)
+    ends = [run.end for run in runs if run.end is not None]
+    previous: Instant | None = None
+    for at, event in view.dated(node, *KINDS, "corosync_started"):
+        for end in ends:
+            if end.us <= at.us and (previous is None or previous.us < end.us):
+                links.lift_all(end, "stopped")
+                links.peers.clear()
+        previous = at
+        run = _run_at(runs, at)
+        if run is not None:
+            _take(links, run, at, event)
+    last = max(ends, key=lambda end: end.us, default=None)
+    if last is not None and (previous is None or previous.us < last.us):
+        links.lift_all(last, "stopped")
+    links.lift_all(None, "")
+    return tuple(sorted(links.done, key=lambda outage: outage.start.us if outage.start else 0))
+
+
+def _run_at(runs: tuple[Run, ...], at: Instant) -> Run | None:
+    """The life of corosync in which a line was written; what it says after its stop is its own end, not the network's."""
+    for run in runs:
+        if (run.start is None or run.start.us <= at.us) and (run.end is None or at.us < run.end.us):
+            return run
+    return None
+
+
+def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:
+    number = event.fields.get("node") or ""
+    if not number:
+        return
+    peer = links.peer(number)
+    if event.kind == "knet_link_down":
+        links.drop(number, event.fields.get("link") or "0", at, event)
+    elif event.kind == "knet_link_up":
+        link = event.fields.get("link") or "0"
+        peer.raised = True
+        peer.seen.add(link)
+        links.lift(number, link, at, event.evidence)
+        links.lift(number, ALL, at, event.evidence)
+    elif event.kind == "knet_active_links":
+        if (event.fields.get("n") or "0") != "0":
+            links.lift(number, ALL, at, event.evidence)
+    elif event.kind == "knet_no_active_links":
+        starting = run.start is not None and at.us - run.start.us <= _START_UP_US and not peer.raised and not peer.down
+        if not starting and not peer.down:
+            links.drop(number, ALL, at, event)
