@@ -11,13 +11,33 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from pveforensics.timebase import Instant
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+class _Nothing(Mapping[str, str]):
+    """An empty mapping that can be hashed: Python 3.11 takes no other as the default of a dataclass field."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> str:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, str] = _Nothing()
 """The empty set of fields, shared."""
 
 
