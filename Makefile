@@ -8,8 +8,8 @@ DEV    := $(VENV)/.dev
 .PHONY: demo test check lint types contracts rules system wheel clean fixtures
 
 demo: $(STAMP)
-	@$(BIN)/python demo/make_demo.py demo/out/demo-cluster.tgz
-	@$(BIN)/pveforensics analyze demo/out/demo-cluster.tgz -o demo/out/demo-postmortem.html --json demo/out/demo.json --markdown demo/out/demo.md
+	@mkdir -p demo/out
+	@$(BIN)/pveforensics analyze demo/demo-cluster.tgz -o demo/out/demo-postmortem.html --json demo/out/demo.json --markdown demo/out/demo.md
 	@echo
 	@echo "The report: $(CURDIR)/demo/out/demo-postmortem.html"
 
