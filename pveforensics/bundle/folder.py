@@ -1,0 +1,109 @@
+"""A folder as a walk in sorted order: links are told, not followed; pipes, sockets and devices are never opened."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pveforensics.bundle.entry import DIRECTORY, FILE, SPECIAL, SYMLINK, Entry, Note, sane_mtime
+from pveforensics.bundle.limits import Budget, Meter
+from pveforensics.bundle.stream import PIECE, Fault, Reader
+
+
+class Tally:
+    """Size and SHA-256 of an input, counted while it is read."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Count the next bytes."""
+        self._digest.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was counted, in hex."""
+        return self._digest.hexdigest()
+
+
+def pieces_of(file: BinaryIO, faults: list[Fault], tally: Tally) -> Iterator[bytes]:
+    """The bytes of an open file, counted; a read that fails ends them with a fault."""
+    while True:
+        try:
+            piece = file.read(PIECE)
+        except (OSError, ValueError) as error:
+            faults.append(Fault(f"cannot be read at byte {tally.size:,}: {getattr(error, 'strerror', None) or error}"))
+            return
+        if not piece:
+            return
+        tally.add(piece)
+        yield piece
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a file for reading if it is a regular one; a pipe put in its place is not waited for. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(handle, "rb", buffering=0)
+
+
+def entries(root: str, budget: Budget, hashes: dict[str, tuple[int, str]], note: Note) -> Iterator[Entry]:
+    """The entries below a folder, sorted by path. Each file's size and SHA-256 go to `hashes` once the next entry is asked for."""
+    waiting = [""]
+    while waiting:
+        relative = waiting.pop()
+        path = os.path.join(root, relative)
+        try:
+            info = os.lstat(path) if relative else os.stat(path)
+            if stat.S_ISDIR(info.st_mode):
+                names = sorted(os.listdir(path), reverse=True)
+                waiting.extend(f"{relative}/{name}" if relative else name for name in names)
+                if relative:
+                    yield Entry(_text(relative), DIRECTORY)
+            elif stat.S_ISLNK(info.st_mode):
+                yield _link(root, path, relative, info)
+            elif stat.S_ISREG(info.st_mode):
+                yield from _file(path, relative, info, budget, hashes)
+            else:
+                yield Entry(_text(relative), SPECIAL)
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            if relative:
+                yield Entry(_text(relative), FILE, problem=reason)
+            else:
+                note(reason)
+
+
+def _text(relative: str) -> str:
+    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def _link(root: str, path: str, relative: str, info: os.stat_result) -> Entry:
+    target = os.readlink(path)
+    problem = ""
+    with contextlib.suppress(OSError, ValueError):
+        inside = os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+        if not inside and os.path.isfile(path) and not relative.endswith("etc/localtime"):
+            problem = "note: a symbolic link that leads out of the folder is not followed"
+    return Entry(_text(relative), SYMLINK, sane_mtime(info.st_mtime), link=_text(target), problem=problem)
+
+
+def _file(path: str, relative: str, info: os.stat_result, budget: Budget, hashes: dict[str, tuple[int, str]]) -> Iterator[Entry]:
+    with open_regular(path) as file:
+        faults: list[Fault] = []
+        tally = Tally()
+        reader = Reader(pieces_of(file, faults, tally), faults, Meter(budget), file)
+        yield Entry(_text(relative), FILE, sane_mtime(info.st_mtime), body=reader)
+        # the hash is that of the file as it lies there, whatever part of it was of use
+        if not budget.exhausted:
+            reader.skip(max(budget.limits.member - reader.position, 0))
+        hashes[_text(relative)] = (tally.size, tally.sha256)

@@ -1,0 +1,176 @@
+"""The inputs of a call: each is opened, named, hashed and read in one pass."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pveforensics.bundle import folder
+from pveforensics.bundle.ledger import Ledger
+from pveforensics.bundle.limits import Limits, Meter
+from pveforensics.bundle.member import Member
+from pveforensics.bundle.names import printable, stem
+from pveforensics.bundle.stream import Fault, Reader
+from pveforensics.bundle.unpack import Place, unpack, walk
+from pveforensics.errors import InputError
+from pveforensics.model import BundleInfo, NotRead
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One argument: `label` is the first part of its members' paths when there are several, `name` its base name."""
+
+    path: str
+    name: str
+    label: str
+    file_label: str
+
+
+class Bundle:
+    """All inputs of one call as one row of members. `infos` and `not_read` are complete once `members` has ended."""
+
+    def __init__(self, inputs: Sequence[_Input], ledger: Ledger) -> None:
+        self._inputs = tuple(inputs)
+        self._ledger = ledger
+        self._infos: list[BundleInfo] = []
+        self._walk: Iterator[Member] | None = None
+
+    @property
+    def infos(self) -> tuple[BundleInfo, ...]:
+        """Name, size and SHA-256 of each input, in the order given."""
+        return tuple(self._infos)
+
+    @property
+    def not_read(self) -> tuple[NotRead, ...]:
+        """The members that were not read, or not to their end, and why."""
+        return tuple(self._ledger.not_read)
+
+    def members(self) -> Iterator[Member]:
+        """Every file of every input, once; each is to be read before the next one is asked for."""
+        if self._walk is None:
+            self._walk = self._members()
+        return self._walk
+
+    def close(self) -> None:
+        """Let go of open files."""
+        if self._walk is not None:
+            self._walk.close()  # type: ignore[attr-defined]
+
+    def _members(self) -> Iterator[Member]:
+        for index, given in enumerate(self._inputs):
+            prefix = f"{given.label}/" if len(self._inputs) > 1 else ""
+            try:
+                if given.path != STDIN and os.path.isdir(given.path):
+                    yield from self._folder(given, Place(given.label, prefix, index, given.name))
+                else:
+                    yield from self._file(given, Place(given.file_label, prefix, index, given.name))
+            except OSError as error:
+                self._ledger.note(given.file_label, f"cannot be read: {error.strerror or error}")
+            if len(self._infos) == index:
+                self._infos.append(BundleInfo(given.name, 0, hashlib.sha256().hexdigest()))
+
+    def _folder(self, given: _Input, place: Place) -> Iterator[Member]:
+        hashes: dict[str, tuple[int, str]] = {}
+        note = functools.partial(self._ledger.note, place.path)
+        yield from walk(self._ledger, place, folder.entries(given.path, self._ledger.budget, hashes, note))
+        lines = "".join(f"{digest}  {path}\n" for path, (_, digest) in sorted(hashes.items()))
+        size = sum(size for size, _ in hashes.values())
+        self._infos.append(BundleInfo(given.name, size, hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()))
+
+    def _file(self, given: _Input, place: Place) -> Iterator[Member]:
+        limits = self._ledger.limits
+        tally = folder.Tally()
+        faults: list[Fault] = []
+        with _opened(given.path) as file:
+            info = os.stat(given.path) if given.path != STDIN else None
+            regular = info is not None and stat.S_ISREG(info.st_mode)
+            place = Place(place.path, place.prefix, place.bundle, place.bundle_name, info.st_mtime if regular and info else None)
+            reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), file if regular else None)
+            yield from unpack(self._ledger, place, reader)
+            # a pipe may never end
+            reader.skip(max(sys.maxsize if regular else limits.total - reader.position, 0))
+        self._infos.append(BundleInfo(given.name, tally.size, tally.sha256))
+
+
+@contextmanager
+def open_bundles(paths: Sequence[str], limits: Limits = Limits()) -> Iterator[Bundle]:
+    """Open archives, folders and files (`-` is stdin) as one bundle. Raises InputError if none of them can be opened.
+
+    One that cannot be opened beside others that can is listed as not read.
+    """
+    ledger = Ledger(limits)
+    usable: list[str] = []
+    seen: set[str] = set()
+    problems: list[str] = []
+    for path in paths:
+        real = path if path == STDIN else os.path.realpath(path)
+        if real in seen:
+            ledger.note(printable(path), "note: given twice; read once", damage=False)
+        elif problem := _problem(path):
+            problems.append(f"{printable(path)}: {problem}")
+            ledger.note(printable(path), problem)
+        else:
+            usable.append(path)
+        seen.add(real)
+    if not usable:
+        raise InputError(problems[0] if problems else "no bundle given: name an archive, a folder or a log file")
+    bundle = Bundle(_labelled(usable), ledger)
+    try:
+        yield bundle
+    finally:
+        bundle.close()
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    with open(path, "rb", buffering=0) as file:
+        yield file
+
+
+def _problem(path: str) -> str:
+    """Why a path cannot be read, in words; empty if it can."""
+    if path == STDIN:
+        return ""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            os.listdir(path)
+        elif stat.S_ISREG(mode):
+            with open(path, "rb"):
+                pass
+        elif not stat.S_ISFIFO(mode):
+            return "is a device or socket: give an archive, a folder or a file"
+    except FileNotFoundError:
+        return "does not exist"
+    except (OSError, ValueError) as error:
+        return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def _labelled(paths: Sequence[str]) -> list[_Input]:
+    """Names for the inputs that tell them apart: the base name without archive suffixes, with more of the path where needed."""
+    parts = [("stdin",) if path == STDIN else tuple(part for part in os.path.abspath(path).split("/") if part) or ("root",) for path in paths]
+    names = [printable(os.fsencode(own[-1]).decode("utf-8", "backslashreplace")) for own in parts]
+    short = [name if path != STDIN and os.path.isdir(path) else stem(name) for name, path in zip(names, paths, strict=True)]
+    labels = []
+    for own, name, label in zip(parts, names, short, strict=True):
+        if short.count(label) > 1:
+            label = name
+        depth = 1
+        while depth < len(own) and sum(other[-depth:] == own[-depth:] for other in parts) > 1:
+            depth += 1
+        above = [printable(os.fsencode(part).decode("utf-8", "backslashreplace")) for part in own[-depth:-1]]
+        labels.append(("/".join([*above, label]), "/".join([*above, name])))
+    return [_Input(path, name, *label) for path, name, label in zip(paths, names, labels, strict=True)]

@@ -1,0 +1,99 @@
+"""Member: one file of the evidence, read once, front to back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from pveforensics.bundle.layouts import node_hint
+from pveforensics.bundle.limits import spelled
+from pveforensics.bundle.stream import Fault, Reader
+
+HEAD = 1 << 16
+
+
+class Member:
+    """One file, decompressed. It lives until the next one is asked for; its hash and size stay known after that.
+
+    `path` is its place in the bundle, `mtime` seconds since 1970 as the archive states them (a zip without extended stamps: local
+    time taken as UTC), `link_target` where a symbolic link points (such a member is empty), `bundle` the index into
+    `Bundle.infos`, `bundle_name` the input's base name.
+    """
+
+    def __init__(self, path: str, reader: Reader, *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = "") -> None:
+        self.path = path
+        self.mtime = mtime
+        self.link_target = link_target
+        self.bundle = bundle
+        self.bundle_name = bundle_name
+        self._reader = reader
+        self._limit = reader.meter.budget.limits.member
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._head = b""
+        self._open = True
+
+    def __repr__(self) -> str:
+        return f"Member({self.path!r})"
+
+    @property
+    def node_hint(self) -> str:
+        """The node that path or bundle name point to, or an empty string: see `layouts.node_hint`."""
+        return node_hint(self.path, self.bundle_name)
+
+    def head(self, n: int = HEAD) -> bytes:
+        """The first `n` bytes (64 KiB at most once reading has begun), without taking them."""
+        if not self._size and self._open:
+            return self._reader.peek(n)
+        return self._head[:n]
+
+    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
+        """The content in pieces of at most `size` bytes, from where reading stands. Damage and limits end it; `Bundle.not_read` says so.
+
+        Raises ValueError if the next member has been asked for: the stream has moved on.
+        """
+        while piece := self._take(size):
+            yield piece
+
+    def read(self, limit: int) -> bytes:
+        """Up to `limit` bytes from where reading stands."""
+        pieces = []
+        while limit > 0 and (piece := self._take(min(limit, 1 << 20))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content that could be read; reads the rest."""
+        self._finish()
+        return self._size
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content that could be read, in hex; reads the rest."""
+        self._finish()
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Let the stream move on."""
+        self._head = b""
+        self._open = False
+
+    def _finish(self) -> None:
+        while self._open and self._take(1 << 20):
+            pass
+
+    def _take(self, size: int) -> bytes:
+        if not self._open:
+            raise ValueError(f"{self.path}: read after the next member was asked for")
+        if not self._size:
+            self._head = self._reader.peek(HEAD)
+        piece = self._reader.take(min(size, self._limit - self._size)) if self._size < self._limit else b""
+        if not piece and self._size >= self._limit and self._reader.peek(1):
+            reason = f"limit: larger than {spelled(self._limit)}; the rest was not read"
+            if not any(fault.reason == reason for fault in self._reader.faults):
+                self._reader.faults.append(Fault(reason))
+        self._size += len(piece)
+        self._digest.update(piece)
+        return piece

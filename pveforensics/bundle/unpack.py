@@ -1,0 +1,133 @@
+"""What is in a stream: a compression, an archive of entries, or one file of evidence; told by content alone."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pveforensics.bundle import tar, zip as zip_
+from pveforensics.bundle.compression import codec_of, decompressed
+from pveforensics.bundle.entry import DIRECTORY, FILE, HARDLINK, SPECIAL, SYMLINK, Entry
+from pveforensics.bundle.ledger import Ledger
+from pveforensics.bundle.member import HEAD, Member
+from pveforensics.bundle.names import UnsafeNameError, normalised, shown
+from pveforensics.bundle.stream import Reader
+from pveforensics.bundle.tarheader import begins_tar
+
+UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x1f\x9d", "compress (.Z) data"),
+    (b"\x89LZO\0\r\n\x1a\n", "lzop data"),
+    (b"\x02\x21\x4c\x18", "lz4 data of the legacy format"),
+    (b"LZIP\x01", "lzip data"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stream stands: the path of it as a file, the prefix for what is inside it, the archive's stamp, the input, the depth."""
+
+    path: str
+    prefix: str
+    bundle: int
+    bundle_name: str
+    mtime: float | None = None
+    depth: int = 0
+
+
+def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
+    """The members in a stream: one if it is a file, those inside if it is an archive. What is not read goes to the ledger."""
+    layers = [reader]
+    head = reader.peek(HEAD)
+    while (codec := codec_of(head)) and len(layers) <= ledger.limits.depth:
+        layers.append(decompressed(layers[-1], codec))
+        head = layers[-1].peek(HEAD)
+    inner = layers[-1]
+    if codec:
+        ledger.note(place.path, f"limit: compressed more than {ledger.limits.depth} times over")
+    elif begins_tar(head):
+        yield from _archive(ledger, place, inner, is_tar=True)
+    elif head.startswith((b"PK\3\4", b"PK\5\6")):
+        yield from _archive(ledger, place, inner, is_tar=False)
+    elif name := next((name for magic, name in UNSUPPORTED if head.startswith(magic)), ""):
+        ledger.note(place.path, f"{name} is not supported: unpack it and give the folder")
+    else:
+        path = ledger.unique(place.path)
+        yield from _leaf(ledger, path, place, inner)
+        ledger.faults(path, [fault for layer in layers for fault in layer.faults])
+        return
+    ledger.faults(place.path, [fault for layer in layers for fault in layer.faults])
+
+
+def _leaf(ledger: Ledger, path: str, place: Place, reader: Reader, link: str = "") -> Iterator[Member]:
+    member = Member(path, reader, mtime=place.mtime, link_target=link, bundle=place.bundle, bundle_name=place.bundle_name)
+    yield member
+    member.close()
+
+
+def _archive(ledger: Ledger, place: Place, reader: Reader, *, is_tar: bool) -> Iterator[Member]:
+    note = functools.partial(ledger.note, place.path)
+    if place.depth >= ledger.limits.depth:
+        note(f"limit: an archive more than {ledger.limits.depth} archives deep")
+    elif is_tar:
+        yield from walk(ledger, place, tar.entries(reader, ledger.limits, note))
+    else:
+        with tempfile.TemporaryFile() as spool:
+            try:
+                file, size = _at_random(reader, spool, ledger)
+            except OSError as error:
+                note(f"no room for a temporary copy of the zip: {error.strerror or error}")
+                return
+            yield from walk(ledger, place, zip_.entries(file, size, ledger.budget, note))
+
+
+def _at_random(reader: Reader, spool: BinaryIO, ledger: Ledger) -> tuple[BinaryIO, int]:
+    """The stream's bytes in a file to seek in: the file itself, or an anonymous copy (not longer than a member may be)."""
+    if reader.file is not None:
+        reader.drain()
+        return reader.file, reader.position
+    left = ledger.limits.member
+    while left > 0 and (piece := reader.take(min(left, 1 << 20))):
+        spool.write(piece)
+        left -= len(piece)
+    return spool, ledger.limits.member - left
+
+
+def walk(ledger: Ledger, place: Place, entries: Iterator[Entry]) -> Iterator[Member]:
+    """The members behind the entries of one archive or folder: names judged, nested archives opened, the rest listed."""
+    for entry in entries:
+        if ledger.budget.exhausted or ledger.budget.enter():
+            ledger.note(place.path, ledger.budget.exhausted)
+            return
+        if entry.kind == DIRECTORY and not entry.problem:
+            continue
+        try:
+            path = place.prefix + normalised(entry.name, ledger.limits.name)
+        except UnsafeNameError as error:
+            ledger.note(place.prefix + shown(entry.name), entry.problem or str(error))
+            continue
+        inside = Place(path, path + "/", place.bundle, place.bundle_name, entry.mtime, place.depth + 1)
+        yield from _open(ledger, inside, entry)
+
+
+def _open(ledger: Ledger, place: Place, entry: Entry) -> Iterator[Member]:
+    if entry.problem:
+        ledger.note(place.path, entry.problem, damage=not entry.problem.startswith("note: "))
+    if entry.kind == FILE and entry.body is not None:
+        yield from unpack(ledger, place, entry.body)
+    elif entry.kind == SYMLINK:
+        yield from _leaf(ledger, ledger.unique(place.path), place, _nothing(ledger), link=shown(entry.link))
+    elif entry.kind == HARDLINK:
+        ledger.note(place.path, f"note: another name of {shown(entry.link)}", damage=False)
+    elif entry.kind == SPECIAL:
+        ledger.note(place.path, f"note: {SPECIAL}", damage=False)
+
+
+def _nothing(ledger: Ledger) -> Reader:
+    from pveforensics.bundle.limits import Meter
+
+    return Reader(iter(()), [], Meter(ledger.budget))
