@@ -24,7 +24,16 @@ STEP = 1 << 18
 """Most bytes out of one call: what a call was working on is lost if it fails, so keep it small."""
 FEED = 1 << 16
 
-ERRORS: tuple[type[Exception], ...] = (*INFLATE_ERRORS, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, RuntimeError, ValueError, MemoryError)
+ERRORS: tuple[type[Exception], ...] = (
+    *INFLATE_ERRORS,
+    lzma.LZMAError,
+    zstd.ZstdError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    MemoryError,
+)
 
 
 class _Steps:
@@ -46,10 +55,12 @@ class _Steps:
 
     @property
     def eof(self) -> bool:
+        """True behind the end of the stream."""
         return self._decoder.eof
 
     @property
     def unused(self) -> bytes:
+        """Bytes fed beyond the end."""
         return self._decoder.unused_data
 
 
@@ -105,7 +116,9 @@ def _pieces(source: Reader, codec: Codec, meter: Meter, faults: list[Fault]) -> 
         while not decoder.eof:
             data = source.take(FEED)
             if not data:
-                faults.append(Fault(f"{codec.name} data ends early at byte {source.position - start:,}: what comes before the cut was read"))
+                faults.append(
+                    Fault(f"{codec.name} data ends early at byte {source.position - start:,}: what comes before the cut was read")
+                )
                 return
             try:
                 for piece in decoder.feed(data):

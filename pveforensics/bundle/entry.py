@@ -29,8 +29,6 @@ class Entry:
     problem: str = ""
 
 
-
-
 def sane_mtime(seconds: float) -> float | None:
     """The modification time, or None for zero (what reproducible archives write) and moments no calendar has."""
     return seconds if 0 < seconds < 32_503_680_000 else None

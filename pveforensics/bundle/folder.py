@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from pveforensics.bundle.entry import DIRECTORY, FILE, SPECIAL, SYMLINK, Entry, Note, sane_mtime
@@ -47,7 +48,7 @@ def pieces_of(file: BinaryIO, faults: list[Fault], tally: Tally) -> Iterator[byt
         yield piece
 
 
-def open_regular(path: str) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading if it is a regular one; a pipe put in its place is not waited for. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -61,11 +62,11 @@ def entries(root: str, budget: Budget, hashes: dict[str, tuple[int, str]], note:
     waiting = [""]
     while waiting:
         relative = waiting.pop()
-        path = os.path.join(root, relative)
+        path = Path(root, relative) if relative else Path(root)
         try:
-            info = os.lstat(path) if relative else os.stat(path)
+            info = path.lstat() if relative else path.stat()
             if stat.S_ISDIR(info.st_mode):
-                names = sorted(os.listdir(path), reverse=True)
+                names = sorted((item.name for item in path.iterdir()), reverse=True)
                 waiting.extend(f"{relative}/{name}" if relative else name for name in names)
                 if relative:
                     yield Entry(_text(relative), DIRECTORY)
@@ -87,17 +88,17 @@ def _text(relative: str) -> str:
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
-def _link(root: str, path: str, relative: str, info: os.stat_result) -> Entry:
-    target = os.readlink(path)
+def _link(root: str, path: Path, relative: str, info: os.stat_result) -> Entry:
+    target = str(path.readlink())
     problem = ""
-    with contextlib.suppress(OSError, ValueError):
-        inside = os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
-        if not inside and os.path.isfile(path) and not relative.endswith("etc/localtime"):
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        inside = path.resolve().is_relative_to(Path(root).resolve())
+        if not inside and path.is_file() and not relative.endswith("etc/localtime"):
             problem = "note: a symbolic link that leads out of the folder is not followed"
     return Entry(_text(relative), SYMLINK, sane_mtime(info.st_mtime), link=_text(target), problem=problem)
 
 
-def _file(path: str, relative: str, info: os.stat_result, budget: Budget, hashes: dict[str, tuple[int, str]]) -> Iterator[Entry]:
+def _file(path: Path, relative: str, info: os.stat_result, budget: Budget, hashes: dict[str, tuple[int, str]]) -> Iterator[Entry]:
     with open_regular(path) as file:
         faults: list[Fault] = []
         tally = Tally()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 try:
-    from isal import isal_zlib, igzip_lib
+    from isal import igzip_lib, isal_zlib
 
     _decompressor: Any = isal_zlib.decompressobj
     INFLATE_ERRORS: tuple[Any, ...] = (zlib.error, igzip_lib.IsalError)
@@ -51,10 +51,12 @@ class Inflater:
 
     @property
     def eof(self) -> bool:
+        """True behind the end of the stream."""
         return bool(self._decoder.eof)
 
     @property
     def unused(self) -> bytes:
+        """Bytes fed beyond the end."""
         return bytes(self._decoder.unused_data)
 
     def _keep(self, data: bytes) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from pveforensics.bundle import folder
@@ -69,7 +70,7 @@ class Bundle:
         for index, given in enumerate(self._inputs):
             prefix = f"{given.label}/" if len(self._inputs) > 1 else ""
             try:
-                if given.path != STDIN and os.path.isdir(given.path):
+                if given.path != STDIN and Path(given.path).is_dir():
                     yield from self._folder(given, Place(given.label, prefix, index, given.name))
                 else:
                     yield from self._file(given, Place(given.file_label, prefix, index, given.name))
@@ -91,7 +92,7 @@ class Bundle:
         tally = folder.Tally()
         faults: list[Fault] = []
         with _opened(given.path) as file:
-            info = os.stat(given.path) if given.path != STDIN else None
+            info = Path(given.path).stat() if given.path != STDIN else None
             regular = info is not None and stat.S_ISREG(info.st_mode)
             place = Place(place.path, place.prefix, place.bundle, place.bundle_name, info.st_mtime if regular and info else None)
             reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), file if regular else None)
@@ -135,7 +136,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     if path == STDIN:
         yield sys.stdin.buffer
         return
-    with open(path, "rb", buffering=0) as file:
+    with Path(path).open("rb", buffering=0) as file:
         yield file
 
 
@@ -144,11 +145,11 @@ def _problem(path: str) -> str:
     if path == STDIN:
         return ""
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
-            os.listdir(path)
+            next(Path(path).iterdir(), None)
         elif stat.S_ISREG(mode):
-            with open(path, "rb"):
+            with Path(path).open("rb"):
                 pass
         elif not stat.S_ISFIFO(mode):
             return "is a device or socket: give an archive, a folder or a file"
@@ -161,16 +162,22 @@ def _problem(path: str) -> str:
 
 def _labelled(paths: Sequence[str]) -> list[_Input]:
     """Names for the inputs that tell them apart: the base name without archive suffixes, with more of the path where needed."""
-    parts = [("stdin",) if path == STDIN else tuple(part for part in os.path.abspath(path).split("/") if part) or ("root",) for path in paths]
+    parts = [_parts(path) for path in paths]
     names = [printable(os.fsencode(own[-1]).decode("utf-8", "backslashreplace")) for own in parts]
-    short = [name if path != STDIN and os.path.isdir(path) else stem(name) for name, path in zip(names, paths, strict=True)]
+    short = [name if path != STDIN and Path(path).is_dir() else stem(name) for name, path in zip(names, paths, strict=True)]
     labels = []
-    for own, name, label in zip(parts, names, short, strict=True):
-        if short.count(label) > 1:
-            label = name
+    for own, name, stripped in zip(parts, names, short, strict=True):
+        label = name if short.count(stripped) > 1 else stripped
         depth = 1
         while depth < len(own) and sum(other[-depth:] == own[-depth:] for other in parts) > 1:
             depth += 1
         above = [printable(os.fsencode(part).decode("utf-8", "backslashreplace")) for part in own[-depth:-1]]
         labels.append(("/".join([*above, label]), "/".join([*above, name])))
     return [_Input(path, name, *label) for path, name, label in zip(paths, names, labels, strict=True)]
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The components of the absolute path; a link keeps the name by which it was given."""
+    if path == STDIN:
+        return ("stdin",)
+    return tuple(part for part in os.path.abspath(path).split("/") if part) or ("root",)  # noqa: PTH100

@@ -10,7 +10,9 @@ ROOTS = frozenset({"var", "etc", "proc", "sys", "run", "root", "usr", "home", "b
 """First folders of a Linux system: what stands above them is the node's folder."""
 
 _GENERIC = frozenset(
-    """
+    re.findall(
+        r"\S+",
+        """
     all allnodes archive archives attachment attachments auth backup bundle bundles boot boots cat cfg cfgtool cfs cluster clusters cmap cmapctl
     collect collected collector conf config configs coredump coredumps corosync corosynccfgtool crash cron crm current daemon data date debug diag
     diagnostic diagnostics diagnostik dmesg dump dumps error errors etc evidence export file files fence forensics full getpvelogs ha host hosts
@@ -22,7 +24,8 @@ _GENERIC = frozenset(
     systemd task tasks temp test text tickets ticket timedatectl tmp totem txt unknown upload uploads user users uptime var version vm watchdog wd
     wtmp zpool
     log0 xz gz bz2 zst lz4 zip tar tgz json jsonl short iso precise csv html pdf md yaml yml ini db
-    """.split()
+    """,
+    )
 )
 """Words of file names that name what is in a file, not where it comes from."""
 

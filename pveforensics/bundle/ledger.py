@@ -27,7 +27,9 @@ class Ledger:
         if len(self.not_read) < self.limits.notes:
             self.not_read.append(NotRead(shown(path) if len(path) > self.limits.name else path, reason, damage))
         elif len(self.not_read) == self.limits.notes:
-            self.not_read.append(NotRead(shown(path), f"limit: more than {self.limits.notes:,} members not read; further ones are not listed"))
+            self.not_read.append(
+                NotRead(shown(path), f"limit: more than {self.limits.notes:,} members not read; further ones are not listed")
+            )
 
     def faults(self, path: str, faults: list[Fault]) -> None:
         """Note the faults of one member: of several damages the first, which caused the others."""

@@ -20,7 +20,9 @@ class Member:
     `Bundle.infos`, `bundle_name` the input's base name.
     """
 
-    def __init__(self, path: str, reader: Reader, *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = "") -> None:
+    def __init__(
+        self, path: str, reader: Reader, *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = ""
+    ) -> None:
         self.path = path
         self.mtime = mtime
         self.link_target = link_target

@@ -11,7 +11,7 @@ class UnsafeNameError(ValueError):
 
 
 def decoded(raw: bytes) -> str:
-    """UTF-8, with other bytes written as `\\xff`: always printable, always encodable."""
+    r"""UTF-8, with other bytes written as `\xff`: always printable, always encodable."""
     return raw.decode("utf-8", "backslashreplace")
 
 

@@ -66,5 +66,9 @@ def read_records(body: Reader, size: int, limit: int) -> Extras:
 def read_long_name(body: Reader, size: int, limit: int, key: str) -> Extras:
     """A GNU long name or long link as the record `key`."""
     if size > limit + 1:
-        return Extras(problem=f"limit: its name is longer than {limit:,} bytes" if key == "path" else f"limit: its link is longer than {limit:,} bytes")
+        return Extras(
+            problem=f"limit: its name is longer than {limit:,} bytes"
+            if key == "path"
+            else f"limit: its link is longer than {limit:,} bytes"
+        )
     return Extras([(key, body.read(size).partition(b"\0")[0])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from pveforensics.bundle.entry import DIRECTORY, FILE, HARDLINK, SPECIAL, SYMLINK, Entry, Note, sane_mtime
 from pveforensics.bundle.limits import Limits
@@ -23,12 +23,13 @@ _SKIPPED = {"V": "volume label", "M": "continuation of a file from another volum
 def entries(reader: Reader, limits: Limits, note: Note) -> Iterator[Entry]:
     """The entries of a tar stream in their order. What is wrong with the archive itself goes to `note`; nothing is raised."""
     shared, pending = Extras(), Extras()
-    ended, row = False, 0
+    ended, row, end = False, 0, 0
     while row <= IN_A_ROW:
         ended = _skip_zeros(reader) or ended
         block = reader.peek(BLOCK)
         if len(block) < BLOCK:
-            _tell_end(block, reader, note, ended=ended)
+            if reader.position >= end:
+                _tell_end(block, reader, note, ended=ended)
             return
         header = parse(block)
         if header is None:
@@ -44,10 +45,12 @@ def entries(reader: Reader, limits: Limits, note: Note) -> Iterator[Entry]:
                 shared = _joined(shared, found, limits, keep_problem=False)
             else:
                 pending = _joined(pending, found, limits)
-            _finish(reader, body, header.size)
+            body.drain()
+            reader.skip(-header.size % BLOCK)
             row += 1
             continue
-        yield from _entry(header, reader, _joined(shared, pending, limits), limits)
+        # a member that is cut says so itself
+        end = yield from _entry(header, reader, _joined(shared, pending, limits), limits)
         pending, row = Extras(), 0
     note(f"limit: more than {IN_A_ROW} extended headers in a row at byte {reader.position:,}; the rest was not read")
 
@@ -65,32 +68,41 @@ def _joined(first: Extras, second: Extras, limits: Limits, *, keep_problem: bool
     return Extras([*single.items(), *repeated[: 2 * limits.sparse_extents + 1]], (second.problem or first.problem) if keep_problem else "")
 
 
-def _entry(header: Header, reader: Reader, extras: Extras, limits: Limits) -> Iterator[Entry]:
+def _entry(header: Header, reader: Reader, extras: Extras, limits: Limits) -> Generator[Entry, None, int]:
+    """Give the entry and pass over its data; where these should end."""
     name = extras.text("GNU.sparse.name") or extras.text("path") or header.name
     stated = extras.seconds("mtime")
     mtime = sane_mtime(header.mtime if stated is None else stated)
     kind = _BODILESS.get(header.type, FILE)
-    if kind == FILE and header.type in "0" and name.endswith("/"):
+    if kind == FILE and header.type == "0" and name.endswith("/"):
         kind = DIRECTORY
     if kind != FILE:
         yield Entry(name, kind, mtime, extras.text("linkpath") or header.link, problem=extras.problem)
-        return
-    size = extras.number("size")
-    size = header.size if size is None else size
+        return reader.position
+    size = _stored(header, extras)
     if header.type == "D":
         kind = DIRECTORY
     problem = extras.problem or _SKIPPED.get(header.type, "")
     body, content = section(reader, size), None
     try:
-        content = _content(header, reader, body, size, extras, limits)
+        content = _content(header, reader, body, extras, limits)
     except SparseMapError as error:
         problem = problem or str(error)
     yield Entry(name, kind, mtime, body=None if problem else content, problem=problem)
-    _finish(reader, body, size)
+    body.drain()
+    end = reader.position - body.position + size
+    reader.skip(-size % BLOCK)
+    return end
 
 
-def _content(header: Header, reader: Reader, body: Reader, size: int, extras: Extras, limits: Limits) -> Reader:
+def _stored(header: Header, extras: Extras) -> int:
+    stated = extras.number("size")
+    return header.size if stated is None else stated
+
+
+def _content(header: Header, reader: Reader, body: Reader, extras: Extras, limits: Limits) -> Reader:
     """The member's bytes: the stored ones, or the file that a sparse map describes."""
+    size = _stored(header, extras)
     if header.type == "S":
         # the blocks that continue the map stand before the data and are not in its size; nothing of the body is taken yet
         return expanded(body, extents_of_gnu(header.block, reader, limits), size, _real_size(header), limits)
@@ -106,11 +118,6 @@ def _content(header: Header, reader: Reader, body: Reader, size: int, extras: Ex
 
 def _real_size(header: Header) -> int:
     return number(header.block[483:495]) or 0
-
-
-def _finish(reader: Reader, body: Reader, size: int) -> None:
-    body.drain()
-    reader.skip(-size % BLOCK)
 
 
 def _skip_zeros(reader: Reader) -> bool:
@@ -147,7 +154,10 @@ def _resync(reader: Reader, note: Note, *, ended: bool) -> None:
         at = find(window)
         if at >= 0:
             reader.skip(at)
-            note(f"tar header is damaged at byte {start:,}: {reader.position - start:,} bytes up to the next one were passed over", damage=not ended)
+            note(
+                f"tar header is damaged at byte {start:,}: {reader.position - start:,} bytes up to the next one were passed over",
+                damage=not ended,
+            )
             return
         if len(window) < WINDOW:
             reader.skip(len(window))

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pveforensics.bundle import tar, zip as zip_
+from pveforensics.bundle import tar
+from pveforensics.bundle import zip as zip_
 from pveforensics.bundle.compression import codec_of, decompressed
 from pveforensics.bundle.entry import DIRECTORY, FILE, HARDLINK, SPECIAL, SYMLINK, Entry
 from pveforensics.bundle.ledger import Ledger
+from pveforensics.bundle.limits import Meter
 from pveforensics.bundle.member import HEAD, Member
 from pveforensics.bundle.names import UnsafeNameError, normalised, shown
 from pveforensics.bundle.stream import Reader
@@ -57,13 +59,13 @@ def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
         ledger.note(place.path, f"{name} is not supported: unpack it and give the folder")
     else:
         path = ledger.unique(place.path)
-        yield from _leaf(ledger, path, place, inner)
+        yield from _leaf(path, place, inner)
         ledger.faults(path, [fault for layer in layers for fault in layer.faults])
         return
     ledger.faults(place.path, [fault for layer in layers for fault in layer.faults])
 
 
-def _leaf(ledger: Ledger, path: str, place: Place, reader: Reader, link: str = "") -> Iterator[Member]:
+def _leaf(path: str, place: Place, reader: Reader, link: str = "") -> Iterator[Member]:
     member = Member(path, reader, mtime=place.mtime, link_target=link, bundle=place.bundle, bundle_name=place.bundle_name)
     yield member
     member.close()
@@ -120,14 +122,8 @@ def _open(ledger: Ledger, place: Place, entry: Entry) -> Iterator[Member]:
     if entry.kind == FILE and entry.body is not None:
         yield from unpack(ledger, place, entry.body)
     elif entry.kind == SYMLINK:
-        yield from _leaf(ledger, ledger.unique(place.path), place, _nothing(ledger), link=shown(entry.link))
+        yield from _leaf(ledger.unique(place.path), place, Reader(iter(()), [], Meter(ledger.budget)), link=shown(entry.link))
     elif entry.kind == HARDLINK:
         ledger.note(place.path, f"note: another name of {shown(entry.link)}", damage=False)
     elif entry.kind == SPECIAL:
         ledger.note(place.path, f"note: {SPECIAL}", damage=False)
-
-
-def _nothing(ledger: Ledger) -> Reader:
-    from pveforensics.bundle.limits import Meter
-
-    return Reader(iter(()), [], Meter(ledger.budget))

@@ -78,7 +78,9 @@ def _entry(file: BinaryIO, item: Item, start: int, end: int, budget: Budget) -> 
     body = _unpacked(packed, item)
     if body is None:
         method = _NAMES.get(item.method, "an unknown method")
-        return _refused(item, f"zip method {item.method} ({method}) is not supported: unpack it and pack it again as tar, or give the folder")
+        return _refused(
+            item, f"zip method {item.method} ({method}) is not supported: unpack it and pack it again as tar, or give the folder"
+        )
     if item.symlink:
         return Entry(item.name, SYMLINK, sane_mtime(item.mtime), link=body.read(budget.limits.name).decode("utf-8", "backslashreplace"))
     return Entry(item.name, FILE, sane_mtime(item.mtime), body=_checked(body, packed, item))
@@ -92,7 +94,7 @@ def _unpacked(packed: Reader, item: Item) -> Reader | None:
     if item.method == 14:
         # a version (2 bytes), the length of the properties (2), the properties: as in an .lzma file, which states the size after them
         lead = packed.read(9)
-        size = item.size if item.size else 0xFFFFFFFFFFFFFFFF
+        size = item.size or 0xFFFFFFFFFFFFFFFF
         packed.unread(lead[4:9] + struct.pack("<Q", size))
         return decompressed(packed, LZMA)
     codec = _CODECS.get(item.method)

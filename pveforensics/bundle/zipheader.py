@@ -40,7 +40,7 @@ def directory(file: BinaryIO, size: int, limit: int) -> list[Item] | None:
     if at < 0 or len(tail) - at < _END.size:
         return None
     _, _, _, _, count, length, start, _ = _END.unpack_from(tail, at)
-    if count == 0xFFFF or start == _WHOLE32 or length == _WHOLE32:
+    if count == 0xFFFF or _WHOLE32 in (start, length):
         wide = _end64(file, tail, at)
         if wide is None:
             return None
