@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pveforensics.model import Boot, Interval
-from pveforensics.state.trackers import links, membership, quorum
+from pveforensics.state.trackers import links, membership, network, quorum
 from pveforensics.state.view import View
 
 Tracker = Callable[[View], tuple[Interval, ...]]
@@ -22,4 +22,5 @@ TRACKERS: tuple[tuple[str, Tracker], ...] = (
     ("quorum", quorum.track),
     ("membership", membership.track),
     ("links", links.track),
+    ("network", network.track),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
 from pveforensics.state.rings import rings_of
 from pveforensics.state.view import View
-from pveforensics.timebase import Instant
+from pveforensics.timebase import SECOND, Instant
 
 _WORDS = ("corosync_quorum_gained", "corosync_quorum_lost", "pmxcfs_quorum_gained", "pmxcfs_quorum_lost")
 _MOST = 5_000
@@ -52,7 +53,20 @@ def _of_node(view: View, node: str, windows: tuple[Interval, ...], lrm: tuple[In
             found[-1] = Belief(node, found[-1].start, end, belief.quorate, belief.members, belief.master, belief.lrm)
         elif belief.quorate is not None or belief.members or belief.lrm:
             found.append(belief)
-    return found
+    return _settled(found)
+
+
+def _settled(beliefs: list[Belief]) -> list[Belief]:
+    """Without those of under half a second: the lines of one change are not written all at once."""
+    kept: list[Belief] = []
+    brief: Instant | None = None
+    for belief in beliefs:
+        start = brief or belief.start
+        follows = belief.start is not None and belief.end is not None and belief.end.us - belief.start.us < SECOND // 2
+        brief = start if follows else None
+        if not follows:
+            kept.append(replace(belief, start=start))
+    return kept
 
 
 def _spans(edges: list[Instant]) -> list[tuple[Instant | None, Instant | None]]:

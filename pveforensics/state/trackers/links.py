@@ -30,7 +30,7 @@ class _Peer:
     """What one node knows of its links to one other node."""
 
     down: dict[str, tuple[Instant, tuple[Evidence, ...]]] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)
     raised: bool = False
 
 
@@ -45,7 +45,6 @@ class _Links:
         return self.peers.setdefault(number, _Peer())
 
     def drop(self, number: str, link: str, at: Instant, event: Event) -> None:
-        self.peer(number).seen.add(link)
         self.peer(number).down.setdefault(link, (at, event.evidence[:1]))
 
     def lift(self, number: str, link: str, at: Instant, evidence: tuple[Evidence, ...] = (), why: str = "up") -> None:
@@ -63,12 +62,17 @@ class _Links:
     def _add(self, number: str, link: str, span: tuple[Instant, Instant | None], evidence: tuple[Evidence, ...], why: str) -> None:
         other = self.view.resolve(number)
         own = next((str(key) for key, name in self.view.naming.ids.items() if name == self.node), "")
-        fields = {"from_id": own, "to_id": number, "ended": why}
+        alone = "yes" if link == ALL or link in self.peer(number).alone else ""
+        self.peer(number).alone.discard(link)
+        fields = {"from_id": own, "to_id": number, "ended": why, "last_link": alone}
         self.done.append(Interval(f"link:{self.node}/{other}/{link}", "down", span[0], span[1], fields, evidence))
 
 
 def outages(view: View, node: str) -> tuple[Interval, ...]:
-    """The outages that one node logged, by start; `ended` is up, stopped (its own corosync ended) or empty."""
+    """The outages that one node logged, by start.
+
+    Fields: `ended` is up, stopped (its own corosync ended) or empty; `last_link` yes if no other link to the node was left.
+    """
     links = _Links(view, node)
     runs = runs_of(view, node)
     ends = [run.end for run in runs if run.end is not None]
@@ -107,7 +111,6 @@ def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:
     elif event.kind == "knet_link_up":
         link = event.fields.get("link") or "0"
         peer.raised = True
-        peer.seen.add(link)
         links.lift(number, link, at, event.evidence)
         links.lift(number, ALL, at, event.evidence)
     elif event.kind == "knet_active_links":
@@ -115,5 +118,6 @@ def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:
             links.lift(number, ALL, at, event.evidence)
     elif event.kind == "knet_no_active_links":
         starting = run.start is not None and at.us - run.start.us <= _START_UP_US and not peer.raised and not peer.down
+        peer.alone.update(peer.down)
         if not starting and not peer.down:
             links.drop(number, ALL, at, event)

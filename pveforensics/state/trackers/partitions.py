@@ -60,7 +60,7 @@ def _batches(steps: list[_Step]) -> Iterator[tuple[list[_Step], Instant | None]]
     """Steps of one change, and when the next change begins."""
     batch: list[_Step] = []
     for step in steps:
-        if batch and step.at.us - batch[-1].at.us > _SAME_CHANGE_US:
+        if batch and step.at.us - batch[0].at.us > _SAME_CHANGE_US:
             yield batch, step.at
             batch = []
         batch.append(step)

@@ -16,6 +16,7 @@ LOST = ("corosync_quorum_lost", "pmxcfs_quorum_lost")
 GAINED = ("corosync_quorum_gained", "pmxcfs_quorum_gained")
 _LAG_US = 2 * SECOND
 _STOP_US = 10 * SECOND
+_RETRY_US = 20 * SECOND  # corosync-qdevice tries again every 8 s by default (heartbeat 0.8 of its 10 s timeout)
 _KERNEL_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 1.0
 
@@ -278,13 +279,13 @@ def _counted(view: View, window: Interval) -> Interval:
 
 
 def _qdevice(view: View, node: str) -> Iterator[Interval]:
-    """From the first word of a lost quorum device to 30 s after the last, or to the device's next vote."""
+    """From the first word of a lost quorum device to the last; what follows within two tries belongs together."""
     kinds = ("qdevice_lost", "qdevice_server_timeout", "qdevice_connect_failed", "qdevice_disconnected", "qdevice_tls_failure")
     stops = [run.end for run in runs_of(view, node) if run.end is not None]
     group: list[tuple[Instant, Event]] = []
     for at, event in view.dated(node, *kinds):
         ended = group and any(group[-1][0].us < stop.us <= at.us for stop in stops)
-        if group and (at.us - group[-1][0].us > 60 * SECOND or ended):
+        if group and (at.us - group[-1][0].us > _RETRY_US or ended):
             yield _lost_device(node, group)
             group = []
         group.append((at, event))
