@@ -1,0 +1,20 @@
+"""From the bytes of a log to records: what lines mean (`signatures`), what they look like (`formats`), and the pass over them (`scan`)."""
+
+from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
+from pveforensics.events.scan import make_matcher, scan_log
+from pveforensics.events.signatures import Sample, Signature, SignatureIndex, load_signatures, match_line
+
+__all__ = [
+    "FORMATS",
+    "Recognition",
+    "Sample",
+    "Signature",
+    "SignatureIndex",
+    "is_binary",
+    "is_binary_journal",
+    "load_signatures",
+    "make_matcher",
+    "match_line",
+    "recognize",
+    "scan_log",
+]

@@ -1,0 +1,166 @@
+"""Collector: the records of one file, with their neighbours, storms folded and second copies dropped."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pveforensics.events.formats import Line
+from pveforensics.events.scan.coverage import moment
+from pveforensics.events.signatures import Signature
+from pveforensics.model import NOTHING
+from pveforensics.readings import Record, Stamp
+from pveforensics.timebase import SECOND
+
+LONGEST_TEXT = 4096
+"""Characters kept of a record's own line."""
+
+LONGEST_NEIGHBOUR = 500
+NEIGHBOURS = 2
+FOLD_ALL_FROM = 100_000
+"""Records of one file from which on every signature is counted by the minute."""
+
+MOST_RECORDS = 300_000
+_MINUTE_US = 60 * SECOND
+_TWIN = re.compile(r"(?:(?P<level>emerg|alert|crit|error|warning|notice|info|debug) +)?(?P<body>\[[A-Z]+ *\].*)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A record that may still gain neighbours and repeats."""
+
+    record: Record
+    before: tuple[str, ...]
+    after: list[str]
+    count: int = 1
+    last: Stamp | None = None
+
+    def finished(self) -> Record:
+        """The record as it stands."""
+        made = self.record
+        return Record(
+            made.kind, made.signature, made.line, made.stamp, made.host, made.program, made.pid, made.text, made.fields, made.match,
+            self.before, tuple(self.after), self.count, self.last, made.boot, made.boot_id, made.uptime_us,
+        )  # fmt: skip
+
+
+class Collector:
+    """Takes lines as neighbours and matches as records, both in file order."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self.drafts: list[Draft] = []
+        self.lost = 0
+        self.boot_id = ""
+        self._recent: deque[tuple[int, str]] = deque(maxlen=8)
+        self._waiting: list[tuple[Draft, int]] = []
+        self._storms: dict[tuple[object, ...], Draft] = {}
+        self._twins: dict[tuple[str, str], tuple[bool, int, int]] = {}
+
+    def neighbour(self, number: int, text: str) -> None:
+        """A physical line went by."""
+        self._recent.append((number, text))
+        if self._waiting:
+            for draft, _ in self._waiting:
+                draft.after.append(text[:LONGEST_NEIGHBOUR])
+            self._waiting = [(draft, wanted - 1) for draft, wanted in self._waiting if wanted > 1]
+
+    def add(
+        self,
+        number: int,
+        text: str,
+        line: Line,
+        signature: Signature,
+        match: re.Match[str],
+        *,
+        boot: int,
+        offset: int | None,
+        count: int = 1,
+    ) -> Draft | None:
+        """A signature matched; `offset` is where the searched message begins in `text` (None: it does not stand there as such).
+
+        Gives the record's draft, or the one into which it was folded; None for a second copy.
+        """
+        if self._is_second_copy(line):
+            return None
+        key = (signature.id, line.host, line.program, boot, _minute(line.stamp))
+        if signature.storm or len(self.drafts) >= FOLD_ALL_FROM:
+            folded = self._storms.get(key)
+            if folded is not None:
+                folded.count += count
+                folded.last = line.stamp or folded.last
+                return folded
+        fields = {name: value for name, value in match.groupdict().items() if value is not None}
+        span = (match.start() + offset, match.end() + offset) if offset is not None else None
+        draft = self._make(number, text, line, (signature.kind, signature.id), fields, span, boot)
+        if draft is not None:
+            draft.count = count
+            if signature.storm or len(self.drafts) >= FOLD_ALL_FROM:
+                self._storms[key] = draft
+        return draft
+
+    def add_boot(self, number: int, text: str, stamp: Stamp | None, host: str, boot: int, boot_id: str) -> None:
+        """A separator between two boots, or a change of the boot id."""
+        self.boot_id = boot_id
+        fields: Mapping[str, str] = {"boot_id": boot_id} if boot_id else NOTHING
+        line = Line(stamp, host, "", "", text, 0)
+        self._make(number, text, line, ("boot_separator", "boot_separator"), fields, None, boot)
+
+    def records(self) -> tuple[Record, ...]:
+        """All records, in file order."""
+        return tuple(draft.finished() for draft in self.drafts)
+
+    def _make(
+        self, number: int, text: str, line: Line, names: tuple[str, str], fields: Mapping[str, str], span: tuple[int, int] | None, boot: int
+    ) -> Draft | None:
+        if len(self.drafts) >= MOST_RECORDS:
+            self.lost += 1
+            return None
+        text, span = _shortened(text, span)
+        record = Record(
+            *names, number, line.stamp, line.host, line.program, line.pid, text, fields, span,
+            boot=boot, boot_id=self.boot_id, uptime_us=line.uptime_us,
+        )  # fmt: skip
+        before = tuple(near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at < number)[-NEIGHBOURS:]
+        after = [near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at > number][:NEIGHBOURS]
+        draft = Draft(record, before, after)
+        if len(after) < NEIGHBOURS:
+            self._waiting.append((draft, NEIGHBOURS - len(after)))
+        self.drafts.append(draft)
+        return draft
+
+    def _is_second_copy(self, line: Line) -> bool:
+        """Corosync 2 under systemd leaves each line twice, once with its level (pull request 368): the later one is dropped."""
+        if line.program != "corosync" or not (found := _TWIN.match(line.message.lstrip())):
+            return False
+        key = (line.pid, found["body"].rstrip())
+        from_stderr = found["level"] is not None
+        second = moment(line.stamp)[1] // SECOND if line.stamp else 0
+        known = self._twins.get(key)
+        if known is not None and abs(second - known[1]) <= 1:
+            if known[0] != from_stderr and known[2] > 0:
+                self._twins[key] = (known[0], known[1], known[2] - 1)
+                return True
+            if known[0] == from_stderr:
+                self._twins[key] = (from_stderr, second, known[2] + 1)
+                return False
+        if len(self._twins) > 4096:
+            self._twins.clear()
+        self._twins[key] = (from_stderr, second, 1)
+        return False
+
+
+def _minute(stamp: Stamp | None) -> tuple[str, int] | None:
+    if stamp is None:
+        return None
+    kind, value = moment(stamp)
+    return kind, value // _MINUTE_US
+
+
+def _shortened(text: str, span: tuple[int, int] | None) -> tuple[str, tuple[int, int] | None]:
+    """The line cut to its greatest length, and the span if it still lies inside."""
+    if len(text) <= LONGEST_TEXT:
+        return text, span
+    return text[:LONGEST_TEXT], (span if span and span[1] <= LONGEST_TEXT else None)

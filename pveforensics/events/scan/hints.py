@@ -1,0 +1,91 @@
+"""Time hints: lines that state a moment twice, or a year or zone that their neighbours lack."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from pveforensics.readings import Stamp, TimeHint
+from pveforensics.timebase import SECOND
+
+ANCHORS = (b"UPID:", b"__replicate_", b" TIME ", b"(@1", b"Active: ", b"Date: ", b" begin", b"Linux version ")
+"""Literals of which each hint holds one."""
+
+MOST = 5_000
+_EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies outside is no moment of these logs
+_THIN_US = 600 * SECOND
+
+_UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
+_REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
+_MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
+_AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
+_LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+_ACTIVE = re.compile(rf"Active: .*\bsince (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?(?=[;\s]|$)")
+_DATE = re.compile(
+    r"Date: +\w{3} (?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?:(?P<zone>[A-Z]{2,5}) )?(?P<year>\d{4})\b"
+)
+_BEGIN = re.compile(
+    rf"-- (?:Logs|Journal) begins? at (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?"
+    rf"(?:, ends? at (?:\w+ )?(?P<end>{_LOCAL}) ?(?P<end_zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?)?"
+)
+_BUILD = re.compile(r"Linux version .*\((?P<built>\d{4}-\d\d-\d\dT\d\d:\d\dZ)\)")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Hints:
+    """Collects the hints of one file, thinned: of one sort one in ten minutes is enough."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self.found: list[TimeHint] = []
+        self._latest: dict[tuple[str, bool], int] = {}
+
+    def look(self, line: int, text: str, stamp: Stamp | None) -> None:
+        """Note what this line states; `stamp` is its own."""
+        if len(self.found) >= MOST:
+            return
+        text = text[:4096]
+        for found in _UPID.finditer(text):
+            self._epoch(line, "upid", stamp, int(found["epoch"], 16) * SECOND, exact=found["what"] == "starting")
+        if found := _REPLICATE.search(text):
+            self._epoch(line, "replicate", stamp, int(found["epoch"]) * SECOND, exact=False)
+        if found := _MCE.search(text):
+            self._epoch(line, "mce", stamp, int(found["epoch"]) * SECOND, exact=False)
+        if found := _AT.search(text):
+            self._epoch(line, "corosync", stamp, int(found["epoch"]) * 1000, exact=True)
+        if found := _BUILD.search(text):
+            built = datetime.strptime(found["built"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) if _valid(found["built"]) else None
+            if built:
+                self._epoch(line, "kernel-build", stamp, int(built.timestamp()) * SECOND, exact=False)
+        if stamp is None:
+            self._dates(line, text)
+
+    def _dates(self, line: int, text: str) -> None:
+        if (found := _ACTIVE.search(text)) and _valid(found["local"]):
+            self.found.append(TimeHint(line, "active", local=found["local"], zone=found["zone"] or ""))
+        if (found := _DATE.search(text)) and found["month"] in _MONTHS:
+            local = f"{found['year']}-{_MONTHS.index(found['month']) + 1:02}-{int(found['day']):02} {found['time']}"
+            if _valid(local):
+                self.found.append(TimeHint(line, "date", local=local, zone=found["zone"] or ""))
+        if found := _BEGIN.search(text):
+            if _valid(found["local"]):
+                self.found.append(TimeHint(line, "journal-begin", local=found["local"], zone=found["zone"] or ""))
+            if found["end"] and _valid(found["end"]):
+                self.found.append(TimeHint(line, "journal-end", local=found["end"], zone=found["end_zone"] or ""))
+
+    def _epoch(self, line: int, what: str, stamp: Stamp | None, epoch_us: int, *, exact: bool) -> None:
+        if not _EARLIEST * SECOND < epoch_us < _LATEST * SECOND:
+            return
+        latest = self._latest.get((what, exact))
+        if latest is not None and abs(latest - epoch_us) < _THIN_US:
+            return
+        self._latest[what, exact] = epoch_us
+        self.found.append(TimeHint(line, what, stamp, epoch_us, exact=exact and stamp is not None))
+
+
+def _valid(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,195 @@
+"""TextScan: reads a text log line by line: heads, continuations, separators, repeats, NUL runs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pveforensics.events.formats import Format, Line, LineReader
+from pveforensics.events.formats.peel import before_text
+from pveforensics.events.scan.collector import Collector, Draft
+from pveforensics.events.scan.coverage import RunBuilder
+from pveforensics.events.scan.hints import Hints
+from pveforensics.events.scan.pieces import LONGEST_LINE
+from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
+from pveforensics.readings import NulRun
+
+MOST_CONTINUATIONS = 4
+MOST_NAMES = 1_000
+MOST_NUL_RUNS = 2_000
+
+_SEPARATOR = re.compile(r"[\s>|#*`]*-- (?:Boot (?P<id>[0-9a-f]{32})|Reboot) --")
+_REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?$", re.DOTALL)
+_LAST_REPEATED = re.compile(r"last message repeated (?P<times>\d{1,9}) times")
+# What ends a record and is none itself: prompts, headings, bullets, fences, table rows, elisions, journalctl's own lines.
+_NOISE = re.compile(
+    r"\s*(?:[|#>●○×*↻•$]|\.\.\.|…|\[\.\.\.\]|---|===|```|~~~|-- |<[ \w]+>\s*$|\[?[\w.-]+@[\w.-]+[ :][^#$]{0,80}[#$](?: |$)|lines \d+-\d+)"
+)
+_STATUS_FIELD = re.compile(r"\s+(?:Loaded|Active|Drop-In|Docs|Process|Main PID|Tasks|Memory|CPU|CGroup|Invocation|Status|TriggeredBy): ")
+
+
+@dataclass(slots=True)
+class _Open:
+    """The record at hand, which lines without a head may continue."""
+
+    number: int
+    text: str
+    line: Line
+    matched: bool
+    parts: list[tuple[int, str, set[int] | None]] = field(default_factory=list)
+
+
+class TextScan:
+    """What one pass over a text log gathers."""
+
+    def __init__(self, index: SignatureIndex) -> None:
+        """`index` numbers the anchors that `feed` is told of."""
+        self.index = index
+        self.reader = LineReader()
+        self.collector = Collector()
+        self.coverage = RunBuilder()
+        self.hints = Hints()
+        self.hosts: Counter[str] = Counter()
+        self.programs: set[str] = set()
+        self.nul_runs: list[NulRun] = []
+        self.lines = 0
+        self.recognized = 0
+        self.cut = 0
+        self._open: _Open | None = None
+        self._previous: Draft | None = None
+        self._unclosed: list[tuple[int, int]] = []
+
+    def feed(self, number: int, raw: str, found: set[int] | None, nuls: int = 0) -> None:
+        """One physical line, or the rest of one behind NUL bytes; `found` are the anchors that stand in it."""
+        self.lines = number
+        text = raw.rstrip("\r")
+        if len(text) > LONGEST_LINE:
+            text = text[:LONGEST_LINE]
+            self.cut += 1
+        if nuls:
+            self._end_record()
+            self._note_nuls(number, nuls, text)
+        self.collector.neighbour(number, text)
+        if not text or text.isspace():
+            self._end_record()
+            return
+        read = self.reader.read(text)
+        if read is None:
+            self._loose(number, text, found)
+            return
+        self._end_record()
+        self._head(number, text, read, found)
+
+    def take_entry(self, number: int, text: str, line: Line, found: set[int] | None) -> None:
+        """One entry of a journal stream; `text` is the line of the file that shows it, where its message may be escaped."""
+        self._note(number, line)
+        if found:
+            self.hints.look(number, line.message, line.stamp)
+            hit = self.index.first(self.index.of_anchors(found), line.program, line.pid, line.message)
+            if hit is not None:
+                at = text.find(hit[1].group()) if hit[1].group() else -1
+                self.collector.add(number, text, line, *hit, boot=self.coverage.boot, offset=at - hit[1].start() if at >= 0 else None)
+
+    def finish(self) -> None:
+        """The file has ended."""
+        self._end_record()
+        self.coverage.close()
+
+    def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None) -> None:
+        line = read[1]
+        self._note(number, line)
+        if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
+            if self._previous is not None:
+                self._previous.count += int(again["times"])
+                self._previous.last = line.stamp
+            return
+        draft = self._try(number, text, line, found) if found else None
+        self._previous = draft
+        self._open = _Open(number, text, line, draft is not None)
+
+    def _note(self, number: int, line: Line) -> None:
+        """Count what every line with a head tells: time, host, program."""
+        self.recognized += 1
+        if line.stamp is not None:
+            self.coverage.add(line.stamp, number)
+            for place, nul in self._unclosed:
+                self.nul_runs[place] = NulRun(
+                    nul, self.nul_runs[place].length, self.nul_runs[place].before, line.stamp, self.nul_runs[place].text
+                )
+            self._unclosed.clear()
+        if line.host and (line.host in self.hosts or len(self.hosts) < MOST_NAMES):
+            self.hosts[line.host] += 1
+        if line.program and len(self.programs) < MOST_NAMES:
+            self.programs.add(line.program)
+
+    def _try(self, number: int, text: str, line: Line, found: set[int]) -> Draft | None:
+        """Look for a signature in one line; hints are looked for as well."""
+        self.hints.look(number, text, line.stamp)
+        message, offset, count = line.message, line.message_offset, 1
+        if message.startswith("message repeated") and (repeated := _REPEATED.match(message[: LONGEST_MESSAGE * 2])):
+            count = max(1, int(repeated["times"]))
+            message, offset = repeated["text"], offset + repeated.start("text")
+        hit = self.index.first(self.index.of_anchors(found), line.program, line.pid, message)
+        if hit is None:
+            return None
+        return self.collector.add(number, text, line._replace(message=message), *hit, boot=self.coverage.boot, offset=offset, count=count)
+
+    def _loose(self, number: int, text: str, found: set[int] | None) -> None:
+        """A line without a head: a separator, the continuation of a record, or what stands alone."""
+        separator = _SEPARATOR.match(text)
+        if separator:
+            self._end_record()
+            self.coverage.new_boot()
+            self.collector.add_boot(number, text, None, "", self.coverage.boot, separator["id"] or "")
+            return
+        if _NOISE.match(text) or _STATUS_FIELD.match(text):
+            self._end_record()
+        opened = self._open
+        if opened is None:
+            if found:
+                start = before_text(text)
+                self._try(number, text, Line(None, "", "", "", text[start:], start), found)
+            return
+        opened.parts.append((number, text, found))
+        if len(opened.parts) >= MOST_CONTINUATIONS:
+            self._end_record()
+
+    def _end_record(self) -> None:
+        """Close the open record: what was cut apart is searched as one text, and then each continuation by itself."""
+        opened, self._open = self._open, None
+        if opened is None or not opened.parts:
+            return
+        matched = opened.matched or self._try_joined(opened)
+        if not matched or opened.matched:
+            for number, text, found in opened.parts:
+                if found:
+                    start = before_text(text)
+                    self._try(number, text, opened.line._replace(message=text[start:], message_offset=start), found)
+
+    def _try_joined(self, opened: _Open) -> bool:
+        """Wrapped by hand or by a mailer: joined with a blank, or without one where a word was cut."""
+        head, line = opened.text, opened.line
+        rest = [text.strip() for _, text, _ in opened.parts]
+        for whole in (_joined(head, rest, " "), _joined(head, rest, "")):
+            message = whole[line.message_offset :][:LONGEST_MESSAGE]
+            hit = self.index.first(self.index.of_text(message), line.program, line.pid, message)
+            if hit is not None:
+                self.hints.look(opened.number, whole, line.stamp)
+                made = line._replace(message=message)
+                self.collector.add(opened.number, whole, made, *hit, boot=self.coverage.boot, offset=line.message_offset)
+                return True
+        return False
+
+    def _note_nuls(self, number: int, length: int, text: str) -> None:
+        if len(self.nul_runs) >= MOST_NUL_RUNS:
+            return
+        self._unclosed.append((len(self.nul_runs), number))
+        self.nul_runs.append(NulRun(number, length, self.coverage.latest, None, text[:500]))
+
+
+def _joined(head: str, rest: list[str], between: str) -> str:
+    whole = head
+    for part in rest:
+        whole = whole[:-1] + part if whole.endswith("=") else whole.rstrip() + between + part
+    return whole

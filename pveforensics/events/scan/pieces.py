@@ -1,0 +1,95 @@
+"""From chunks of bytes to batches of whole lines: NUL runs cut out and counted, endless lines cut off, chunk borders forgotten."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+LONGEST_LINE = 1 << 20
+"""Bytes; what a line has beyond is dropped."""
+
+_NULS = re.compile(rb"\0+")
+_SOFT = re.compile(rb"=([0-9A-F]{2})")
+
+
+class Batch(NamedTuple):
+    """Lines without their last newline, NUL bytes or carry: `first` is the number of the first, `nuls` how many NULs stood before it."""
+
+    first: int
+    data: bytes
+    nuls: int
+
+
+def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
+    """Whole lines as they come. A run of NUL bytes ends a piece but not its line: what follows has the same number."""
+    carry, line, nuls, dropping = b"", 1, 0, False
+    for chunk in chunks:
+        for text, run in _split(chunk):
+            if dropping:
+                newline = text.find(b"\n")
+                if newline < 0:
+                    dropping = not run
+                    nuls += run
+                    continue
+                text, line, dropping = text[newline + 1 :], line + 1, False  # noqa: PLW2901
+            data = carry + text
+            cut = data.rfind(b"\n")
+            if cut >= 0:
+                yield Batch(line, data[:cut], nuls)
+                line, nuls = line + data.count(b"\n"), 0
+            carry = data[cut + 1 :]
+            if run:
+                if carry:
+                    yield Batch(line, carry, nuls)
+                    nuls = 0
+                carry, nuls = b"", nuls + run
+            elif len(carry) > LONGEST_LINE:
+                yield Batch(line, carry, nuls)
+                carry, nuls, dropping = b"", 0, True
+    if carry or nuls:
+        yield Batch(line, carry, nuls)
+
+
+def _split(chunk: bytes) -> Iterator[tuple[bytes, int]]:
+    """Text and the length of the NUL run behind it."""
+    start = 0
+    if b"\0" in chunk:
+        for run in _NULS.finditer(chunk):
+            yield chunk[start : run.start()], run.end() - run.start()
+            start = run.end()
+    if start < len(chunk) or not start:
+        yield chunk[start:], 0
+
+
+def as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same text in UTF-8 without a byte order mark, whatever of UTF-8 and UTF-16 it came in."""
+    source = iter(chunks)
+    head = b""
+    for chunk in source:
+        head += chunk
+        if len(head) >= 3:
+            break
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        yield decoder.decode(head).encode("utf-8", "replace")
+        for chunk in source:
+            yield decoder.decode(chunk).encode("utf-8", "replace")
+        yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+        return
+    yield head.removeprefix(b"\xef\xbb\xbf")
+    yield from source
+
+
+def looks_quoted(text: str) -> bool:
+    """True for mail in quoted-printable: soft breaks at line ends and escapes of the equals sign."""
+    lines = text.split("\n", 400)
+    soft = sum(line.rstrip("\r").endswith("=") and len(line) <= 78 for line in lines)
+    escapes = sum(line.count("=3D") + line.count("=20") + line.count("=E2") for line in lines)
+    return soft >= 1 and escapes >= 1 and max(map(len, lines)) <= 80
+
+
+def unquoted(data: bytes) -> bytes:
+    """Quoted-printable escapes resolved; line ends stay where they are, so numbers of lines hold."""
+    return _SOFT.sub(lambda found: b" " if found[1] in (b"0A", b"0D", b"00") else bytes((int(found[1], 16),)), data)
