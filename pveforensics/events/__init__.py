@@ -2,10 +2,12 @@
 
 from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
 from pveforensics.events.scan import make_matcher, scan_log
+from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.signatures import Sample, Signature, SignatureIndex, load_signatures, match_line
 
 __all__ = [
     "FORMATS",
+    "Matcher",
     "Recognition",
     "Sample",
     "Signature",

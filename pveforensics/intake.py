@@ -1,0 +1,167 @@
+"""take_in(): reads every member of a bundle once and makes of it a scanned log, a document, or a line in the list of what was not read."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from pveforensics import state
+from pveforensics.errors import InputError
+from pveforensics.events import (
+    Matcher,
+    Recognition,
+    Signature,
+    SignatureIndex,
+    is_binary,
+    is_binary_journal,
+    make_matcher,
+    recognize,
+    scan_log,
+)
+from pveforensics.model import BundleInfo, NotRead
+from pveforensics.readings import Document, LogScan
+
+HEAD = 65_536
+LONGEST_DOCUMENT = 16 << 20
+"""Bytes; a configuration file or status dump is read whole, a longer one only so far."""
+
+LONGEST_EXCERPT = 256 << 10
+"""Bytes of a text without any stamp or tag that is still searched for quoted messages."""
+
+LOG_FROM = 0.1
+DOCUMENT_FROM = 0.2
+"""Scores from which on a file is read as such; one that reaches both is read as both (a pasted session)."""
+
+# How programs, markup and data begin: they may hold a daemon's messages, but nothing that happened.
+_NO_EXCERPT = (b"#!", b"{", b"[{", b"[\n", b"<", b"%PDF", b"package ", b"#include", b"/*", b"import ", b"from ")
+
+
+class Member(Protocol):
+    """What `take_in` needs of a member of a bundle."""
+
+    path: str
+    mtime: float | None
+    link_target: str
+
+    @property
+    def node_hint(self) -> str: ...
+
+    def head(self, n: int = HEAD) -> bytes: ...
+
+    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]: ...
+
+    def read(self, limit: int) -> bytes: ...
+
+
+class Bundle(Protocol):
+    """What `take_in` needs of a bundle; `infos` and `not_read` are complete once `members` has ended."""
+
+    @property
+    def infos(self) -> tuple[BundleInfo, ...]: ...
+
+    @property
+    def not_read(self) -> tuple[NotRead, ...]: ...
+
+    def members(self) -> Iterator[Member]: ...
+
+
+class Intake(NamedTuple):
+    """All that reading gave. `not_read` lists damage and unknown files alike; `unread` are the paths of files of unknown kind."""
+
+    scans: tuple[LogScan, ...]
+    documents: tuple[Document, ...]
+    infos: tuple[BundleInfo, ...]
+    not_read: tuple[NotRead, ...]
+    unread: tuple[str, ...]
+
+
+class _Reading(NamedTuple):
+    scan: LogScan | None = None
+    document: Document | None = None
+    skipped: NotRead | None = None
+
+
+def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[[str], None] = lambda _: None) -> Intake:
+    """Read all members in one pass. Raises InputError if not one of them was recognized.
+
+    A reader that fails costs its own file only: that is listed as not read.
+    """
+    index = SignatureIndex(signatures)
+    matcher = make_matcher(index)
+    readings: list[_Reading] = []
+    for member in bundle.members():
+        progress(member.path)
+        try:
+            readings.append(_read(member, index, matcher))
+        except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
+            reason = f"reader failed: {type(error).__name__}: {error}"
+            readings.append(_Reading(skipped=NotRead(member.path, reason)))
+    scans = tuple(reading.scan for reading in readings if reading.scan is not None)
+    documents = tuple(reading.document for reading in readings if reading.document is not None)
+    skipped = [reading.skipped for reading in readings if reading.skipped is not None]
+    skipped += [NotRead(read.path, problem) for read in (*scans, *documents) for problem in read.problems]
+    if not scans and not documents:
+        raise InputError(_nothing(skipped, bundle.not_read))
+    unread = tuple(each.path for each in skipped if not each.damage)
+    return Intake(scans, documents, bundle.infos, (*bundle.not_read, *skipped), unread)
+
+
+def _nothing(skipped: Sequence[NotRead], damaged: Sequence[NotRead]) -> str:
+    first = next(iter((*skipped, *damaged)), None)
+    example = f" ({first.path}: {first.reason})" if first else ""
+    return f"no file of the input was recognized{example}; give a log, a journalctl text or a folder or archive of them"
+
+
+def _read(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
+    if member.link_target:
+        return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
+    head = member.head(HEAD)
+    if is_binary_journal(head):
+        return _Reading(skipped=_journal(member.path))
+    if not head:
+        return _Reading(skipped=NotRead(member.path, "empty file", damage=False))
+    seen = recognize(head, member.path)
+    as_document = state.document_score(member.path, head)
+    is_log, is_document = seen.score >= LOG_FROM, as_document >= DOCUMENT_FROM
+    document, start = None, b""
+    if is_document:
+        start = member.read(LONGEST_DOCUMENT)
+        document = state.read_document(member.path, start, member.mtime, member.link_target)
+    scan = None
+    if is_log and (document is None or seen.score >= LOG_FROM):
+        chunks = itertools.chain([start] if start else [], member.chunks())
+        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher)
+        if document is not None and not scan.recognized:
+            scan = None
+    if scan is None and document is None:
+        scan = _excerpt(member, start, index, matcher)
+    if scan is None and document is None:
+        return _Reading(skipped=NotRead(member.path, "unknown kind of file", damage=False))
+    return _with_hint(member, _Reading(scan, document))
+
+
+def _excerpt(member: Member, start: bytes, index: SignatureIndex, matcher: Matcher) -> LogScan | None:
+    """A text without stamps and tags is evidence only if a message that we know stands in it."""
+    data = start or member.read(LONGEST_EXCERPT + 1)
+    if len(data) > LONGEST_EXCERPT or is_binary(data) or data.lstrip().startswith(_NO_EXCERPT):
+        return None
+    scan = scan_log(
+        member.path, [data], index, mtime=member.mtime, recognition=Recognition(("excerpt",), LOG_FROM, "excerpt"), matcher=matcher
+    )
+    return scan if scan.records else None
+
+
+def _with_hint(member: Member, reading: _Reading) -> _Reading:
+    scan, document = reading.scan, reading.document
+    return _Reading(
+        dataclasses.replace(scan, node_hint=member.node_hint) if scan else None,
+        dataclasses.replace(document, node_hint=member.node_hint) if document else None,
+    )
+
+
+def _journal(path: str) -> NotRead:
+    name = path.rpartition("/")[2]
+    command = f"journalctl --file {name} -o export > {name}.export"
+    return NotRead(path, f"systemd's binary journal is not read yet: convert it with `{command}` and add that file", damage=False)
