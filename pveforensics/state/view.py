@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pveforensics.model import Boot, Cluster, Coverage, Event, Snapshot, Timeline
 from pveforensics.readings import Naming
+from pveforensics.state.own_ids import learned
 from pveforensics.timebase import Instant
 
 
@@ -25,6 +26,7 @@ class View:
     nodes: tuple[str, ...] = ()
     _events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict, repr=False)
     _kinds: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict, repr=False)
+    _learned: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def events_of(self, node: str, *kinds: str) -> tuple[Event, ...]:
         """The events of a node of the named kinds (all if none is named), in the timeline's order; undated ones last."""
@@ -83,7 +85,7 @@ class View:
         text = str(who).strip()
         number = _number(text)
         if number is not None:
-            return self.naming.ids.get(number) or _by_id(self.cluster, number) or f"node{number}"
+            return self._learned.get(number) or self.naming.ids.get(number) or _by_id(self.cluster, number) or f"node{number}"
         if text in self.naming.nodes:
             return text
         return self.naming.aliases.get(text) or _by_address(self.cluster, text) or _short(text)
@@ -96,6 +98,7 @@ class View:
 
 def view_of(timeline: Timeline, naming: Naming, cluster: Cluster | None = None, boots: Iterable[Boot] = ()) -> View:
     """The view of a timeline, indexed once."""
+    chosen = cluster or Cluster()
     events: dict[str, list[Event]] = {}
     kinds: dict[tuple[str, str], list[int]] = {}
     for event in timeline.events:
@@ -106,11 +109,12 @@ def view_of(timeline: Timeline, naming: Naming, cluster: Cluster | None = None, 
     return View(
         timeline,
         naming,
-        cluster or Cluster(),
+        chosen,
         tuple(boots),
         (*(node for node in naming.nodes if node in seen), *sorted(seen - set(naming.nodes))),
         {node: tuple(line) for node, line in events.items()},
         {key: tuple(places) for key, places in kinds.items()},
+        learned(events, {**{member.nodeid: member.name for member in chosen.members if member.nodeid}, **naming.ids}),
     )
 
 

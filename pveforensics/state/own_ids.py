@@ -1,0 +1,48 @@
+"""Corosync node ids that the logs themselves give away, where no configuration is there."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pveforensics.model import Event
+
+_LISTS = frozenset({"corosync_members", "corosync_sync_members"})
+_PLACEHOLDER = re.compile(r"node\d+")
+
+
+def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
+    """Ids of nodes that have a log: a node is in every member list that it writes, and is no end of its own links.
+
+    An id is taken only if it is the only one left for its node, no other node claims it, and no configuration
+    names it otherwise.
+    """
+    named = {name for number, name in known.items() if name != f"node{number}"}
+    claims: dict[str, int] = {}
+    for node, log in events.items():
+        if node in named or _PLACEHOLDER.fullmatch(node):
+            continue
+        own = _own_id(log)
+        if own is not None and known.get(own, f"node{own}") == f"node{own}":
+            claims[node] = own
+    count = Counter(claims.values())
+    return {number: node for node, number in claims.items() if count[number] == 1}
+
+
+def _own_id(log: Iterable[Event]) -> int | None:
+    common: set[str] | None = None
+    peers: set[str] = set()
+    wrapped = False
+    for event in log:
+        if event.kind in _LISTS:
+            more = bool(event.fields.get("more"))
+            if not more and not wrapped:
+                ids = set((event.fields.get("ids") or "").split())
+                common = ids if common is None else common & ids
+            wrapped = more
+        elif event.kind.startswith("knet_link_") or event.kind == "knet_no_active_links":
+            peers.add(event.fields.get("node") or "")
+    left = (common or set()) - peers
+    only = next(iter(left)) if len(left) == 1 else ""
+    return int(only) if only.isdecimal() and len(only) <= 10 else None
