@@ -19,7 +19,9 @@ _NOT_A_NODE = re.compile(
     r"data|bundle|support|evidence|report|pvereport|console|serial|remote|central|syslog|messages|unknown|\.|)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"(x{2,}|y{3,}|\*+|\.+|-+|\[.*\]?|<.*>?|\(.*\)|host(name)?|node|localhost.*|redacted|unknown|none|n/a|_+)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"(x{2,}|y{3,}|\*+|\.+|-+|\[.*\]?|<.*>?|\(.*\)|host(name)?|node|localhost.*|redacted|unknown|none|n/a|_+)", re.IGNORECASE
+)
 _LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$|::$|ff0|fe00::|localhost|ip6-|255\.")
 _SHARE = 0.1
 """A host with less than this share of a file's lines does not make the file a log of several hosts."""
@@ -56,7 +58,9 @@ def identify(scans: Sequence[LogScan], documents: Sequence[Document]) -> Naming:
         aliases.setdefault(name.lower(), name)
     ids = _ids(documents, members, aliases, node_of_path)
     notes = tuple(
-        f"folder {hint!r} holds logs of {node}" for hint, node in sorted(folders.items()) if hint and not _NOT_A_NODE.fullmatch(hint) and hint != node
+        f"folder {hint!r} holds logs of {node}"
+        for hint, node in sorted(folders.items())
+        if hint and not _NOT_A_NODE.fullmatch(hint) and hint != node
     )
     everyone = _with_spellings(aliases)
     return Naming(nodes, frozenset(node for node in nodes_with_logs if node), node_of_path, everyone, ids, notes)
@@ -180,7 +184,9 @@ def _folders(
     return folders
 
 
-def _node_of_folder(hint: str, stated: Counter[str], logged: Counter[str], aliases: Mapping[str, str], members: Mapping[str, Member]) -> str:
+def _node_of_folder(
+    hint: str, stated: Counter[str], logged: Counter[str], aliases: Mapping[str, str], members: Mapping[str, Member]
+) -> str:
     """What one folder's own files say it is."""
     member = aliases.get(hint.lower()) or aliases.get(short(hint).lower(), "")
     nondescript = bool(_NOT_A_NODE.fullmatch(hint)) and member not in members
