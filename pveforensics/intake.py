@@ -46,25 +46,32 @@ class Member(Protocol):
     link_target: str
 
     @property
-    def node_hint(self) -> str: ...
+    def node_hint(self) -> str:
+        """The node that its path points to, or an empty string."""
 
-    def head(self, n: int = HEAD) -> bytes: ...
+    def head(self, n: int = HEAD) -> bytes:
+        """The first bytes, without taking them."""
 
-    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]: ...
+    def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
+        """The rest of the content in pieces."""
 
-    def read(self, limit: int) -> bytes: ...
+    def read(self, limit: int) -> bytes:
+        """Up to `limit` bytes from where reading stands."""
 
 
 class Bundle(Protocol):
     """What `take_in` needs of a bundle; `infos` and `not_read` are complete once `members` has ended."""
 
     @property
-    def infos(self) -> tuple[BundleInfo, ...]: ...
+    def infos(self) -> tuple[BundleInfo, ...]:
+        """The inputs, in the order given."""
 
     @property
-    def not_read(self) -> tuple[NotRead, ...]: ...
+    def not_read(self) -> tuple[NotRead, ...]:
+        """What could not be read, or not to its end."""
 
-    def members(self) -> Iterator[Member]: ...
+    def members(self) -> Iterator[Member]:
+        """Every file, each to be read before the next is asked for."""
 
 
 class Intake(NamedTuple):
@@ -101,7 +108,8 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
     scans = tuple(reading.scan for reading in readings if reading.scan is not None)
     documents = tuple(reading.document for reading in readings if reading.document is not None)
     skipped = [reading.skipped for reading in readings if reading.skipped is not None]
-    skipped += [NotRead(read.path, problem) for read in (*scans, *documents) for problem in read.problems]
+    skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
+    skipped += [NotRead(document.path, problem) for document in documents for problem in document.problems]
     if not scans and not documents:
         raise InputError(_nothing(skipped, bundle.not_read))
     unread = tuple(each.path for each in skipped if not each.damage)

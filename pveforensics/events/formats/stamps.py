@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import re
+from datetime import date
 
 from pveforensics.events.formats.months import month_number
 from pveforensics.readings import Stamp
@@ -27,7 +27,7 @@ CLOCK = TIME
 
 _DIGITS = re.compile(r"\d+")
 _TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?")
-_EPOCH = datetime.date(1970, 1, 1)
+_EPOCH = date(1970, 1, 1)
 _UTC_NAMES = frozenset({"Z", "UTC", "GMT"})
 
 
@@ -60,11 +60,11 @@ def iso(text: str) -> Stamp | None:
 @functools.lru_cache(maxsize=8192)
 def full(text: str) -> Stamp | None:
     """`Fri 2025-11-21 12:21:06 CET`: year and abbreviation stand there, the abbreviation is no offset."""
-    _, date, rest = text.split(" ", 2)
+    _, day, rest = text.split(" ", 2)
     found = _TIME.match(rest)
     if not found:
         return None
-    return _dated(text, int(date[:4]), int(date[5:7]), int(date[8:10]), found, rest[found.end() :].strip())
+    return _dated(text, int(day[:4]), int(day[5:7]), int(day[8:10]), found, rest[found.end() :].strip())
 
 
 @functools.lru_cache(maxsize=8192)
@@ -127,7 +127,7 @@ def _dated(text: str, year: int, month: int, day: int, found: re.Match[str], zon
     if stamp is None:
         return None
     try:
-        days = (datetime.date(year, month, day) - _EPOCH).days
+        days = (date(year, month, day) - _EPOCH).days
     except ValueError:
         return None
     if offset is None:

@@ -19,6 +19,7 @@ _UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]
 _REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
 _MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
 _AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
+_EPOCHS = (("replicate", _REPLICATE, SECOND, False), ("mce", _MCE, SECOND, False), ("corosync", _AT, 1_000, True))
 _LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _ACTIVE = re.compile(rf"Active: .*\bsince (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?(?=[;\s]|$)")
 _DATE = re.compile(
@@ -45,18 +46,14 @@ class Hints:
         if len(self.found) >= MOST:
             return
         text = text[:4096]
-        for found in _UPID.finditer(text):
-            self._epoch(line, "upid", stamp, int(found["epoch"], 16) * SECOND, exact=found["what"] == "starting")
-        if found := _REPLICATE.search(text):
-            self._epoch(line, "replicate", stamp, int(found["epoch"]) * SECOND, exact=False)
-        if found := _MCE.search(text):
-            self._epoch(line, "mce", stamp, int(found["epoch"]) * SECOND, exact=False)
-        if found := _AT.search(text):
-            self._epoch(line, "corosync", stamp, int(found["epoch"]) * 1000, exact=True)
-        if found := _BUILD.search(text):
-            built = datetime.strptime(found["built"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC) if _valid(found["built"]) else None
-            if built:
-                self._epoch(line, "kernel-build", stamp, int(built.timestamp()) * SECOND, exact=False)
+        for upid in _UPID.finditer(text):
+            self._epoch(line, "upid", stamp, int(upid["epoch"], 16) * SECOND, exact=upid["what"] == "starting")
+        for what, pattern, unit_us, exact in _EPOCHS:
+            if found := pattern.search(text):
+                self._epoch(line, what, stamp, int(found["epoch"]) * unit_us, exact=exact)
+        if (built := _BUILD.search(text)) and _valid(built["built"]):
+            moment = datetime.fromisoformat(built["built"].removesuffix("Z")).replace(tzinfo=UTC)
+            self._epoch(line, "kernel-build", stamp, int(moment.timestamp()) * SECOND, exact=False)
         if stamp is None:
             self._dates(line, text)
 
