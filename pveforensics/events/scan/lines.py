@@ -21,7 +21,7 @@ MOST_NUL_RUNS = 2_000
 
 _SEPARATOR = re.compile(r"[\s>|#*`]*-- (?:Boot (?P<id>[0-9a-f]{32})|Reboot) --")
 _REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?$", re.DOTALL)
-_LAST_REPEATED = re.compile(r"last message repeated (?P<times>\d{1,9}) times")
+_LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times")
 # What ends a record and is none itself: prompts, headings, bullets, fences, table rows, elisions, journalctl's own lines.
 _NOISE = re.compile(
     r"\s*(?:[|#>●○×*↻•$]|\.\.\.|…|\[\.\.\.\]|---|===|```|~~~|-- |<[ \w]+>\s*$|\[?[\w.-]+@[\w.-]+[ :][^#$]{0,80}[#$](?: |$)|lines \d+-\d+)"
