@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pveforensics.model import Event, Evidence
+from pveforensics.state.moments import Moments
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -77,7 +79,14 @@ def is_unit_failure(event: Event) -> bool:
 
 def runs_of(view: View, node: str) -> tuple[Run, ...]:
     """The lives of corosync on a node, in order, from corosync's own lines, its unit's failure, pmxcfs and the boots."""
+    return view.once(("runs", node), lambda: _read(view, node))
+
+
+def _read(view: View, node: str) -> tuple[Run, ...]:
     signs = [(at, event) for at, event in view.dated(node) if is_corosync(event)]
+    stops = Moments.of(at for at, event in signs if event.kind in STOPPING or event.kind == ANNOUNCED)
+    unreachable = Moments.of(at for at, _ in view.dated(node, UNREACHABLE))
+    times = [at.us for at, _ in signs]
     reading = _Reading(node)
     for at, what, event in _marks(view, node):
         if what == "boot_end":
@@ -89,7 +98,10 @@ def runs_of(view: View, node: str) -> tuple[Run, ...]:
         elif is_unit_failure(event):
             reading.finish(at, "crash", event.evidence)
         elif event.kind == DISCONNECTED:
-            if reading.open is not None and _is_gone(view, node, at, signs):
+            following = bisect_right(times, at.us)
+            back = signs[following][1] if following < len(signs) else None
+            orderly = stops.any_in(at.us - 15 * SECOND, at.us + 5 * SECOND)
+            if reading.open is not None and not orderly and _is_gone(at, back, unreachable):
                 reading.finish(at, "crash", event.evidence)
         else:
             _sign(view, reading, at, event)
@@ -134,13 +146,8 @@ def _marks(view: View, node: str) -> Iterator[tuple[Instant, str, Event | None]]
     return ((mark[3], mark[4], mark[5]) for mark in marks)
 
 
-def _is_gone(view: View, node: str, at: Instant, signs: list[tuple[Instant, Event]]) -> bool:
-    """True if corosync was gone when pmxcfs lost it: no orderly stop around, and not a line of the same corosync after it."""
-    for when, event in signs:
-        stops = event.kind in STOPPING or event.kind == ANNOUNCED
-        if stops and -15 * SECOND <= when.us - at.us <= 5 * SECOND:
-            return False
-    following = next((event for when, event in signs if when.us > at.us), None)
+def _is_gone(at: Instant, following: Event | None, unreachable: Moments) -> bool:
+    """True if corosync was gone when pmxcfs lost it: not a line of the same corosync follows."""
     if following is not None:
         return following.kind == "corosync_started"
-    return any(0 <= when.us - at.us <= 60 * SECOND for when, _ in view.dated(node, UNREACHABLE))
+    return unreachable.any_in(at.us, at.us + 60 * SECOND)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
@@ -69,6 +70,10 @@ def names_in(view: View, text: str | None) -> tuple[str, ...]:
 
 def rings_of(view: View, node: str) -> tuple[Ring, ...]:
     """The memberships that a node logged, in order; from pmxcfs' member lists if corosync logged none."""
+    return view.once(("rings", node), lambda: _read(view, node))
+
+
+def _read(view: View, node: str) -> tuple[Ring, ...]:
     drafts = list(_drafts(view, node))
     rings: list[Ring] = []
     members: tuple[str, ...] = ()
@@ -154,8 +159,27 @@ def _from_pmxcfs(view: View, node: str) -> Iterator[Ring]:
         before = members
 
 
+def returns(rings: Sequence[Ring]) -> Callable[[int, str], Instant | None]:
+    """A function that says when a node is a member again after the ring at a place."""
+    places: dict[str, list[int]] = {}
+    for place, ring in enumerate(rings):
+        for name in ring.members:
+            places.setdefault(name, []).append(place)
+
+    def after(place: int, name: str) -> Instant | None:
+        held = places.get(name, [])
+        following = bisect_right(held, place)
+        return rings[held[following]].at if following < len(held) else None
+
+    return after
+
+
 def departures(view: View) -> tuple[Departure, ...]:
     """Orderly leaves: announced (`shut down by sysadmin`), or a node that left and whose leave message was received."""
+    return view.once("departures", lambda: _departures(view))
+
+
+def _departures(view: View) -> tuple[Departure, ...]:
     found: list[Departure] = []
     for node in view.nodes:
         for at, event in view.dated(node, ANNOUNCED):

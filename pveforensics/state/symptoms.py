@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import runs_of
-from pveforensics.state.rings import Departure, departures, rings_of
+from pveforensics.state.moments import Moments
+from pveforensics.state.rings import departures, returns, rings_of
 from pveforensics.state.trackers import links
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
@@ -56,6 +57,8 @@ class Symptom:
     count: int = 1
     explained: str = ""
     about: str = ""
+    ms: str = ""
+    limit: str = ""
     last_link: bool = False
     evidence: tuple[Evidence, ...] = ()
 
@@ -70,20 +73,21 @@ class Calm:
     """What explains noise: orderly leaves, starts of corosync, and boots."""
 
     view: View
-    leaves: tuple[Departure, ...]
-    starts: tuple[tuple[str, Instant], ...]
+    leaves: Mapping[str, Moments]
+    left: Moments
+    starts: Moments
 
     def left_in_order(self, node: str, at: Instant) -> bool:
         """True if the node left in order up to a minute before the moment (a link's end may be logged a little earlier)."""
-        return any(leave.node == node and -3 * SECOND <= at.us - leave.at.us <= _LEAVE_US for leave in self.leaves)
+        return node in self.leaves and self.leaves[node].any_in(at.us - _LEAVE_US, at.us + 3 * SECOND)
 
     def starting(self, at: Instant) -> bool:
         """True if some corosync started in the half minute before."""
-        return any(0 <= at.us - start.us <= _START_US for _, start in self.starts)
+        return self.starts.any_in(at.us - _START_US, at.us)
 
     def leaving(self, at: Instant) -> bool:
         """True if some node left in order in the ten seconds before."""
-        return any(-SECOND <= at.us - leave.at.us <= 10 * SECOND for leave in self.leaves)
+        return self.left.any_in(at.us - 10 * SECOND, at.us + SECOND)
 
     def down(self, node: str, at: Instant) -> str:
         """`planned_stop` or `boot_end` if the node's own log shows that it was down at the moment, else empty."""
@@ -96,19 +100,26 @@ class Calm:
 
 def calm_of(view: View) -> Calm:
     """The explanations at hand, from the logs of all nodes."""
-    leaves = list(departures(view))
-    starts: list[tuple[str, Instant]] = []
+    leaves: dict[str, list[Instant]] = {}
+    starts: list[Instant] = []
+    for leave in departures(view):
+        leaves.setdefault(leave.node, []).append(leave.at)
     for node in view.nodes:
         for run in runs_of(view, node):
             if run.ended == "clean" and run.end is not None:
-                leaves.append(Departure(node, run.end, node, run.evidence[-1:]))
+                leaves.setdefault(node, []).append(run.end)
             if run.start is not None:
-                starts.append((node, run.start))
-    return Calm(view, tuple(leaves), tuple(starts))
+                starts.append(run.start)
+    by_node = {node: Moments.of(moments) for node, moments in leaves.items()}
+    return Calm(view, by_node, Moments.of(at for moments in leaves.values() for at in moments), Moments.of(starts))
 
 
 def symptoms_of(view: View) -> tuple[Symptom, ...]:
     """All signs of all nodes, by time."""
+    return view.once("symptoms", lambda: _read(view))
+
+
+def _read(view: View) -> tuple[Symptom, ...]:
     calm = calm_of(view)
     found: list[Symptom] = []
     for node in view.nodes:
@@ -138,19 +149,20 @@ def _of_outage(calm: Calm, node: str, outage: Interval) -> Symptom:
         1,
         explained,
         about,
-        outage.fields.get("last_link") == "yes",
-        outage.evidence,
+        last_link=outage.fields.get("last_link") == "yes",
+        evidence=outage.evidence,
     )
 
 
 def _of_rings(calm: Calm, node: str) -> Iterator[Symptom]:
     """Nodes that a membership lacks, and rings formed again with the same members."""
     rings = rings_of(calm.view, node)
+    return_of = returns(rings)
     for place, ring in enumerate(rings):
         for lost in ring.left:
             if lost == node:
                 continue
-            back = ring.at if lost in ring.members else next((r.at for r in rings[place + 1 :] if lost in r.members), None)
+            back = ring.at if lost in ring.members else return_of(place, lost)
             others = {node} if lost in ring.members else {name for name in ring.members if name not in ring.left} | {node}
             pairs = frozenset(pair(name, lost) for name in others)
             explained = "planned_stop" if calm.left_in_order(lost, ring.at) else calm.down(lost, ring.at)
@@ -187,6 +199,8 @@ def _of_lines(calm: Calm, node: str) -> Iterator[Symptom]:
             mark=event.kind,
             count=event.count,
             explained=explained,
+            ms=event.fields.get("ms") or "",
+            limit=event.fields.get("limit") or "",
             evidence=event.evidence[:2],
         )
 

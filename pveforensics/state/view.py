@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from pveforensics.model import Boot, Cluster, Coverage, Event, Snapshot, Timeline
 from pveforensics.readings import Naming
 from pveforensics.state.own_ids import learned
 from pveforensics.timebase import Instant
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class View:
     _events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict, repr=False)
     _kinds: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict, repr=False)
     _learned: Mapping[int, str] = field(default_factory=dict, repr=False)
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` makes of this view, made on the first call only; several trackers ask for the same."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     def events_of(self, node: str, *kinds: str) -> tuple[Event, ...]:
         """The events of a node of the named kinds (all if none is named), in the timeline's order; undated ones last."""

@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
+from pveforensics.state.moments import Moments, Spans
 from pveforensics.state.rings import rings_of
+from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
-_WORDS = ("corosync_quorum_gained", "corosync_quorum_lost", "pmxcfs_quorum_gained", "pmxcfs_quorum_lost")
 _MOST = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """What bears on one node's beliefs: its windows without quorum, its LRM's states, and who was master."""
+
+    lost: Spans
+    lrm: Spans
+    master: Spans
 
 
 def track(view: View, intervals: Iterable[Interval]) -> tuple[Belief, ...]:
     """The beliefs of every node with a log, by node and time. Needs the intervals of quorum and HA."""
     held = tuple(intervals)
-    master = tuple(i for i in held if i.subject == "ha:master")
+    master = Spans.of(i for i in held if i.subject == "ha:master")
     found: list[Belief] = []
     for node in view.nodes:
-        windows = tuple(i for i in held if i.subject == f"node:{node}" and i.state == "inquorate")
-        lrm = tuple(i for i in held if i.subject == f"ha:{node}" and i.state != "armed")
-        found += _of_node(view, node, windows, lrm, master)
+        lost = Spans.of(i for i in held if i.subject == f"node:{node}" and i.state == "inquorate")
+        lrm = Spans.of(i for i in held if i.subject == f"ha:{node}" and i.state != "armed")
+        found += _of_node(view, node, _Spans(lost, lrm, master))
     return tuple(found)
 
 
-def _of_node(view: View, node: str, windows: tuple[Interval, ...], lrm: tuple[Interval, ...], master: tuple[Interval, ...]) -> list[Belief]:
+def _of_node(view: View, node: str, spans: _Spans) -> list[Belief]:
     rings = [ring for ring in rings_of(view, node) if ring.members]
-    ends = [run.end for run in runs_of(view, node) if run.end is not None]
-    speaks = bool(view.events_of(node, *_WORDS)) or bool(windows)
-    edges: dict[int, Instant] = {ring.at.us: ring.at for ring in rings} | {end.us: end for end in ends}
-    edges |= {edge.us: edge for span in (*windows, *lrm, *master) for edge in (span.start, span.end) if edge is not None}
+    ends = Moments.of(run.end for run in runs_of(view, node) if run.end is not None)
+    began = [ring.at.us for ring in rings]
+    speaks = bool(view.events_of(node, *LOST, *GAINED)) or bool(spans.lost.all)
+    edges: dict[int, Instant] = {ring.at.us: ring.at for ring in rings} | {end.us: end for end in ends.at}
+    for kind in (spans.lost, spans.lrm, spans.master):
+        edges |= {edge.us: edge for span in kind.all for edge in (span.start, span.end) if edge is not None}
     found: list[Belief] = []
-    for start, end in _spans([edges[us] for us in sorted(edges)][:_MOST]):
-        ring = next((ring for ring in reversed(rings) if start is not None and ring.at.us <= start.us), None)
-        if ring is not None and start is not None and any(ring.at.us < stop.us <= start.us for stop in ends):
+    for start, end in _pairs([edges[us] for us in sorted(edges)][:_MOST]):
+        us = start.us if start is not None else -1
+        place = bisect_right(began, us)
+        ring = rings[place - 1] if place else None
+        if ring is not None and ends.any_in(ring.at.us + 1, us):
             ring = None
-        lost = any(_holds(window, start, end) for window in windows)
+        lost = spans.lost.at(us) is not None
         known = speaks and (lost or ring is not None or (not rings and start is not None))
-        belief = Belief(
-            node,
-            start,
-            end,
-            (not lost) if known else None,
-            ring.members if ring else (),
-            _state(master, start, end),
-            _state(lrm, start, end),
-        )
+        members = ring.members if ring else ()
+        belief = Belief(node, start, end, (not lost) if known else None, members, _state(spans.master, us), _state(spans.lrm, us))
         if found and _same(found[-1], belief):
-            found[-1] = Belief(node, found[-1].start, end, belief.quorate, belief.members, belief.master, belief.lrm)
+            found[-1] = replace(found[-1], end=end)
         elif belief.quorate is not None or belief.members or belief.lrm:
             found.append(belief)
     return _settled(found)
@@ -69,10 +77,9 @@ def _settled(beliefs: list[Belief]) -> list[Belief]:
     return kept
 
 
-def _spans(edges: list[Instant]) -> list[tuple[Instant | None, Instant | None]]:
-    if not edges:
-        return []
-    return list(zip([None, *edges], [*edges, None], strict=True))
+def _pairs(edges: list[Instant]) -> list[tuple[Instant | None, Instant | None]]:
+    """The spans between neighbouring edges, with the open ones before and behind."""
+    return list(zip([None, *edges], [*edges, None], strict=True)) if edges else []
 
 
 def _same(one: Belief, other: Belief) -> bool:
@@ -80,11 +87,6 @@ def _same(one: Belief, other: Belief) -> bool:
     return alike and one.end == other.start
 
 
-def _state(spans: tuple[Interval, ...], start: Instant | None, end: Instant | None) -> str:
-    return next((span.state for span in spans if _holds(span, start, end)), "")
-
-
-def _holds(span: Interval, start: Instant | None, end: Instant | None) -> bool:
-    """True if the interval covers the whole of the span; spans lie between neighbouring edges, so it covers all or nothing."""
-    begins = span.start is None or (start is not None and span.start.us <= start.us)
-    return begins and (span.end is None or (end is not None and end.us <= span.end.us))
+def _state(spans: Spans, us: int) -> str:
+    held = spans.at(us)
+    return held.state if held is not None else ""

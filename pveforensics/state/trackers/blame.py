@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Pair, Symptom
-from pveforensics.timebase import SECOND, Instant
+from pveforensics.timebase import SECOND
 
 _FEW = 8
 _LATER_US = 60 * SECOND
@@ -19,8 +20,8 @@ class Ground:
 
     names: tuple[str, ...]
     logged: frozenset[str]
-    lost_quorum: tuple[tuple[str, Instant], ...] = ()
-    lost_device: tuple[tuple[str, Instant], ...] = ()
+    lost_quorum: Mapping[str, Moments] = field(default_factory=dict)
+    lost_device: Mapping[str, Moments] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ def _one_pair(signs: list[Symptom], two: set[str], pausers: set[str], ground: Gr
     return Blame(tuple(sorted(two)), "asymmetric" if one_sided else shape, decided=False)
 
 
-def _who(moments: Iterable[tuple[str, Instant]], signs: list[Symptom]) -> set[str]:
+def _who(moments: Mapping[str, Moments], signs: list[Symptom]) -> set[str]:
     first = min(sign.at.us for sign in signs)
-    return {node for node, at in moments if first - SECOND <= at.us <= first + _LATER_US}
+    return {node for node, held in moments.items() if held.any_in(first - SECOND, first + _LATER_US)}
 
 
 def _many(signs: list[Symptom], pairs: set[Pair], pausers: set[str], ground: Ground) -> Blame:

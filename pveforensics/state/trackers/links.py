@@ -73,32 +73,34 @@ def outages(view: View, node: str) -> tuple[Interval, ...]:
 
     Fields: `ended` is up, stopped (its own corosync ended) or empty; `last_link` yes if no other link to the node was left.
     """
+    return view.once(("outages", node), lambda: _read(view, node))
+
+
+def _read(view: View, node: str) -> tuple[Interval, ...]:
     links = _Links(view, node)
     runs = runs_of(view, node)
-    ends = [run.end for run in runs if run.end is not None]
-    previous: Instant | None = None
-    for at, event in view.dated(node, *KINDS, "corosync_started"):
-        for end in ends:
-            if end.us <= at.us and (previous is None or previous.us < end.us):
-                links.lift_all(end, "stopped")
-                links.peers.clear()
-        previous = at
-        run = _run_at(runs, at)
-        if run is not None:
-            _take(links, run, at, event)
-    last = max(ends, key=lambda end: end.us, default=None)
-    if last is not None and (previous is None or previous.us < last.us):
-        links.lift_all(last, "stopped")
+    place = 0
+    for at, event in view.dated(node, *KINDS):
+        while place < len(runs) and _is_over(runs[place], at):
+            links.lift_all(runs[place].end, "stopped")
+            links.peers.clear()
+            place += 1
+        # what corosync says after its stop is its own end, not the network's
+        if place < len(runs) and (runs[place].start is None or _began(runs[place], at)):
+            _take(links, runs[place], at, event)
+    for run in runs[place:]:
+        if run.end is not None:
+            links.lift_all(run.end, "stopped")
     links.lift_all(None, "")
     return tuple(sorted(links.done, key=lambda outage: outage.start.us if outage.start else 0))
 
 
-def _run_at(runs: tuple[Run, ...], at: Instant) -> Run | None:
-    """The life of corosync in which a line was written; what it says after its stop is its own end, not the network's."""
-    for run in runs:
-        if (run.start is None or run.start.us <= at.us) and (run.end is None or at.us < run.end.us):
-            return run
-    return None
+def _is_over(run: Run, at: Instant) -> bool:
+    return run.end is not None and run.end.us <= at.us
+
+
+def _began(run: Run, at: Instant) -> bool:
+    return run.start is not None and run.start.us <= at.us
 
 
 def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
-from pveforensics.state.rings import Departure, Ring, departures, rings_of
-from pveforensics.state.trackers.quorum import inquorate
+from pveforensics.state.moments import Moments, Spans
+from pveforensics.state.rings import Ring, departures, returns, rings_of
+from pveforensics.state.trackers.quorum import GAINED, LOST, inquorate
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -50,20 +51,22 @@ def unreachable(view: View) -> tuple[Interval, ...]:
     Fields: `manner` vanished, clean or unknown; `seen_by`; `side` whether those who tell it had quorum
     (`quorate`, `inquorate`, `unknown`): what an isolated node says of its peers is its own trouble.
     """
-    leaves = departures(view)
+    leaves = leaves_by_node(view)
     losses = sorted((loss for node in view.nodes for loss in _losses(view, node, leaves)), key=lambda loss: loss.start.us)
     groups: list[list[_Loss]] = []
+    last: dict[tuple[str, str], list[_Loss]] = {}
     for loss in losses:
-        home = next((g for g in groups if g[0].lost == loss.lost and g[0].side == loss.side and _touches(g, loss)), None)
-        if home is None:
-            groups.append([loss])
-        else:
+        home = last.get((loss.lost, loss.side))
+        if home is not None and _touches(home, loss):
             home.append(loss)
+        else:
+            last[loss.lost, loss.side] = home = [loss]
+            groups.append(home)
     return tuple(_merged(group) for group in groups)
 
 
 def _touches(group: list[_Loss], loss: _Loss) -> bool:
-    return any(other.end is None or loss.start.us <= other.end.us + SECOND for other in group)
+    return any(other.end is None or loss.start.us <= other.end.us + SECOND for other in group[-8:])
 
 
 def _merged(group: list[_Loss]) -> Interval:
@@ -78,40 +81,41 @@ def _merged(group: list[_Loss]) -> Interval:
     )
 
 
-def _losses(view: View, node: str, leaves: tuple[Departure, ...]) -> Iterator[_Loss]:
+def _losses(view: View, node: str, leaves: Mapping[str, Moments]) -> Iterator[_Loss]:
     """What one node says of the others; its own end closes its views, for then it saw nothing more."""
     rings = rings_of(view, node)
-    runs = runs_of(view, node)
-    windows = inquorate(view, node)
+    ends = Moments.of(run.end for run in runs_of(view, node) if run.end is not None)
+    windows = Spans.of(inquorate(view, node))
+    speaks = view.cluster.quorum is not None or bool(view.events_of(node, *LOST, *GAINED))
+    return_of = returns(rings)
     for place, ring in enumerate(rings):
         for lost in ring.left:
             if lost == node:
                 continue
-            back = ring.at if lost in ring.members else _return(rings[place + 1 :], lost)
-            own_end = min((run.end.us for run in runs if run.end is not None and run.end.us > ring.at.us), default=None)
-            if own_end is not None and (back is None or back.us > own_end):
-                back = next(run.end for run in runs if run.end is not None and run.end.us == own_end)
-            yield _Loss(lost, node, ring.at, back, _manner(ring, lost, leaves), _side(windows, ring, view), ring.evidence[:3])
+            back = ring.at if lost in ring.members else return_of(place, lost)
+            own_end = ends.after(ring.at.us)
+            if own_end is not None and (back is None or back.us > own_end.us):
+                back = own_end
+            side = _side(windows, ring) if speaks else "unknown"
+            yield _Loss(lost, node, ring.at, back, _manner(ring, lost, leaves), side, ring.evidence[:3])
 
 
-def _return(rings: Iterable[Ring], lost: str) -> Instant | None:
-    return next((ring.at for ring in rings if lost in ring.members), None)
+def leaves_by_node(view: View) -> Mapping[str, Moments]:
+    """When each node was seen to leave in order."""
+    found: dict[str, list[Instant]] = {}
+    for leave in departures(view):
+        found.setdefault(leave.node, []).append(leave.at)
+    return {node: Moments.of(moments) for node, moments in found.items()}
 
 
-def _manner(ring: Ring, lost: str, leaves: tuple[Departure, ...]) -> str:
-    if any(leave.node == lost and -_ANNOUNCED_US <= leave.at.us - ring.at.us <= 5 * SECOND for leave in leaves):
+def _manner(ring: Ring, lost: str, leaves: Mapping[str, Moments]) -> str:
+    if lost in leaves and leaves[lost].any_in(ring.at.us - _ANNOUNCED_US, ring.at.us + 5 * SECOND):
         return "clean"
     if lost in ring.failed:
         return "vanished"
     return "clean" if ring.told and ring.id else "unknown"
 
 
-def _side(windows: tuple[Interval, ...], ring: Ring, view: View) -> str:
+def _side(windows: Spans, ring: Ring) -> str:
     """Whether the reporter had quorum once the ring had settled."""
-    at = (ring.settled or ring.at).us
-    for window in windows:
-        opens = window.start is None or window.start.us <= at + 2 * SECOND
-        if opens and (window.end is None or window.end.us > at + 2 * SECOND):
-            return "inquorate"
-    quorum_words = view.events_of(ring.node, "corosync_quorum_gained", "corosync_quorum_lost", "pmxcfs_quorum_gained", "pmxcfs_quorum_lost")
-    return "quorate" if quorum_words or view.cluster.quorum is not None else "unknown"
+    return "inquorate" if windows.at((ring.settled or ring.at).us + 2 * SECOND) else "quorate"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pveforensics.model import Evidence, Interval
+from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Symptom, symptoms_of
 from pveforensics.state.trackers.blame import Blame, Ground, blame
 from pveforensics.state.trackers.quorum import track as quorum_windows
@@ -24,29 +25,28 @@ class _Episode:
 
     node: str
     explained: str
+    start: Instant
+    end: Instant | None
+    onset: int
     blames: list[Blame] = field(default_factory=list)
     signs: list[Symptom] = field(default_factory=list)
 
-    @property
-    def start(self) -> Instant:
-        return min((sign.at for sign in self.signs), key=lambda at: at.us)
-
-    @property
-    def onset(self) -> int:
-        return max(sign.at.us for sign in self.signs)
-
-    @property
-    def end(self) -> Instant | None:
-        if any(sign.until is None for sign in self.signs):
-            return None
-        return max((sign.until for sign in self.signs if sign.until is not None), key=lambda at: at.us)
+    def add(self, verdict: Blame, signs: list[Symptom]) -> None:
+        """Take the signs of one more burst."""
+        self.blames.append(verdict)
+        self.signs += signs
+        for sign in signs:
+            self.start = min(self.start, sign.at, key=lambda at: at.us)
+            self.onset = max(self.onset, sign.at.us)
+            if self.end is not None:
+                self.end = None if sign.until is None else max(self.end, sign.until, key=lambda at: at.us)
 
 
 def track(view: View) -> tuple[Interval, ...]:
     """`node:<n>` network_trouble and `node:<n>` paused."""
     windows = quorum_windows(view)
     ground = _ground(view, windows)
-    found: list[Interval] = [_paused(view, sign) for sign in symptoms_of(view) if sign.kind == "pause"]
+    found: list[Interval] = [_paused(sign) for sign in symptoms_of(view) if sign.kind == "pause"]
     signs = symptoms_of(view)
     troubles = [_interval(view, ground, episode) for episode in _episodes(view, ground, signs)]
     return (*found, *troubles, *_devices(windows, troubles))
@@ -55,11 +55,15 @@ def track(view: View) -> tuple[Interval, ...]:
 def _ground(view: View, windows: Iterable[Interval]) -> Ground:
     """What attribution knows beside the signs: who belongs to the cluster, who lost quorum or its device, who has a log."""
     names = tuple(member.name for member in view.cluster.members) or view.nodes
-    lost = tuple(
-        (i.node, i.start) for i in windows if i.state == "inquorate" and i.start is not None and i.fields.get("opened_by") == "lost"
-    )
-    device = tuple((i.subject.partition(":")[2], i.start) for i in windows if i.subject.startswith("qdevice:") and i.start is not None)
-    return Ground(names, frozenset(view.nodes), lost, device)
+    lost: dict[str, list[Instant]] = {}
+    device: dict[str, list[Instant]] = {}
+    for window in windows:
+        if window.start is not None and window.fields.get("opened_by") == "lost":
+            lost.setdefault(window.node, []).append(window.start)
+        elif window.start is not None and window.subject.startswith("qdevice:"):
+            device.setdefault(window.subject.partition(":")[2], []).append(window.start)
+    by_node = [{node: Moments.of(moments) for node, moments in kind.items()} for kind in (lost, device)]
+    return Ground(names, frozenset(view.nodes), by_node[0], by_node[1])
 
 
 def _episodes(view: View, ground: Ground, signs: tuple[Symptom, ...]) -> list[_Episode]:
@@ -71,13 +75,14 @@ def _episodes(view: View, ground: Ground, signs: tuple[Symptom, ...]) -> list[_E
             verdict = blame(part, ground)
             for node in verdict.nodes:
                 why = "pause" if not explained and verdict.shape == "pause" else explained
+                concern = [sign for sign in part if _concerns(sign, node, verdict)]
                 held = open_.get((node, why))
-                if held is None or not _continues(held, part):
-                    held = open_[node, why] = _Episode(node, why)
+                if concern and (held is None or not _continues(held, concern)):
+                    held = open_[node, why] = _Episode(node, why, concern[0].at, concern[0].at, concern[0].at.us)
                     done.append(held)
-                held.blames.append(verdict)
-                held.signs += [sign for sign in part if _concerns(sign, node, verdict)]
-    return [episode for episode in done if episode.signs]
+                if concern and held is not None:
+                    held.add(verdict, concern)
+    return done
 
 
 def _parts(burst: list[Symptom]) -> Iterator[tuple[str, list[Symptom]]]:
@@ -113,8 +118,6 @@ def _bursts(signs: tuple[Symptom, ...], gap: int) -> Iterator[list[Symptom]]:
 
 
 def _continues(episode: _Episode, part: list[Symptom]) -> bool:
-    if not episode.signs:
-        return True
     at, end = part[0].at.us, episode.end
     return at - episode.onset <= _OPEN_US if end is None else at <= end.us + _MERGE_US
 
@@ -177,9 +180,8 @@ def _redundancy(signs: list[Symptom]) -> str:
 
 
 def _quorum(ground: Ground, start: Instant, end: Instant | None) -> str:
-    last = None if end is None else end.us + 2 * SECOND
-    hit = any(start.us - SECOND <= at.us and (last is None or at.us <= last) for _, at in ground.lost_quorum)
-    return "lost" if hit else "kept"
+    last = 1 << 62 if end is None else end.us + 2 * SECOND
+    return "lost" if any(moments.any_in(start.us - SECOND, last) for moments in ground.lost_quorum.values()) else "kept"
 
 
 def _shape(episode: _Episode, flaps: int) -> str:
@@ -207,19 +209,13 @@ def _evidence(signs: list[Symptom]) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(lines))[:40]
 
 
-def _paused(view: View, sign: Symptom) -> Interval:
+def _paused(sign: Symptom) -> Interval:
     """A pause ended as it was told: it began that long before."""
-    fields: Mapping[str, str] = {}
-    for at, event in view.dated(sign.reporter, "totem_process_pause", "corosync_sched_miss"):
-        if at == sign.at:
-            fields = event.fields
-            break
-    length = _milliseconds(fields.get("ms"))
-    values = {"ms": fields.get("ms") or "", "threshold": fields.get("limit") or ""}
-    return Interval(f"node:{sign.reporter}", "paused", sign.at.plus(-length / 1000), sign.at, values, sign.evidence)
+    start = sign.at.plus(-_milliseconds(sign.ms) / 1000)
+    return Interval(f"node:{sign.reporter}", "paused", start, sign.at, {"ms": sign.ms, "threshold": sign.limit}, sign.evidence)
 
 
-def _milliseconds(text: str | None) -> float:
+def _milliseconds(text: str) -> float:
     try:
         return min(max(float(text or 0), 0.0), 86_400_000.0)
     except ValueError:
@@ -228,12 +224,25 @@ def _milliseconds(text: str | None) -> float:
 
 def _devices(windows: Iterable[Interval], troubles: list[Interval]) -> Iterator[Interval]:
     """A lost quorum device that is not a part of its node's own trouble."""
+    own: dict[str, list[Interval]] = {}
+    for trouble in troubles:
+        own.setdefault(trouble.node, []).append(trouble)
     for lost in windows:
         if not lost.subject.startswith("qdevice:") or lost.start is None:
             continue
-        node, at = lost.subject.partition(":")[2], lost.start.us
-        own = (t for t in troubles if t.node == node and t.start is not None)
-        if any(t.start is not None and t.start.us - 3 * SECOND <= at and (t.end is None or at <= t.end.us + 20 * SECOND) for t in own):
-            continue
-        fields = {"reporters": node, "shape": "qdevice", "explained_by": "", "redundancy": "unknown", "quorum": "kept", "decided": "yes"}
-        yield Interval(f"node:{node}", "network_trouble", lost.start, lost.end, fields, lost.evidence)
+        node = lost.subject.partition(":")[2]
+        if not any(_spans(trouble, lost.start) for trouble in own.get(node, ())):
+            fields = {
+                "reporters": node,
+                "shape": "qdevice",
+                "explained_by": "",
+                "redundancy": "unknown",
+                "quorum": "kept",
+                "decided": "yes",
+            }
+            yield Interval(f"node:{node}", "network_trouble", lost.start, lost.end, fields, lost.evidence)
+
+
+def _spans(trouble: Interval, at: Instant) -> bool:
+    begins = trouble.start is not None and trouble.start.us - 3 * SECOND <= at.us
+    return begins and (trouble.end is None or at.us <= trouble.end.us + 20 * SECOND)

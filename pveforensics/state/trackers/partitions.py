@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pveforensics.model import Group, Interval, Partition
 from pveforensics.state.machine import runs_of
+from pveforensics.state.moments import Spans
 from pveforensics.state.rings import Ring, rings_of
 from pveforensics.state.trackers.cluster import has_quorum, votes_of
+from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -27,10 +29,8 @@ class _Step:
 
 def track(view: View, intervals: Iterable[Interval]) -> tuple[Partition, ...]:
     """The partitions by time; changes that lie within two seconds of each other are one. Needs the quorum windows."""
-    windows: dict[str, list[Interval]] = {}
-    for interval in intervals:
-        if interval.state == "inquorate":
-            windows.setdefault(interval.node, []).append(interval)
+    lost = [interval for interval in intervals if interval.state == "inquorate"]
+    windows = {node: Spans.of(i for i in lost if i.node == node) for node in view.nodes if view.events_of(node, *LOST, *GAINED)}
     steps = sorted((step for node in view.nodes for step in _steps(view, node)), key=lambda step: step.at.us)
     now: dict[str, Ring] = {}
     found: list[Partition] = []
@@ -68,9 +68,7 @@ def _batches(steps: list[_Step]) -> Iterator[tuple[list[_Step], Instant | None]]
         yield batch, None
 
 
-def _groups(
-    view: View, now: dict[str, Ring], windows: dict[str, list[Interval]], settled: Instant, after: Instant | None
-) -> Iterator[Group]:
+def _groups(view: View, now: dict[str, Ring], windows: Mapping[str, Spans], settled: Instant, after: Instant | None) -> Iterator[Group]:
     """The groups at one time; a node without a log belongs to the ring that lists it."""
     rings: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for node, ring in sorted(now.items()):
@@ -88,14 +86,9 @@ def _probe(settled: Instant, after: Instant | None) -> int:
     return settled.us + (5 * SECOND if after is None else min(5 * SECOND, max(0, (after.us - settled.us) // 2)))
 
 
-def _quorate(view: View, reporters: list[str], windows: dict[str, list[Interval]], nodes: tuple[str, ...], at: int) -> bool | None:
+def _quorate(view: View, reporters: list[str], windows: Mapping[str, Spans], nodes: tuple[str, ...], at: int) -> bool | None:
     """By the log of those in it if one of them speaks of quorum at all, else by counting votes."""
-    words = ("corosync_quorum_gained", "corosync_quorum_lost", "pmxcfs_quorum_gained", "pmxcfs_quorum_lost")
-    speakers = [node for node in reporters if view.events_of(node, *words)]
+    speakers = [node for node in reporters if node in windows]
     if not speakers:
         return has_quorum(view.cluster, nodes)
-    return not all(any(_holds(window, at) for window in windows.get(node, ())) for node in speakers)
-
-
-def _holds(window: Interval, at: int) -> bool:
-    return (window.start is None or window.start.us <= at) and (window.end is None or at < window.end.us)
+    return not all(windows[node].at(at) for node in speakers)

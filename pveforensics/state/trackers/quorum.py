@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.machine import DISCONNECTED, Run, is_corosync, runs_of
+from pveforensics.state.moments import Moments
 from pveforensics.state.rings import rings_of
 from pveforensics.state.trackers.cluster import dump_value, has_quorum, votes_of
 from pveforensics.state.view import View
@@ -84,6 +85,10 @@ class _Windows:
 
 def inquorate(view: View, node: str) -> tuple[Interval, ...]:
     """The windows of one node, by start."""
+    return view.once(("inquorate", node), lambda: _read(view, node))
+
+
+def _read(view: View, node: str) -> tuple[Interval, ...]:
     windows = _Windows(node)
     marks = sorted(_marks(view, node), key=lambda mark: mark.at.us)
     corosync_gained: Instant | None = None
@@ -145,7 +150,7 @@ def _marks(view: View, node: str) -> Iterator[_Mark]:
     for run in runs:
         yield from _marks_of_run(run)
     yield from _boot_ends(view, node)
-    stops = [run.end for run in runs if run.ended == "clean" and run.end is not None]
+    stops = Moments.of(run.end for run in runs if run.ended == "clean" and run.end is not None)
     for at, event in view.dated(node, "corosync_quorum_lost", "corosync_quorum_gained"):
         yield _Mark(at, event.kind, event.evidence)
     yield from _from_pmxcfs(view, node, stops)
@@ -189,25 +194,26 @@ def _reset_after(view: View, node: str, end: Instant, next_start: Instant | None
     return reset if reset.us >= end.us and (next_start is None or reset.us <= next_start.us) else None
 
 
-def _from_pmxcfs(view: View, node: str, stops: list[Instant]) -> Iterator[_Mark]:
+def _from_pmxcfs(view: View, node: str, stops: Moments) -> Iterator[_Mark]:
     """Pmxcfs' words; it also says `lost` as its corosync stops, and `has quorum` as it starts itself."""
     own = any(is_corosync(event) for _, event in view.dated(node))
-    cut = [at for at, _ in view.dated(node, DISCONNECTED)]
-    joins = [at for at, _ in view.dated(node, "pmxcfs_cluster_info", "pmxcfs_started")]
+    cut = Moments.of(at for at, _ in view.dated(node, DISCONNECTED))
+    joins = Moments.of(at for at, _ in view.dated(node, "pmxcfs_cluster_info", "pmxcfs_started"))
     for at, event in view.dated(node, "pmxcfs_quorum_lost"):
-        if any(-_STOP_US <= at.us - stop.us <= _STOP_US for stop in stops):
+        if stops.any_in(at.us - _STOP_US, at.us + _STOP_US):
             continue
-        if any(abs(at.us - moment.us) <= _LAG_US for moment in cut):
+        if cut.any_in(at.us - _LAG_US, at.us + _LAG_US):
             if not own and not _ends_cleanly(view, node, at):
                 yield _Mark(at, "pmxcfs_lost_corosync", event.evidence)
             continue
         yield _Mark(at, event.kind, event.evidence)
     for at, event in view.dated(node, "pmxcfs_quorum_gained"):
-        joined = any(0 <= at.us - moment.us <= _LAG_US for moment in joins)
+        joined = joins.any_in(at.us - _LAG_US, at.us)
         yield _Mark(at, "pmxcfs_joined_quorate" if joined else event.kind, event.evidence)
+    gained = Moments.of(at for at, _ in view.dated(node, "pmxcfs_quorum_gained"))
     if not own:
         for at, event in view.dated(node, "pmxcfs_cluster_info"):
-            if not any(0 <= when.us - at.us <= _LAG_US for when, _ in view.dated(node, "pmxcfs_quorum_gained")):
+            if not gained.any_in(at.us, at.us + _LAG_US):
                 yield _Mark(at, "pmxcfs_joined", event.evidence)
 
 
@@ -281,10 +287,10 @@ def _counted(view: View, window: Interval) -> Interval:
 def _qdevice(view: View, node: str) -> Iterator[Interval]:
     """From the first word of a lost quorum device to the last; what follows within two tries belongs together."""
     kinds = ("qdevice_lost", "qdevice_server_timeout", "qdevice_connect_failed", "qdevice_disconnected", "qdevice_tls_failure")
-    stops = [run.end for run in runs_of(view, node) if run.end is not None]
+    stops = Moments.of(run.end for run in runs_of(view, node) if run.end is not None)
     group: list[tuple[Instant, Event]] = []
     for at, event in view.dated(node, *kinds):
-        ended = group and any(group[-1][0].us < stop.us <= at.us for stop in stops)
+        ended = bool(group) and stops.any_in(group[-1][0].us + 1, at.us)
         if group and (at.us - group[-1][0].us > _RETRY_US or ended):
             yield _lost_device(node, group)
             group = []

@@ -1,0 +1,56 @@
+"""Moments and spans in order, to ask quickly whether one lies between two times."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pveforensics.model import Interval
+from pveforensics.timebase import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Moments of one kind, sorted; edges are microseconds and belong to the span."""
+
+    at: tuple[Instant, ...]
+    us: tuple[int, ...]
+
+    @classmethod
+    def of(cls, moments: Iterable[Instant]) -> Moments:
+        """Sorted by time."""
+        at = tuple(sorted(moments, key=lambda moment: moment.us))
+        return cls(at, tuple(moment.us for moment in at))
+
+    def any_in(self, first: int, last: int) -> bool:
+        """True if one lies in the span."""
+        place = bisect_left(self.us, first)
+        return place < len(self.us) and self.us[place] <= last
+
+    def after(self, us: int) -> Instant | None:
+        """The first one later than that."""
+        place = bisect_right(self.us, us)
+        return self.at[place] if place < len(self.at) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Intervals of one subject and kind that do not overlap but at their edges, by start (unknown first)."""
+
+    all: tuple[Interval, ...]
+    starts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, intervals: Iterable[Interval]) -> Spans:
+        """Sorted by start."""
+        spans = tuple(sorted(intervals, key=lambda span: span.start.us if span.start else -1))
+        return cls(spans, tuple(span.start.us if span.start else -1 for span in spans))
+
+    def at(self, us: int) -> Interval | None:
+        """The one that holds the moment; its end does not belong to it."""
+        place = bisect_right(self.starts, us)
+        for span in self.all[max(0, place - 3) : place]:
+            if span.end is None or us < span.end.us:
+                return span
+        return None
