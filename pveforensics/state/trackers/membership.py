@@ -118,4 +118,4 @@ def _manner(ring: Ring, lost: str, leaves: Mapping[str, Moments]) -> str:
 
 def _side(windows: Spans, ring: Ring) -> str:
     """Whether the reporter had quorum once the ring had settled."""
-    return "inquorate" if windows.at((ring.settled or ring.at).us + 2 * SECOND) else "quorate"
+    return "inquorate" if windows.at((ring.settled or ring.at).us + SECOND) else "quorate"
