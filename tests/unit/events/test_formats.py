@@ -76,7 +76,7 @@ def test_two_lines_under_a_generic_name_are_enough(name):
 @pytest.mark.parametrize("name", ["syslog", "rfc3339", "corosync", "short-localised", "dmesg-time"])
 def test_what_people_paste_in_front_is_no_hindrance(prefix, name):
     text, host, program, pid, message = SAMPLES[name]
-    shape, line = LineReader().read(prefix + text)
+    _, line = LineReader().read(prefix + text)
     assert (line.host, line.program, line.pid) == (host, program, pid)
     assert line.message.startswith(message)
     assert (prefix + text)[line.message_offset :].startswith(line.message)
