@@ -14,6 +14,17 @@ from pveforensics.timebase import SECOND, Instant
 STOPPING = frozenset({"corosync_shutdown", "corosync_stopping", "corosync_stopped"})
 """What corosync says as it stops in order (corosync:exec/main.c, exec/service.c)."""
 
+STARTING = frozenset(
+    {
+        "corosync_features",
+        "corosync_transport_initialized",
+        "corosync_quorum_provider",
+        "corosync_service_loaded",
+        "corosync_watchdog_disabled",
+    }
+)
+"""What it says only as it starts; in an excerpt its first line may be missing."""
+
 DYING = frozenset({"corosync_fatal_exit", "corosync_killed_by_peer", "corosync_config_version_mismatch"})
 """What it says as it ends by a fault; an unloading of the engines may follow all the same."""
 
@@ -23,6 +34,7 @@ UNREACHABLE = "pmxcfs_corosync_unreachable"
 
 _ECHO_US = 90 * SECOND
 _DUPLICATE_US = 2 * SECOND
+_START_LASTS_US = 60 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +125,10 @@ def _read(view: View, node: str) -> tuple[Run, ...]:
 
 def _sign(view: View, reading: _Reading, at: Instant, event: Event) -> None:
     """Take one line of corosync's own."""
-    if event.kind == "corosync_started":
+    if event.kind == "corosync_started" or event.kind in STARTING:
         run = reading.open
-        if run is not None and run.start is not None and at.us - run.start.us <= _DUPLICATE_US:
+        width = _DUPLICATE_US if event.kind == "corosync_started" else _START_LASTS_US
+        if run is not None and run.start is not None and at.us - run.start.us <= width:
             return
         if run is not None:
             reading.finish(reading.last or at, "unknown")
@@ -149,5 +162,5 @@ def _marks(view: View, node: str) -> Iterator[tuple[Instant, str, Event | None]]
 def _is_gone(at: Instant, following: Event | None, unreachable: Moments) -> bool:
     """True if corosync was gone when pmxcfs lost it: not a line of the same corosync follows."""
     if following is not None:
-        return following.kind == "corosync_started"
+        return following.kind == "corosync_started" or following.kind in STARTING
     return unreachable.any_in(at.us, at.us + 60 * SECOND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pveforensics.model import Event, Evidence, Interval
+from pveforensics.model import Boot, Event, Evidence, Interval
 from pveforensics.state.machine import runs_of
 from pveforensics.state.moments import Moments
 from pveforensics.state.rings import departures, returns, rings_of
@@ -76,6 +76,8 @@ class Calm:
     leaves: Mapping[str, Moments]
     left: Moments
     starts: Moments
+    nameless: tuple[Boot, ...]
+    """Boots of nodes whose corosync id nobody states: one of them may be the `node<id>` that peers lost."""
 
     def left_in_order(self, node: str, at: Instant) -> bool:
         """True if the node left in order up to a minute before the moment (a link's end may be logged a little earlier)."""
@@ -91,7 +93,10 @@ class Calm:
 
     def down(self, node: str, at: Instant) -> str:
         """`planned_stop` or `boot_end` if the node's own log shows that it was down at the moment, else empty."""
-        for boot in self.view.boots_of(node):
+        hidden = node not in self.view.nodes and _is_placeholder(node)
+        for boot in self.nameless if hidden else self.view.boots_of(node):
+            if hidden and boot.end is not None and at.us - boot.end.us > _LEAVE_US:
+                continue
             ended = boot.end is not None and boot.manner in ("clean", "unclean") and boot.end.us - SECOND <= at.us
             if ended and (boot.next_start is None or at.us < boot.next_start.us):
                 return "planned_stop" if boot.manner == "clean" else "boot_end"
@@ -111,7 +116,16 @@ def calm_of(view: View) -> Calm:
             if run.start is not None:
                 starts.append(run.start)
     by_node = {node: Moments.of(moments) for node, moments in leaves.items()}
-    return Calm(view, by_node, Moments.of(at for moments in leaves.values() for at in moments), Moments.of(starts))
+    return Calm(view, by_node, Moments.of(at for moments in leaves.values() for at in moments), Moments.of(starts), _nameless(view))
+
+
+def _is_placeholder(node: str) -> bool:
+    return node.startswith("node") and node[4:].isdecimal()
+
+
+def _nameless(view: View) -> tuple[Boot, ...]:
+    numbered = {view.resolve(number) for number in (*view.naming.ids, *(member.nodeid for member in view.cluster.members if member.nodeid))}
+    return tuple(boot for boot in view.boots if boot.node not in numbered)
 
 
 def symptoms_of(view: View) -> tuple[Symptom, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
+from pveforensics.state.moments import Moments
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -15,6 +16,7 @@ ALL = "*"
 """The link number of an outage of which only `has no active links` tells."""
 
 _START_UP_US = 60 * SECOND
+_BOOT_UP_US = 120 * SECOND
 
 
 def track(view: View) -> tuple[Interval, ...]:
@@ -79,6 +81,7 @@ def outages(view: View, node: str) -> tuple[Interval, ...]:
 def _read(view: View, node: str) -> tuple[Interval, ...]:
     links = _Links(view, node)
     runs = runs_of(view, node)
+    boots = Moments.of(boot.start for boot in view.boots_of(node) if boot.start is not None)
     place = 0
     for at, event in view.dated(node, *KINDS):
         while place < len(runs) and _is_over(runs[place], at):
@@ -87,7 +90,8 @@ def _read(view: View, node: str) -> tuple[Interval, ...]:
             place += 1
         # what corosync says after its stop is its own end, not the network's
         if place < len(runs) and (runs[place].start is None or _began(runs[place], at)):
-            _take(links, runs[place], at, event)
+            booting = boots.any_in(at.us - _BOOT_UP_US, at.us)
+            _take(links, event, at, starting=booting or _is_starting(runs[place], at))
     for run in runs[place:]:
         if run.end is not None:
             links.lift_all(run.end, "stopped")
@@ -99,11 +103,15 @@ def _is_over(run: Run, at: Instant) -> bool:
     return run.end is not None and run.end.us <= at.us
 
 
+def _is_starting(run: Run, at: Instant) -> bool:
+    return run.start is not None and at.us - run.start.us <= _START_UP_US
+
+
 def _began(run: Run, at: Instant) -> bool:
     return run.start is not None and run.start.us <= at.us
 
 
-def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:
+def _take(links: _Links, event: Event, at: Instant, *, starting: bool) -> None:
     number = event.fields.get("node") or ""
     if not number:
         return
@@ -119,7 +127,7 @@ def _take(links: _Links, run: Run, at: Instant, event: Event) -> None:
         if (event.fields.get("n") or "0") != "0":
             links.lift(number, ALL, at, event.evidence)
     elif event.kind == "knet_no_active_links":
-        starting = run.start is not None and at.us - run.start.us <= _START_UP_US and not peer.raised and not peer.down
+        first = starting and not peer.raised and not peer.down
         peer.alone.update(peer.down)
-        if not starting and not peer.down:
+        if not first and not peer.down:
             links.drop(number, ALL, at, event)

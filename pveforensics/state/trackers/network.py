@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.moments import Moments
+from pveforensics.state.rings import rings_of
 from pveforensics.state.symptoms import Symptom, symptoms_of
 from pveforensics.state.trackers.blame import Blame, Ground, blame
 from pveforensics.state.trackers.quorum import track as quorum_windows
@@ -54,7 +55,8 @@ def track(view: View) -> tuple[Interval, ...]:
 
 def _ground(view: View, windows: Iterable[Interval]) -> Ground:
     """What attribution knows beside the signs: who belongs to the cluster, who lost quorum or its device, who has a log."""
-    names = tuple(member.name for member in view.cluster.members) or view.nodes
+    listed = {name for node in view.nodes for ring in rings_of(view, node)[:200] for name in ring.members}
+    names = tuple(member.name for member in view.cluster.members) or tuple(sorted({*view.nodes, *listed}))
     lost: dict[str, list[Instant]] = {}
     device: dict[str, list[Instant]] = {}
     for window in windows:

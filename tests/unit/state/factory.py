@@ -12,6 +12,7 @@ NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
 
 WORDS = {
     "started": "corosync_started",
+    "provider": "corosync_quorum_provider",
     "lost": "corosync_quorum_lost",
     "gained": "corosync_quorum_gained",
     "plost": "pmxcfs_quorum_lost",

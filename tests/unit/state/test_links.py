@@ -39,3 +39,9 @@ def test_unhealed_outage_stays_open():
 def test_redundant_link():
     log = [*quiet_start(1), (4, "up 2 1"), (50, "down 2 0"), (55, "up 2 0")]
     assert spans(links.track(view({"alpha": log})), "link:alpha/beta/0", "down")[0][2]["last_link"] == ""
+
+
+def test_excerpt_of_a_start_whose_first_line_is_missing():
+    assert links.track(view({"alpha": [(0, "provider"), (0, "alone 2"), (0, "alone 3")]})) == ()
+    boots = [boot("alpha", -60, None, "open")]
+    assert links.track(view({"alpha": [(0, "alone 2"), (0, "alone 3")]}, boots=boots)) == ()

@@ -187,3 +187,10 @@ def test_interface_going_down_with_the_machine_is_no_trouble():
 def test_nothing_comes_of_nothing():
     assert network.track(view({})) == ()
     assert network.track(view({"alpha": [(None, "down 2 0"), (None, "ring 1.d left 2")]})) == ()
+
+
+def test_nameless_node_that_peers_lost_as_a_logged_one_went_down_is_explained():
+    logs = {"alpha": [(0, "members 1 2"), (100, "down 5 0"), (100, "alone 5")], "epsilon": [(0, "nicdown")]}
+    boots = [boot("epsilon", 0, 99, "clean", 200), boot("epsilon", 200, None, "open")]
+    found = network.track(view(logs, conf=False, named=False, boots=boots))
+    assert [f["explained_by"] for _, _, f in spans(found, "node:node5", "network_trouble")] == ["planned_stop"]
