@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pveforensics.model import Boot, Interval
-from pveforensics.state.trackers import links, membership, network, quorum
+from pveforensics.state.trackers import ha, links, membership, network, node_life, quorum, watchdog
 from pveforensics.state.view import View
 
 Tracker = Callable[[View], tuple[Interval, ...]]
 
-
-def no_boots(_view: View) -> tuple[Boot, ...]:
-    """The boots while nothing reads them."""
-    return ()
-
-
-BOOTS: Callable[[View], tuple[Boot, ...]] = no_boots
+BOOTS: Callable[[View], tuple[Boot, ...]] = node_life.boots
+"""Runs first: what the others read stands in the view's boots."""
 
 TRACKERS: tuple[tuple[str, Tracker], ...] = (
+    ("node life", node_life.track),
     ("quorum", quorum.track),
     ("membership", membership.track),
     ("links", links.track),
     ("network", network.track),
+    ("HA", ha.track),
+    ("watchdog", watchdog.track),
 )
