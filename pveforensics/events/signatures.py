@@ -16,7 +16,7 @@ from pveforensics.events.anchors import NoAnchorError, anchors
 LEFT_OUT = "left_out.yaml"
 """Names the catalogue's entries that are served by a reader instead; no signatures in it."""
 
-LONGEST_MESSAGE = 8192
+LONGEST_MESSAGE = 2048
 """Characters of a message that an expression is tried on: a hostile line must not cost quadratic time."""
 
 
@@ -62,7 +62,7 @@ class Signature:
         return not self.pid or not pid or pid == self.pid
 
     def search(self, message: str) -> re.Match[str] | None:
-        """The match in a message, of which only the first 8192 characters are looked at."""
+        """The match in a message, of which only the first 2048 characters are looked at."""
         return self.pattern.search(message, 0, LONGEST_MESSAGE)
 
 

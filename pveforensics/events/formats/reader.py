@@ -9,7 +9,7 @@ from pveforensics.events.formats.shapes import STRICT, WEAK
 _STAMPED_WEAK = tuple(shape for shape in WEAK if shape.decode is not None or shape.name.startswith("time-only"))
 _UNSTAMPED = tuple(shape for shape in WEAK if shape not in _STAMPED_WEAK)
 
-LONGEST_HEAD = 65_536
+LONGEST_HEAD = 8_192
 """Characters of a line that are taken apart; what lies behind cannot be reached by any signature."""
 
 

@@ -22,6 +22,9 @@ MOST_NUL_RUNS = 2_000
 _SEPARATOR = re.compile(r"[\s>|#*`]*-- (?:Boot (?P<id>[0-9a-f]{32})|Reboot) --")
 _REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?$", re.DOTALL)
 _LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times")
+_SECOND_HEAD = re.compile(
+    r"(?<=[\s.\]])(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,15}) (?P<host>\S+) [\w./-]+\[\d+\]: "
+)
 # What ends a record and is none itself: prompts, headings, bullets, fences, table rows, elisions, journalctl's own lines.
 _NOISE = re.compile(
     r"\s*(?:[|#>●○×*↻•$]|\.\.\.|…|\[\.\.\.\]|---|===|```|~~~|-- |<[ \w]+>\s*$|\[?[\w.-]+@[\w.-]+[ :][^#$]{0,80}[#$](?: |$)|lines \d+-\d+)"
@@ -104,9 +107,23 @@ class TextScan:
                 self._previous.count += int(again["times"])
                 self._previous.last = line.stamp
             return
-        draft = self._try(number, text, line, found) if found else None
+        draft = None
+        if found:
+            second = _SECOND_HEAD.search(line.message, 0, LONGEST_MESSAGE)
+            if second and second["host"] == line.host and second.start() > 1:
+                self._two(number, text, line, found, second.start())
+                return
+            draft = self._try(number, text, line, found)
         self._previous = draft
         self._open = _Open(number, text, line, draft is not None)
+
+    def _two(self, number: int, text: str, line: Line, found: set[int], at: int) -> None:
+        """Two records that lost the line end between them, as long as both are of one host."""
+        self._try(number, text, line._replace(message=line.message[:at]), found)
+        start = line.message_offset + at
+        read = self.reader.read(text[start:])
+        if read is not None:
+            self._head(number, text, (read[0], read[1]._replace(message_offset=read[1].message_offset + start)), found)
 
     def _note(self, number: int, line: Line) -> None:
         """Count what every line with a head tells: time, host, program."""

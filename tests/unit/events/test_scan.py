@@ -131,6 +131,15 @@ def test_lines_without_any_stamp_give_records_without_a_moment():
     assert (tagged.kind, tagged.stamp, tagged.pid) == ("lost", None, "12")
 
 
+def test_two_records_on_one_physical_line():
+    text = f"Mar 14 02:13:07 alpha corosync[1]: {LOST} Mar 14 02:13:09 alpha corosync[1]: [QUORUM] Members[2]: 1 2"
+    first, second = scan(text).records
+    assert (first.kind, first.stamp.text, second.kind, second.stamp.text) == ("lost", "Mar 14 02:13:07", "members", "Mar 14 02:13:09")
+    assert second.text[slice(*second.match)] == "[QUORUM] Members[2]: 1 2"
+    quoted = f"Mar 14 02:13:07 alpha logger[1]: said Mar 14 02:13:09 beta corosync[1]: {LOST}"
+    assert not scan(quoted).records
+
+
 def test_boot_separators_count_boots_and_end_runs():
     boot = "0123456789abcdef" * 2
     result = scan(
