@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
 from pveforensics.readings import Naming
-from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions
+from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions, quorum
 from pveforensics.state.view import View, view_of
 
 __all__ = ["View", "reconstruct", "view_of"]
@@ -40,6 +40,7 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     found: list[Interval] = []
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
+    notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())
     intervals = tuple(sorted(found, key=_order))
     parts: tuple[Partition, ...] = attempt("partitions", lambda: partitions.track(view, intervals), ())
     held: tuple[Belief, ...] = attempt("beliefs", lambda: beliefs.track(view, intervals), ())

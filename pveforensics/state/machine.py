@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import Moments
@@ -51,6 +51,8 @@ class Run:
     ended: str = ""
     version: str = ""
     evidence: tuple[Evidence, ...] = ()
+    start_seq: int = 0
+    end_seq: int = 0
 
 
 @dataclass(slots=True)
@@ -64,13 +66,13 @@ class _Reading:
     stopped: Instant | None = None
 
     def begin(self, at: Instant | None, event: Event) -> None:
-        self.open = Run(self.node, at, version=event.fields.get("version") or "", evidence=event.evidence[:1])
+        self.open = Run(self.node, at, version=event.fields.get("version") or "", evidence=event.evidence[:1], start_seq=event.seq)
         self.stopped = None
 
-    def finish(self, at: Instant, ended: str, evidence: tuple[Evidence, ...] = ()) -> None:
+    def finish(self, at: Instant, ended: str, event: Event | None = None) -> None:
         if self.open is not None:
-            run = self.open
-            self.done.append(Run(run.node, run.start, at, ended, run.version, run.evidence + evidence[:1]))
+            evidence = self.open.evidence + (event.evidence[:1] if event else ())
+            self.done.append(replace(self.open, end=at, ended=ended, evidence=evidence, end_seq=event.seq if event else 0))
         self.open, self.stopped = None, at
 
 
@@ -108,13 +110,13 @@ def _read(view: View, node: str) -> tuple[Run, ...]:
         elif event is None:
             continue
         elif is_unit_failure(event):
-            reading.finish(at, "crash", event.evidence)
+            reading.finish(at, "crash", event)
         elif event.kind == DISCONNECTED:
             following = bisect_right(times, at.us)
             back = signs[following][1] if following < len(signs) else None
             orderly = stops.any_in(at.us - 15 * SECOND, at.us + 5 * SECOND)
             if reading.open is not None and not orderly and _is_gone(at, back, unreachable):
-                reading.finish(at, "crash", event.evidence)
+                reading.finish(at, "crash", event)
         else:
             _sign(view, reading, at, event)
             reading.last = at
@@ -134,12 +136,12 @@ def _sign(view: View, reading: _Reading, at: Instant, event: Event) -> None:
             reading.finish(reading.last or at, "unknown")
         reading.begin(at, event)
     elif event.kind in DYING:
-        reading.finish(at, "crash", event.evidence)
+        reading.finish(at, "crash", event)
     elif event.kind in STOPPING or (event.kind == ANNOUNCED and view.resolve(event.fields.get("node", "")) == reading.node):
         if reading.open is None and reading.stopped is None:
             reading.begin(None, event)
         if reading.open is not None:
-            reading.finish(at, "clean", event.evidence)
+            reading.finish(at, "clean", event)
     elif reading.open is None and (reading.stopped is None or at.us - reading.stopped.us > _ECHO_US):
         reading.begin(None, event)
 

@@ -18,6 +18,8 @@ GAINED = ("corosync_quorum_gained", "pmxcfs_quorum_gained")
 _LAG_US = 2 * SECOND
 _STOP_US = 10 * SECOND
 _RETRY_US = 20 * SECOND  # corosync-qdevice tries again every 8 s by default (heartbeat 0.8 of its 10 s timeout)
+_LAST = 1 << 62
+_DOUBT_S = 5.0
 _KERNEL_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 1.0
 
@@ -39,6 +41,7 @@ class _Mark:
     what: str
     evidence: tuple[Evidence, ...] = ()
     members: tuple[str, ...] = ()
+    seq: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class _Windows:
     def open(self, mark: _Mark, why: str) -> None:
         if self.opened is None:
             self.opened, self.opened_by, self.members = mark, why, mark.members
+            self.begun = True
         elif not self.members:
             self.members = mark.members
         self.state = False
@@ -65,7 +69,7 @@ class _Windows:
         if self.opened is not None:
             start = None if self.opened_by == "first_line" else self.opened.at
             self._add(start, mark.at, self.opened_by, why, self.opened.evidence[:4] + mark.evidence[:2])
-        self.opened, self.state, self.members = None, state, ()
+        self.opened, self.state, self.members, self.begun = None, state, (), True
 
     def before(self, mark: _Mark) -> None:
         """The log's first word on quorum is that it is there now: until then it was not."""
@@ -90,7 +94,7 @@ def inquorate(view: View, node: str) -> tuple[Interval, ...]:
 
 def _read(view: View, node: str) -> tuple[Interval, ...]:
     windows = _Windows(node)
-    marks = sorted(_marks(view, node), key=lambda mark: mark.at.us)
+    marks = sorted(_marks(view, node), key=lambda mark: (mark.at.us, mark.seq))
     corosync_gained: Instant | None = None
     for mark in marks:
         if mark.what == "corosync_quorum_gained":
@@ -117,7 +121,7 @@ def _take(view: View, windows: _Windows, mark: _Mark) -> None:
         windows.out, windows.begun = False, True  # what the next boot says first is not the log's first word
     elif what == "crash":
         windows.open(mark, "corosync_down")
-    elif windows.out and what in ("pmxcfs_quorum_lost", "pmxcfs_lost_corosync"):
+    elif windows.out and what.startswith("pmxcfs_"):
         return
     elif what in LOST:
         windows.out = False
@@ -137,6 +141,7 @@ def _take(view: View, windows: _Windows, mark: _Mark) -> None:
 
 
 def _gained(windows: _Windows, mark: _Mark) -> None:
+    windows.out = False
     if windows.opened is not None:
         windows.close(mark, "gained", state=True)
     elif windows.state is None and not windows.begun and mark.what in GAINED:
@@ -152,18 +157,18 @@ def _marks(view: View, node: str) -> Iterator[_Mark]:
     yield from _boot_ends(view, node)
     stops = Moments.of(run.end for run in runs if run.ended == "clean" and run.end is not None)
     for at, event in view.dated(node, "corosync_quorum_lost", "corosync_quorum_gained"):
-        yield _Mark(at, event.kind, event.evidence)
+        yield _Mark(at, event.kind, event.evidence, seq=event.seq)
     yield from _from_pmxcfs(view, node, stops)
     for ring in rings_of(view, node):
         if ring.told:
-            yield _Mark(ring.settled or ring.at, "shrunk" if ring.left else "members", ring.evidence[:2], ring.members)
+            yield _Mark(ring.settled or ring.at, "shrunk" if ring.left else "members", ring.evidence[:2], ring.members, _LAST)
 
 
 def _marks_of_run(run: Run) -> Iterator[_Mark]:
     if run.start is not None:
-        yield _Mark(run.start, "start", run.evidence[:1])
+        yield _Mark(run.start, "start", run.evidence[:1], seq=run.start_seq)
     if run.end is not None and run.ended in ("clean", "crash"):
-        yield _Mark(run.end, run.ended, run.evidence[-1:])
+        yield _Mark(run.end, run.ended, run.evidence[-1:], seq=run.end_seq)
 
 
 def _boot_ends(view: View, node: str) -> Iterator[_Mark]:
@@ -173,7 +178,7 @@ def _boot_ends(view: View, node: str) -> Iterator[_Mark]:
             continue
         end = boot.end or boot.next_start
         if end is not None:
-            yield _Mark(_reset_after(view, node, end, boot.next_start) or end, "boot_end", boot.evidence[:1])
+            yield _Mark(_reset_after(view, node, end, boot.next_start) or end, "boot_end", boot.evidence[:1], seq=_LAST)
 
 
 def _reset_after(view: View, node: str, end: Instant, next_start: Instant | None) -> Instant | None:
@@ -204,17 +209,17 @@ def _from_pmxcfs(view: View, node: str, stops: Moments) -> Iterator[_Mark]:
             continue
         if cut.any_in(at.us - _LAG_US, at.us + _LAG_US):
             if not own and not _ends_cleanly(view, node, at):
-                yield _Mark(at, "pmxcfs_lost_corosync", event.evidence)
+                yield _Mark(at, "pmxcfs_lost_corosync", event.evidence, seq=event.seq)
             continue
-        yield _Mark(at, event.kind, event.evidence)
+        yield _Mark(at, event.kind, event.evidence, seq=event.seq)
     for at, event in view.dated(node, "pmxcfs_quorum_gained"):
         joined = joins.any_in(at.us - _LAG_US, at.us)
-        yield _Mark(at, "pmxcfs_joined_quorate" if joined else event.kind, event.evidence)
+        yield _Mark(at, "pmxcfs_joined_quorate" if joined else event.kind, event.evidence, seq=event.seq)
     gained = Moments.of(at for at, _ in view.dated(node, "pmxcfs_quorum_gained"))
     if not own:
         for at, event in view.dated(node, "pmxcfs_cluster_info"):
             if not gained.any_in(at.us, at.us + _LAG_US):
-                yield _Mark(at, "pmxcfs_joined", event.evidence)
+                yield _Mark(at, "pmxcfs_joined", event.evidence, seq=event.seq)
 
 
 def _ends_cleanly(view: View, node: str, at: Instant) -> bool:
@@ -243,6 +248,24 @@ def _with_dumps(view: View, node: str, windows: tuple[Interval, ...], marks: lis
             fields = {**found[place].fields, "closed_by": "dump"}
             found[place] = replace(found[place], end=None if found[place].start is None else at, fields=fields)
     return found
+
+
+def contradictions(view: View) -> tuple[str, ...]:
+    """Status dumps that say another thing of quorum than the log of their node does at that time, as notes."""
+    notes: list[str] = []
+    for dump in view.timeline.snapshots:
+        says, at = says_quorate(dump), dump.at
+        if says is None or at is None or not any(_decides(mark, at) for mark in _marks(view, dump.node)):
+            continue
+        windows = [w for w in inquorate(view, dump.node) if w.fields.get("opened_by") != "dump"]
+        around = [w for w in windows if holds(w, at.plus(-_DOUBT_S)) or holds(w, at) or holds(w, at.plus(_DOUBT_S))]
+        inside = [w for w in windows if holds(w, at.plus(-_DOUBT_S)) and holds(w, at.plus(_DOUBT_S))]
+        path = dump.evidence[0].path if dump.evidence else "a status dump"
+        if says and inside:
+            notes.append(f"{path} says at {at.iso()} that {dump.node} has quorum; its log says that it has not")
+        elif not says and not around:
+            notes.append(f"{path} says at {at.iso()} that {dump.node} has no quorum; its log says that it has")
+    return tuple(notes)
 
 
 def _decides(mark: _Mark, at: Instant | None) -> bool:

@@ -39,7 +39,7 @@ def test_failing_tracker_leaves_a_note_and_the_rest_stands(monkeypatch):
 
 
 def test_empty_timeline():
-    assert reconstruct(Timeline(()), naming({})).intervals == ()
+    assert reconstruct(Timeline(()), naming({}, 0)).intervals == ()
 
 
 def test_newest_configuration_counts():
@@ -127,3 +127,11 @@ def test_many_lines_take_no_more_than_a_moment(words):
     begun = time.process_time()
     reconstruct(timeline({"alpha": log, "beta": log}), naming({"alpha": [], "beta": []}))
     assert time.process_time() - begun < 20
+
+
+def test_status_dump_that_contradicts_the_log_is_told():
+    def notes(*dumps):
+        return reconstruct(timeline(LOGS, snapshots=dumps), naming(LOGS)).notes
+
+    assert notes(dump("gamma", 120, "No"), dump("alpha", 120, "Yes"), dump("gamma", 145, "No")) == ()
+    assert len(notes(dump("gamma", 120, "Yes"), dump("alpha", 120, "No"))) == 2
