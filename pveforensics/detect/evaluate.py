@@ -1,0 +1,397 @@
+"""Three-valued evaluation: a clause on the facts gives Fired with evidence, Clear, or Unknown with a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from pveforensics.detect.clauses import (
+    AbsenceClause,
+    AllClause,
+    AnyClause,
+    Clause,
+    EventClause,
+    SettingClause,
+    SnapshotClause,
+    StateClause,
+    Test,
+    ThresholdClause,
+    VerdictClause,
+)
+from pveforensics.detect.index import FactIndex, Lane, Match
+from pveforensics.detect.text import Scene
+from pveforensics.detect.vocabulary import seen_by_peers
+from pveforensics.detect.where import Answer, Resolved, passes, resolve_where
+from pveforensics.detect.windows import EVERYTHING, Unplaced, Window, resolve
+from pveforensics.timebase import SECOND
+
+CITED = 5
+"""Lines of evidence that one clause cites at most: the first ones."""
+
+_COUNTED = 1000
+"""Matches of one clause in one window that are counted at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """The clause holds; `matches` are what it rests on (empty for an absence)."""
+
+    matches: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The clause does not hold, and the logs would have shown it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It cannot be told, for lack of a log or of a time; `node` is the one whose log is missing."""
+
+    reason: str
+    node: str = ""
+
+
+Result = Fired | Clear | Unknown
+
+CLEAR = Clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a clause is evaluated on: the facts, what was bound so far, and the node that `same` means.
+
+    `missing` keeps the results of optional steps that found nothing; `verdicts` answers a question.
+    """
+
+    index: FactIndex
+    bound: Mapping[str, Match]
+    node: str
+    missing: Mapping[str, Result]
+    verdicts: Callable[[VerdictClause], Iterable[Match]]
+
+    def scene(self) -> Scene:
+        """The placeholders that conditions on fields may use."""
+        return Scene(self.bound, {"node": self.node}, dated=True)
+
+
+def evaluate(clause: Clause, ground: Ground) -> Result:
+    """Whether a clause holds on the ground."""
+    match clause:
+        case EventClause():
+            return _event(clause, ground)
+        case StateClause():
+            return _state(clause, ground)
+        case AbsenceClause():
+            return _absence(clause, ground)
+        case SettingClause():
+            return _setting(clause, ground)
+        case SnapshotClause():
+            return _snapshot(clause, ground)
+        case ThresholdClause():
+            return _threshold(clause, ground)
+        case VerdictClause():
+            return _verdict(clause, ground)
+        case AllClause():
+            return _all(clause, ground)
+        case AnyClause():
+            return _any(clause, ground)
+
+
+def cited(matches: Iterable[Match], limit: int = CITED) -> tuple[Match, ...]:
+    """The first matches of many, as many as are worth citing."""
+    return tuple(islice(matches, limit))
+
+
+def nodes_meant(on: str, ground: Ground) -> tuple[str, ...] | None:
+    """The nodes that `on` means; None for all, also where there is no node to be the same as."""
+    on = on or "same"
+    if on == "any" or not ground.node:
+        return None
+    return (ground.node,) if on == "same" else tuple(node for node in ground.index.nodes if node != ground.node)
+
+
+# --- events, states and dumps ----------------------------------------------------------------
+
+
+def _event(clause: EventClause, ground: Ground) -> Result:
+    window = resolve(clause.between, ground.bound)
+    if isinstance(window, Unplaced):
+        return _unplaced(window, ground)
+    nodes = nodes_meant(clause.on, ground)
+    lanes = [lane for kind in clause.kinds for lane in ground.index.events(kind, nodes)]
+    return _found(lanes, resolve_where(clause.where, ground.scene()), window, clause.count, clause.pick) or _not_found(
+        lanes, clause.on, window, ground
+    )
+
+
+def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
+    window = resolve(clause.between, ground.bound)
+    if isinstance(window, Unplaced):
+        return _unplaced(window, ground)
+    nodes = nodes_meant(clause.on, ground)
+    lanes = [lane for kind in clause.kinds for lane in ground.index.snapshots(kind, nodes)]
+    where, rows = resolve_where(clause.where, ground.scene()), resolve_where(clause.rows, ground.scene())
+
+    def passing(match: Match) -> bool:
+        return passes(where, match.fields) is Answer.YES and (not rows or any(passes(rows, row) is Answer.YES for row in match.rows))
+
+    found = _ordered(lanes, window, passing, clause.pick)
+    if found:
+        return Fired(found)
+    if not any(lane.matches or lane.undated for lane in lanes):
+        return Unknown(f"the bundle has no output of {' or '.join(clause.kinds)}", ground.node)
+    return CLEAR
+
+
+def _found(lanes: list[Lane], where: Resolved, window: Window, count: int, pick: str) -> Fired | None:
+    found = _ordered(lanes, window, lambda match: passes(where, match.fields) is Answer.YES, pick)
+    if found and sum(match.count for match in found) >= count:
+        return Fired(found)
+    return None
+
+
+def _ordered(lanes: list[Lane], window: Window, passing: Callable[[Match], bool], pick: str) -> tuple[Match, ...]:
+    """The matches in the window, in the order of choice: the first (or the last) before the others."""
+    backwards = pick == "last"
+    rows: list[Match] = []
+    for lane in lanes:
+        rows.extend(islice(filter(passing, _in_window(lane, window, backwards=backwards)), _COUNTED))
+    rows.sort(key=_when, reverse=backwards)
+    return tuple(rows[:_COUNTED])
+
+
+def _in_window(lane: Lane, window: Window, *, backwards: bool = False) -> Iterator[Match]:
+    if not window.undated:
+        yield from filter(window.holds, lane.within(*window.reach(), backwards=backwards))
+    if not window.bounded:  # what has no time fits only where no moment is asked for
+        yield from lane.undated
+
+
+def _when(match: Match) -> float:
+    return match.start.us if match.start else float("-inf")
+
+
+def _not_found(lanes: list[Lane], on: str, window: Window, ground: Ground, *, peers: bool = False) -> Result:
+    """Clear if the logs would have shown it, else why it cannot be told."""
+    if window.bounded and any(lane.undated for lane in lanes):
+        return Unknown("a line that may say so carries no time", ground.node)
+    if window.undated:
+        return Unknown("the moment that it would have to stand near is not known", ground.node)
+    return uncovered(on, window, ground, peers=peers) or CLEAR
+
+
+def uncovered(on: str, window: Window, ground: Ground, *, peers: bool = False) -> Unknown | None:
+    """Why the logs of the nodes meant do not show the whole window, or None if they do."""
+    index = ground.index
+    nodes = nodes_meant(on, ground)
+    meant = index.nodes if nodes is None or peers else nodes
+    low, high = window.span()
+    bare = [node for node in meant if not index.covers(node, low, high)]
+    if not bare and meant:
+        return None
+    if peers and len(bare) < len(meant):
+        return None
+    if not meant:
+        return Unknown("the bundle has no log of another node" if on == "other" else "the bundle has no full log of any node", ground.node)
+    node = ground.node if ground.node in bare else bare[0]
+    if node not in index.extent:
+        told = "has only excerpts of the log" if node in index.in_bundle else "has no log"
+        return Unknown(f"the bundle {told} of {node}", node)
+    return Unknown(f"the log of {node} does not show the whole time that would have to be looked at", node)
+
+
+def _unplaced(window: Unplaced, ground: Ground) -> Result:
+    """A window that rests on an optional step inherits that step's result."""
+    return ground.missing.get(window.name, CLEAR)
+
+
+def _state(clause: StateClause, ground: Ground) -> Result:
+    window = resolve(clause.between, ground.bound)
+    if isinstance(window, Unplaced):
+        return _unplaced(window, ground)
+    nodes = nodes_meant(clause.on, ground)
+    where = resolve_where(clause.where, ground.scene())
+    lanes = [lane for state in clause.states for lane in ground.index.states(state, nodes)]
+    doubts: list[Unknown] = []
+
+    def passing(match: Match) -> bool:
+        answer = state_answer(clause, where, match, ground.index)
+        if isinstance(answer, Unknown):
+            doubts.append(answer)
+        return isinstance(answer, Fired)
+
+    found = _ordered(lanes, window, passing, clause.pick)
+    if found and len(found) >= clause.count:
+        return Fired(found)
+    if doubts:
+        return doubts[0]
+    peers = all(seen_by_peers(*state.split(".", 1)) for state in clause.states)
+    return _not_found([], clause.on, window, ground, peers=peers)
+
+
+def state_answer(clause: StateClause, where: Resolved, match: Match, index: FactIndex) -> Result:
+    """Whether an interval passes a state clause: its fields, then its length."""
+    answer = passes(where, match.fields, doubtful=True)
+    if answer is Answer.NO:
+        return CLEAR
+    length = _lasts(clause, match, index)
+    if isinstance(length, Clear):
+        return CLEAR
+    if answer is Answer.MAYBE:
+        why = match.fields.get("why", "")
+        return Unknown(why or "the log does not tell enough of it", match.node)
+    return Fired((match,)) if isinstance(length, Fired) else length
+
+
+def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
+    """A state whose end nobody saw lasts at least as far as the log goes: enough for `min`, never for `max`."""
+    if clause.min_s is None and clause.max_s is None:
+        return Fired()
+    start_us = match.start.us if match.start else index.extent.get(match.node, (None, None))[0]
+    end_us = match.end.us if match.end else (index.lasts_until(match.node, match.start) if match.start else index.extent.get(match.node, (0, None))[1])
+    if start_us is None or end_us is None:
+        return Unknown("how long it lasted is not known", match.node)
+    seconds = (end_us - start_us) / SECOND
+    open_edge = match.start is None or match.end is None
+    if clause.max_s is not None and seconds > clause.max_s:
+        return CLEAR
+    if clause.min_s is not None and seconds < clause.min_s:
+        return Unknown("the log ends before it can be told how long it lasted", match.node) if open_edge else CLEAR
+    if clause.max_s is not None and open_edge:
+        return Unknown("the log ends before it can be told how long it lasted", match.node)
+    return Fired()
+
+
+# --- absence, thresholds, settings, verdicts -------------------------------------------------
+
+
+def _absence(clause: AbsenceClause, ground: Ground) -> Result:
+    parts = clause.inner.parts if isinstance(clause.inner, AnyClause) else (clause.inner,)
+    doubt: Unknown | None = None
+    for part in parts:
+        result = evaluate(part, ground)
+        if isinstance(result, Fired):
+            return CLEAR
+        between = getattr(part, "between", None)
+        if isinstance(resolve(between, ground.bound), Unplaced):
+            return Unknown("there is nothing to measure the silence from", ground.node)
+        if isinstance(result, Unknown):
+            doubt = doubt or result
+    return doubt if doubt and not clause.best_effort else Fired()
+
+
+def _threshold(clause: ThresholdClause, ground: Ground) -> Result:
+    window = resolve(clause.inner.between, ground.bound)
+    if isinstance(window, Unplaced):
+        return _unplaced(window, ground)
+    nodes = nodes_meant(clause.inner.on, ground)
+    runs: list[Match] = []
+    where = resolve_where(clause.inner.where, ground.scene())
+    by_node: dict[str, list[Match]] = {}
+    for lane in (lane for kind in clause.inner.kinds for lane in ground.index.events(kind, nodes)):
+        for match in _in_window(lane, window):
+            if match.start is not None and passes(where, match.fields) is Answer.YES:
+                by_node.setdefault(match.node, []).append(match)
+    for matches in by_node.values():
+        matches.sort(key=_when)
+        runs.extend(Match.of_run(run) for run in _dense(matches, clause))
+    if runs:
+        return Fired(tuple(sorted(runs, key=_when)))
+    return uncovered(clause.inner.on, window, ground) or CLEAR
+
+
+def _dense(matches: list[Match], clause: ThresholdClause) -> Iterator[tuple[Match, ...]]:
+    """Maximal runs in which every match lies in some window that holds enough of them."""
+    first, kept_from, kept_to = 0, -1, -1
+    inside: Counter[str] = Counter()
+    for place, match in enumerate(matches):
+        inside[_counted_as(match, clause)] += match.count
+        while _when(match) - _when(matches[first]) > clause.within_s * SECOND:
+            inside[_counted_as(matches[first], clause)] -= matches[first].count
+            first += 1
+        amount = sum(1 for word, times in inside.items() if word and times > 0) if clause.distinct else inside[""]
+        if amount < clause.count:
+            continue
+        if kept_to >= 0 and first > kept_to:
+            yield tuple(matches[kept_from : kept_to + 1])
+            kept_to = -1
+        kept_from, kept_to = (kept_from if kept_to >= 0 else first), place
+    if kept_to >= 0:
+        yield tuple(matches[kept_from : kept_to + 1])
+
+
+def _counted_as(match: Match, clause: ThresholdClause) -> str:
+    return match.fields.get(clause.distinct, "") if clause.distinct else ""
+
+
+def _setting(clause: SettingClause, ground: Ground) -> Result:
+    lanes = ground.index.settings(clause.key)
+    nodes = nodes_meant(clause.on, ground)
+    matches = [match for node, lane in lanes.items() if nodes is None or node in nodes for match in lane.matches]
+    if clause.missing:
+        return _missing(clause, ground, frozenset(lanes))
+    if not matches:
+        return Unknown(f"the bundle has no configuration that would state {clause.key}", ground.node)
+    if clause.differs:
+        every = [match for lane in lanes.values() for match in lane.matches]
+        if len({match.fields["state"] for match in every}) > 1:
+            return Fired(tuple(every))
+        bare = [node for node in ground.index.nodes if node not in lanes]
+        return Unknown(f"the bundle has no configuration of {bare[0]}", bare[0]) if bare else CLEAR
+    test: dict[str, Test] = {"state": clause.test} if clause.test else {}
+    found = tuple(match for match in matches if passes(resolve_where(test, ground.scene()), match.fields) is Answer.YES)
+    return Fired(found) if found else CLEAR
+
+
+def _missing(clause: SettingClause, ground: Ground, stated: frozenset[str]) -> Result:
+    """Fired on nodes whose configuration has the section but not the key."""
+    configured = ground.index.configured(clause.key.partition(".")[0])
+    nodes = nodes_meant(clause.on, ground)
+    bare = sorted(node for node in configured - stated if nodes is None or node in nodes)
+    if bare:
+        return Fired(tuple(Match(node, None, None, {"state": ""}, what=clause.key) for node in bare))
+    if not configured:
+        return Unknown(f"the bundle has no configuration that would state {clause.key}", ground.node)
+    return CLEAR
+
+
+def _verdict(clause: VerdictClause, ground: Ground) -> Result:
+    window = resolve(clause.between, ground.bound)
+    if isinstance(window, Unplaced):
+        return _unplaced(window, ground)
+    nodes = nodes_meant(clause.on, ground)
+    found = [match for match in ground.verdicts(clause) if (nodes is None or match.node in nodes) and (window is EVERYTHING or window.holds(match))]
+    if found:
+        return Fired(tuple(found))
+    return uncovered(clause.on, window, ground) or CLEAR
+
+
+def _all(clause: AllClause, ground: Ground) -> Result:
+    matches: list[Match] = []
+    doubt: Unknown | None = None
+    for part in clause.parts:
+        result = evaluate(part, ground)
+        if isinstance(result, Clear):
+            return CLEAR
+        if isinstance(result, Unknown):
+            doubt = doubt or result
+        else:
+            matches.extend(cited(result.matches))
+    return doubt or Fired(tuple(matches))
+
+
+def _any(clause: AnyClause, ground: Ground) -> Result:
+    matches: list[Match] = []
+    fired = False
+    doubt: Unknown | None = None
+    for part in clause.parts:
+        result = evaluate(part, ground)
+        if isinstance(result, Fired):
+            fired = True
+            matches.extend(cited(result.matches))
+        elif isinstance(result, Unknown):
+            doubt = doubt or result
+    return Fired(tuple(matches)) if fired else doubt or CLEAR

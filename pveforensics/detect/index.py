@@ -1,0 +1,195 @@
+"""An index over the facts: what happened on a node in a window is found by bisection, and so is what its log covers."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
+from pveforensics.timebase import SECOND, Instant
+
+_TOUCHING_US = 2 * SECOND
+"""Two logs that are this close leave no hole between them: stamps have a resolution of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Anything a clause can be about: an event, an interval, a status dump, a run of events.
+
+    A moment has `start` and `end` alike. `subject` is the interval's subject or an empty string.
+    """
+
+    node: str
+    start: Instant | None
+    end: Instant | None
+    fields: Mapping[str, str] = NOTHING
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    what: str = ""
+    subject: str = ""
+    count: int = 1
+    rows: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of_event(cls, event: Event) -> Match:
+        """An event as a match; a storm reaches from its first line to its last."""
+        return cls(event.node, event.at, event.last or event.at, event.fields, event.evidence, event.kind, count=event.count)
+
+    @classmethod
+    def of_interval(cls, interval: Interval) -> Match:
+        """An interval as a match; the state's own name stands in the fields as `state`."""
+        fields = {"state": interval.state, **interval.fields}
+        return cls(interval.node, interval.start, interval.end, fields, interval.evidence, interval.state, interval.subject)
+
+    @classmethod
+    def of_snapshot(cls, dump: Snapshot) -> Match:
+        """A status dump as a match, with its table."""
+        return cls(dump.node, dump.at, dump.at, dump.fields, dump.evidence, dump.kind, rows=dump.rows)
+
+    @classmethod
+    def of_run(cls, parts: tuple[Match, ...]) -> Match:
+        """Several matches of one node as one, from the first to the last."""
+        ends = [part.end for part in parts if part.end is not None]
+        evidence = tuple(line for part in parts for line in part.evidence[:1])
+        return cls(
+            parts[0].node, parts[0].start, max(ends) if ends else None, parts[0].fields, evidence, parts[0].what,
+            count=sum(part.count for part in parts),
+        )  # fmt: skip
+
+
+class Lane:
+    """Matches of one sort on one node in order of time, and those without a time."""
+
+    __slots__ = ("_ends", "_reach", "_starts", "matches", "undated")
+
+    def __init__(self, matches: Iterable[Match], *, moments: bool) -> None:
+        """Sort once. With `moments` a missing time means unplaced; else a missing edge is open."""
+        every = list(matches)
+        self.undated = [match for match in every if moments and match.start is None]
+        dated = [(_low(match), _high(match), place, match) for place, match in enumerate(every) if not (moments and match.start is None)]
+        dated.sort(key=lambda row: (row[0], row[2]))
+        self.matches = [row[3] for row in dated]
+        self._starts = [row[0] for row in dated]
+        self._ends = [row[1] for row in dated]
+        self._reach: list[float] = []
+        for end in self._ends:  # the furthest end so far ascends, so it can be bisected
+            self._reach.append(max(end, self._reach[-1]) if self._reach else end)
+
+    def within(self, low: float, high: float, *, backwards: bool = False) -> Iterator[Match]:
+        """Those that touch a span of microseconds (infinite for open), in order of start."""
+        places: Iterable[int] = range(bisect_left(self._reach, low), bisect_right(self._starts, high))
+        for place in reversed(list(places)) if backwards else places:
+            if self._ends[place] >= low:
+                yield self.matches[place]
+
+
+def _low(match: Match) -> float:
+    return -math.inf if match.start is None else match.start.us
+
+
+def _high(match: Match) -> float:
+    return math.inf if match.end is None else match.end.us
+
+
+_EMPTY = Lane((), moments=True)
+
+
+class FactIndex:
+    """All facts of a case by what they are about and by node, and each node's covered spans."""
+
+    def __init__(self, facts: Facts) -> None:
+        """Build the lanes: one pass over the facts, then sorting."""
+        self._events = _lanes(((event.kind, event.node, Match.of_event(event)) for event in facts.events), moments=True)
+        self._states = _lanes(
+            ((f"{each.subject.partition(':')[0]}.{each.state}", each.node, Match.of_interval(each)) for each in facts.history.intervals),
+            moments=False,
+        )
+        self._snapshots = _lanes(((dump.kind, dump.node, Match.of_snapshot(dump)) for dump in facts.snapshots), moments=True)
+        settings = (*facts.settings, *(each for each in facts.history.intervals if each.subject.startswith("setting:")))
+        self._settings = _lanes(((each.subject.partition("/")[2], each.node, Match.of_interval(each)) for each in settings), moments=False)
+        self.nodes: tuple[str, ...] = tuple(sorted({*facts.nodes, *facts.in_bundle, *(each.node for each in facts.coverage)} - {""}))
+        self.in_bundle = facts.in_bundle
+        self.coverage = _covered(facts)
+        self.extent = {node: (spans[0][0], spans[-1][1]) for node, spans in self.coverage.items()}
+        self.several_days = _several_days(facts)
+
+    def events(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
+        """The lanes of an event kind on some nodes (None: on all)."""
+        return _of(self._events.get(kind), nodes)
+
+    def states(self, state: str, nodes: Iterable[str] | None) -> list[Lane]:
+        """The lanes of a state such as `node.inquorate` on some nodes (None: on all)."""
+        return _of(self._states.get(state), nodes)
+
+    def snapshots(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
+        """The lanes of a kind of status dump on some nodes (None: on all)."""
+        return _of(self._snapshots.get(kind), nodes)
+
+    def settings(self, key: str) -> Mapping[str, Lane]:
+        """The lanes of a setting by node."""
+        return self._settings.get(key, {})
+
+    def configured(self, section: str) -> frozenset[str]:
+        """Nodes with any setting whose key begins with a section's name and a dot."""
+        return frozenset(node for key, lanes in self._settings.items() if key.startswith(section + ".") for node in lanes)
+
+    def covers(self, node: str, low: float, high: float) -> bool:
+        """True if the node's whole logs show the span; an open end reaches as far as the log does."""
+        if node not in self.extent:
+            return False
+        first, last = self.extent[node]
+        low = first if low == -math.inf else low
+        high = last if high == math.inf else high
+        spans = self.coverage[node]
+        place = bisect_right(spans, (low + _TOUCHING_US, math.inf)) - 1
+        return low > high or (place >= 0 and spans[place][1] + _TOUCHING_US >= high)
+
+    def lasts_until(self, node: str, start: Instant) -> float:
+        """The last covered microsecond of a node at or after a moment (the moment itself if nothing covers it)."""
+        return max(start.us, self.extent.get(node, (0, start.us))[1])
+
+
+def _lanes(rows: Iterable[tuple[str, str, Match]], *, moments: bool) -> dict[str, dict[str, Lane]]:
+    grouped: dict[str, dict[str, list[Match]]] = defaultdict(lambda: defaultdict(list))
+    for key, node, match in rows:
+        grouped[key][node].append(match)
+    return {key: {node: Lane(matches, moments=moments) for node, matches in sorted(by_node.items())} for key, by_node in grouped.items()}
+
+
+def _of(by_node: Mapping[str, Lane] | None, nodes: Iterable[str] | None) -> list[Lane]:
+    if not by_node:
+        return []
+    return list(by_node.values()) if nodes is None else [by_node.get(node, _EMPTY) for node in nodes]
+
+
+def _covered(facts: Facts) -> dict[str, list[tuple[float, float]]]:
+    """Merged spans of whole logs per node. A node that is off after a clean end misses no line: that time counts."""
+    spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for each in facts.coverage:
+        if each.whole:
+            spans[each.node].append((each.start.us, each.end.us))
+    for off in facts.history.intervals:
+        clean = off.state == "ended" and off.fields.get("manner") == "clean"
+        if clean and off.subject.startswith("node:") and off.start and off.end and off.node in spans:
+            spans[off.node].append((off.start.us, off.end.us))
+    merged: dict[str, list[tuple[float, float]]] = {}
+    for node, each_span in spans.items():
+        rows: list[tuple[float, float]] = []
+        for low, high in sorted(each_span):
+            if rows and low <= rows[-1][1] + _TOUCHING_US:
+                rows[-1] = (rows[-1][0], max(rows[-1][1], high))
+            else:
+                rows.append((low, high))
+        merged[node] = rows
+    return merged
+
+
+def _several_days(facts: Facts) -> bool:
+    """True if the logs span more than one day in UTC, so that a time of day alone does not tell when."""
+    moments = [edge.us for each in facts.coverage for edge in (each.start, each.end)]
+    moments += [event.at.us for event in facts.events[:1] + facts.events[-1:] if event.at]
+    moments += [edge.us for each in facts.history.intervals for edge in (each.start, each.end) if edge]
+    day = 86_400 * SECOND
+    return not moments or min(moments) // day != max(moments) // day

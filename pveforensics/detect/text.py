@@ -1,0 +1,104 @@
+"""Sentences from templates: placeholders, times and durations as a reader wants them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pveforensics.detect.index import Match
+from pveforensics.timebase import Instant
+
+UNKNOWN_TIME = "an unknown time"
+
+_PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node|count|state|fields\.[A-Za-z0-9_]+))?\}")
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+
+
+def placeholders(template: str) -> tuple[tuple[str, str], ...]:
+    """The (name, part) pairs that a template uses."""
+    return tuple((found[1], found[2] or "") for found in _PLACEHOLDER.finditer(template))
+
+
+def stray_braces(template: str) -> bool:
+    """True if a template holds a brace that is no placeholder."""
+    return bool(re.search(r"[{}]", _PLACEHOLDER.sub("", template)))
+
+
+def clock(moment: Instant | None, *, dated: bool) -> str:
+    """`02:14:31 UTC`, with the date in front where the time of day alone does not tell."""
+    if moment is None:
+        return UNKNOWN_TIME
+    try:
+        return moment.as_datetime().strftime("%Y-%m-%d %H:%M:%S UTC" if dated else "%H:%M:%S UTC")
+    except (OverflowError, ValueError):
+        return UNKNOWN_TIME
+
+
+def duration(start: Instant | None, end: Instant | None) -> str:
+    """A length in words: `44 s`, `1 min 04 s`, `2 h 05 min`, `3 d 04 h`."""
+    if start is None or end is None:
+        return UNKNOWN_TIME
+    return duration_words(abs(end.seconds_since(start)))
+
+
+def duration_words(seconds: float) -> str:
+    """Seconds in words, to the second below an hour."""
+    whole = round(seconds)
+    if seconds < 10 and abs(seconds - whole) >= 0.05:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
+
+
+def enumerate_words(names: tuple[str, ...]) -> str:
+    """`alpha`, `alpha and beta`, `alpha, beta and gamma`."""
+    if len(names) < 2:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+class Scene:
+    """What placeholders stand for: matches by name and the words of the finding as a whole."""
+
+    __slots__ = ("_dated", "_matches", "_words")
+
+    def __init__(self, matches: Mapping[str, Match], words: Mapping[str, str], *, dated: bool) -> None:
+        """`words` are plain replacements such as `node` and `nodes`."""
+        self._matches = matches
+        self._words = words
+        self._dated = dated
+
+    def render(self, template: str) -> str:
+        """The sentence. A part in `[[ ]]` is left out if a placeholder in it is unknown."""
+        kept = _OPTIONAL.sub(lambda found: found[1] if self._known(found[1]) else "", template)
+        return _PLACEHOLDER.sub(lambda found: self._value(found[1], found[2] or "")[0], kept).strip()
+
+    def value(self, template: str) -> str | None:
+        """A value for a comparison, or None if a placeholder in it is unknown."""
+        return self.render(template) if self._known(template) else None
+
+    def _known(self, template: str) -> bool:
+        return all(self._value(name, part)[1] for name, part in placeholders(template))
+
+    def _value(self, name: str, part: str) -> tuple[str, bool]:
+        """The words for a placeholder and whether they are known."""
+        if not part:
+            word = self._words.get(name, "")
+            return (word, True) if word else ("unknown", False)
+        match = self._matches.get(name)
+        if match is None:
+            return ("unknown", False) if part.startswith("fields.") or part in ("node", "count", "state") else (UNKNOWN_TIME, False)
+        if part.startswith("fields."):
+            value = match.fields.get(part[7:], "")
+            return (value, True) if value else ("unknown", False)
+        if part == "duration":
+            return duration(match.start, match.end), match.start is not None and match.end is not None
+        if part in ("start", "at", "end"):
+            moment = match.end if part == "end" else match.start
+            return clock(moment, dated=self._dated), moment is not None
+        return {"node": match.node, "count": str(match.count), "state": match.fields.get("state", "")}[part] or "unknown", True

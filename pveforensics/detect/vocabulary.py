@@ -1,0 +1,131 @@
+"""The words that rules may use: classes, causes, states with their fields, and commands that need a caution."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+CLASSES: frozenset[str] = frozenset(
+    {
+        "fencing", "unclean_boot", "planned_shutdown", "quorum_loss", "network_failure", "node_lost", "service_failure",
+        "storage_failure", "stuck_lock", "replication_failure", "replication_divergence", "ha_replication_mismatch",
+        "ha_failure", "kernel_crash", "hardware_error", "resource_exhaustion", "clock_jump", "task_failure",
+        "misconfiguration", "near_miss", "evidence_gap",
+    }
+)  # fmt: skip
+"""Classes of findings."""
+
+CAUSES: frozenset[str] = frozenset(
+    {
+        "network", "storage_stall", "starved_host", "kernel_panic", "hardware", "power_loss", "reset_button_or_bmc",
+        "hypervisor_reset", "thermal", "out_of_memory", "daemon_crash", "clock_step", "operator", "planned",
+        "configuration", "unknown",
+    }
+)  # fmt: skip
+"""Names of causes."""
+
+ENDED_BY: frozenset[str] = frozenset({"clean_shutdown", "fencing", "kernel_crash", "power_loss", "unclean_unknown", "end_of_log"})
+"""How a boot ended, in the words of the case document."""
+
+
+class State(NamedTuple):
+    """A state that a tracker makes: the fields of its intervals and who sees it.
+
+    `seen_by` is `self` (only the node's own log shows it) or `any` (one node's log is enough). `open` says that the
+    state's name is a word of the daemon and not listed here.
+    """
+
+    fields: frozenset[str]
+    seen_by: str = "self"
+
+
+def _fields(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+STATES: dict[str, dict[str, State]] = {
+    "node": {
+        "running": State(_fields("boot_id kernel")),
+        "ended": State(_fields("manner by why first_lost boot_id kernel")),
+        "no_log": State(_fields("why")),
+        "inquorate": State(_fields("opened_by closed_by votes expected needed members")),
+        "unreachable": State(_fields("manner seen_by"), "any"),
+        "network_trouble": State(
+            _fields(
+                "reporters peers links token_losses memberships retransmits flaps redundancy quorum shape explained_by "
+                "rings first_down last_up one_way"
+            ),
+            "any",
+        ),
+        "paused": State(_fields("ms threshold")),
+        "fence_claimed": State(_fields("acknowledged master seconds"), "any"),
+        "watchdog_expiring": State(_fields("outcome")),
+    },
+    "link": {"down": State(_fields("from_id to_id"))},
+    "qdevice": {"lost": State(_fields(""))},
+    "service": {
+        "running": State(_fields("ended version")),
+        "down": State(_fields("ended version why")),
+    },
+    "ha": {"armed": State(_fields(""))},
+    "crm": {},
+    "guest": {"down": State(_fields("node_before node_after planned name"), "any")},
+    "storage": {"offline": State(_fields("why"))},
+    "setting": {},
+}
+"""Subject kind, state, fields. `ha`, `crm` and `setting` also take the daemons' own words."""
+
+DAEMON_WORDS: dict[str, frozenset[str]] = {
+    "ha": frozenset({"startup", "wait_for_agent_lock", "active", "lost_agent_lock", "maintenance", "restart", "shutdown", "idle"}),
+    "crm": frozenset({"startup", "wait_for_quorum", "master", "slave", "lost_manager_lock", "idle"}),
+}
+"""States of LRM and CRM (pve-ha-manager:src/PVE/HA/LRM.pm, CRM.pm)."""
+
+
+def state_problem(kind: str, state: str, field_names: frozenset[str]) -> str:
+    """What is wrong with a state clause, or an empty string."""
+    if kind not in STATES:
+        return f"unknown subject kind '{kind}'; known: {', '.join(sorted(STATES))}"
+    known = STATES[kind]
+    if state in DAEMON_WORDS.get(kind, frozenset()) or kind == "setting":
+        return ""
+    if state not in known:
+        words = sorted(set(known) | DAEMON_WORDS.get(kind, frozenset()))
+        return f"unknown state '{kind}.{state}'; known: {', '.join(words)}"
+    unknown = sorted(field_names - known[state].fields)
+    if unknown:
+        return f"{kind}.{state} has no field '{unknown[0]}'; it has: {', '.join(sorted(known[state].fields)) or 'none'}"
+    return ""
+
+
+def seen_by_peers(kind: str, state: str) -> bool:
+    """True if a log of any node can show the state."""
+    known = STATES.get(kind, {}).get(state)
+    return known is not None and known.seen_by == "any"
+
+
+DANGEROUS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bpvecm\s+(expected|delnode|add|qdevice)\b"), "it changes the votes or the members of the cluster"),
+    (re.compile(r"\brm\s"), "it deletes files"),
+    (re.compile(r"\bdd\s"), "it overwrites what it is pointed at"),
+    (re.compile(r"\b(mkfs|wipefs|sgdisk|blkdiscard)"), "it destroys what is on the disk"),
+    (re.compile(r"\b(qm|pct)\s+(unlock|destroy|stop|rollback)\b"), "it acts on a guest that may be in use"),
+    (re.compile(r"\bha-manager\b.*\b(remove|disarm-ha)\b"), "the guest is no longer watched over"),
+    (re.compile(r"\b(zfs|zpool)\s+(destroy|rollback|clear|labelclear|remove|export)\b"), "data can be lost"),
+    (re.compile(r"\b(lvremove|vgremove|pvremove|lvconvert\s+--repair)\b"), "data can be lost"),
+    (
+        re.compile(r"\bsystemctl\s+(stop|kill|restart|mask|disable)\s+\S*(corosync|pve-cluster|pve-ha-lrm|pve-ha-crm|watchdog)"),
+        "it can fence the node it is typed on",
+    ),
+    (re.compile(r"\b(corosync-cfgtool\s+-[HkR]|pmxcfs\s+-l)"), "it acts on the whole cluster stack"),
+    (re.compile(r"/dev/watchdog|\bwdctl\b|nowayout"), "it can reset the node"),
+    (re.compile(r"\b(reboot|poweroff|shutdown)\b|sysrq"), "it ends the node"),
+    (re.compile(r"\bpvesr\s+(delete|disable)\b"), "it removes the replica"),
+    (re.compile(r"\b(ipmitool|ipmi-power)\b.*\b(power|chassis)\b.*\b(off|cycle|reset)\b"), "it cuts the power of the node"),
+)
+"""Commands that must not stand in a remedy without a caution, and why."""
+
+
+def danger_of(command: str) -> str:
+    """Why a command is dangerous, or an empty string."""
+    return next((why for pattern, why in DANGEROUS if pattern.search(command)), "")

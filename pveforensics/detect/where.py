@@ -1,0 +1,62 @@
+"""Conditions on fields: resolved once per clause, asked of each match, answered yes, no or maybe."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+
+from pveforensics.detect.clauses import Test, Where
+from pveforensics.detect.text import Scene
+
+Resolved = tuple[tuple[str, Test], ...]
+"""Fields and tests whose placeholders are filled in."""
+
+
+class Answer(enum.Enum):
+    """Whether fields pass."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+
+def resolve_where(where: Where, scene: Scene) -> Resolved:
+    """The tests with their placeholders filled in; a value that is unknown can equal nothing."""
+    return tuple(
+        (name, test if not any("{" in value for value in test.values) else Test(test.op, tuple(filter(None, map(scene.value, test.values)))))
+        for name, test in where.items()
+    )
+
+
+def passes(where: Resolved, fields: Mapping[str, str], *, doubtful: bool = False) -> Answer:
+    """Whether all tests pass. With `doubtful` the value `unknown` is neither right nor wrong, unless asked for by name."""
+    answer = Answer.YES
+    for name, test in where:
+        value = fields.get(name, "")
+        if doubtful and value == "unknown" and test.op in ("in", "not") and "unknown" not in test.values:
+            answer = Answer.MAYBE
+        elif not _passes(test, value):
+            return Answer.NO
+    return answer
+
+
+def _passes(test: Test, value: str) -> bool:
+    match test.op:
+        case "in":
+            return value in test.values
+        case "not":
+            return value not in test.values
+        case "has":
+            return any(word in test.values for word in re.split(r"[\s,]+", value))
+        case _:
+            bound, number = _number(test.values[0] if test.values else ""), _number(value)
+            if bound is None or number is None:
+                return False
+            return number < bound if test.op == "below" else number > bound
+
+
+def _number(text: str) -> float | None:
+    """A number, also with a unit behind it; None for anything else."""
+    found = re.fullmatch(r"\s*([-+]?\d{1,18}(?:\.\d{1,9})?)\s*(?:ms|s|%)?\s*", text)
+    return float(found[1]) if found else None
