@@ -1,4 +1,4 @@
-"""journalctl's machine forms: JSON lines (also `json-sse`, `json-seq`, `json-pretty`) and the export stream with its binary fields."""
+"""journalctl's machine forms: JSON lines (also `json-sse`, `json-seq`, `json-pretty`), `verbose`, and the export stream with its binary fields."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ WANTED = frozenset({
     "_SOURCE_MONOTONIC_TIMESTAMP", "__MONOTONIC_TIMESTAMP",
 })  # fmt: skip
 
+_VERBOSE = re.compile(
+    r"\w{2,4} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \S+ \[s=[0-9a-f]{32};(?:[a-z]=[0-9a-f]+;)*t=(?P<t>[0-9a-f]{1,14});[^\]]*\]"
+)
+_FIELD = re.compile(r" {4}(?P<name>[A-Z_][A-Z0-9_]{0,63})=(?P<value>.*)", re.DOTALL)
+
 
 class Entry(NamedTuple):
     """One journal entry: the line (from 1) on which it is shown, its text there, and what it says."""
@@ -35,9 +40,12 @@ class Entry(NamedTuple):
 
 
 def stream_kind(head: bytes) -> str:
-    """`journal-json`, `journal-export` or an empty string."""
+    """`journal-json`, `journal-export`, `journal-verbose` or an empty string."""
     if _JSON_START.match(head) and _JSON.search(head):
         return "journal-json"
+    lines = head[:4096].decode("utf-8", "replace").lstrip("\ufeff\n").split("\n", 2)
+    if any(_VERBOSE.match(line) for line in lines[:2]):
+        return "journal-verbose"
     return "journal-export" if _EXPORT.match(head[:16384]) else ""
 
 
@@ -115,6 +123,11 @@ class JsonEntries:
             return entry
         return None
 
+    def finish(self) -> Entry | None:
+        """The end of the file: an object that is still open is damaged."""
+        self.damaged += bool(self._open)
+        return None
+
     def _entry(self, number: int, shown: str, whole: str) -> Entry | None:
         try:
             fields = _decode(whole)
@@ -123,6 +136,37 @@ class JsonEntries:
         if not isinstance(fields, dict):
             return None
         return Entry(number, shown, entry_line(fields), text_of(fields.get("_BOOT_ID")))
+
+
+class VerboseEntries:
+    """Turns the numbered lines of `-o verbose` into entries: a head with the cursor, then one field a line."""
+
+    damaged = 0
+
+    def __init__(self) -> None:
+        """No entry is open."""
+        self._fields: dict[str, str] = {}
+        self._shown = (0, "")
+
+    def feed(self, number: int, text: str) -> Entry | None:
+        """The entry that ends where this line begins another one."""
+        head = _VERBOSE.match(text)
+        if head is not None:
+            ended = self.finish()
+            self._fields = {"__REALTIME_TIMESTAMP": str(int(head["t"], 16))}
+            self._shown = (number, text)
+            return ended
+        field = _FIELD.match(text)
+        if field is not None and self._fields and field["name"] in WANTED:
+            self._fields.setdefault(field["name"], field["value"])
+            if field["name"] == "MESSAGE":
+                self._shown = (number, text)
+        return None
+
+    def finish(self) -> Entry | None:
+        """The last entry."""
+        fields, self._fields = self._fields, {}
+        return Entry(*self._shown, entry_line(fields), fields.get("_BOOT_ID", "")) if fields else None
 
 
 def export_entries(read: Callable[[int], bytes], readline: Callable[[int], bytes], damage: Callable[[str], None]) -> Iterator[Entry]:

@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from pveforensics.events.formats import Recognition, recognize
+from pveforensics.events.formats.journal_streams import JsonEntries, VerboseEntries
 from pveforensics.events.formats.recognize import HEAD, decoded
 from pveforensics.events.scan import hints
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.matcher import MakeMatcher, Matcher
 from pveforensics.events.scan.pieces import as_utf8, batches, looks_quoted, unquoted
 from pveforensics.events.scan.plain import PlainMatcher
-from pveforensics.events.scan.streams import anchors_by_line, scan_export, scan_json
+from pveforensics.events.scan.streams import anchors_by_line, scan_export, scan_lines
 from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.readings import LogScan
@@ -66,7 +67,9 @@ def scan_log(
     stream = _chained(first, source)
     engine = matcher or make_matcher(index)
     if seen.kind == "journal-json":
-        scan_json(as_utf8(stream), scan, engine, problems)
+        scan_lines(as_utf8(stream), scan, engine, problems, JsonEntries())
+    elif seen.kind == "journal-verbose":
+        scan_lines(as_utf8(stream), scan, engine, problems, VerboseEntries())
     elif seen.kind == "journal-export":
         scan_export(stream, scan, engine, problems)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pveforensics.events.formats.journal_streams import Entry, JsonEntries, export_entries
+from pveforensics.events.formats.journal_streams import Entry, JsonEntries, VerboseEntries, export_entries
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.pieces import batches
@@ -60,9 +60,10 @@ class ChunkReader:
             self._at = len(self._buffer)
 
 
-def scan_json(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str]) -> None:
-    """Lines of JSON, one entry each or (`json-pretty`) one entry over several lines."""
-    reader = JsonEntries()
+def scan_lines(
+    chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str], reader: JsonEntries | VerboseEntries
+) -> None:
+    """Streams of lines: JSON, one entry each or (`json-pretty`) one entry over several, and `verbose`."""
 
     def entries() -> Iterator[Entry]:
         for batch in batches(chunks):
@@ -71,10 +72,12 @@ def scan_json(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problem
                 entry = reader.feed(batch.first + place, raw.decode("utf-8", "replace").rstrip("\r"))
                 if entry is not None:
                     yield entry
+        if (entry := reader.finish()) is not None:
+            yield entry
 
     _take(entries(), scan, matcher)
     if reader.damaged:
-        problems.append(f"{reader.damaged} lines are no whole JSON object")
+        problems.append(f"{reader.damaged} entries are no whole JSON object")
 
 
 def scan_export(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str]) -> None:

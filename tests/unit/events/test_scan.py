@@ -244,6 +244,17 @@ def test_pretty_json_and_server_sent_events():
     assert kinds(scan("".join(f"data: {json.dumps(json_entry(0, LOST))}\n\n" for _ in range(2)))) == ["lost", "lost"]
 
 
+def test_journal_verbose():
+    head = f"Sat 2026-03-14 02:13:07.000000 CET [s={'c' * 32};i=1;b={'a' * 32};m=5;t={1773450787_000000:x};x=1]\n"
+    fields = f"    _BOOT_ID={'a' * 32}\n    _HOSTNAME=alpha\n    SYSLOG_IDENTIFIER=corosync\n    MESSAGE=  {LOST}\n"
+    result = scan(head + fields + head + fields, size=9)
+    assert [(record.line, record.host, record.stamp.epoch_us) for record in result.records] == [
+        (5, "alpha", 1773450787_000000),
+        (10, "alpha", 1773450787_000000),
+    ]
+    assert result.kind == "journal-verbose"
+
+
 def test_journal_export_with_binary_fields():
     message = f"{LOST}\nsecond line".encode()
     entry = b"__REALTIME_TIMESTAMP=1773450787000000\n_HOSTNAME=alpha\nSYSLOG_IDENTIFIER=corosync\n_BOOT_ID=" + b"a" * 32
