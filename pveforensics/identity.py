@@ -191,8 +191,10 @@ def _node_of_folder(
     member = aliases.get(hint.lower()) or aliases.get(short(hint).lower(), "")
     nondescript = bool(_NOT_A_NODE.fullmatch(hint)) and member not in members
     said = next(iter(stated), "") if len(stated) == 1 else ""
-    if nondescript and (len(stated) > 1 or _several(logged)):
-        return ""
+    several = _several(logged)
+    stranger = member not in members and bool(several) and hint.lower() not in (name.lower() for name in several)
+    if (nondescript and (len(stated) > 1 or several)) or (stranger and not said):
+        return ""  # logs of several machines side by side, under the archive's or a collector's name
     name = said or _majority(logged)
     if not name:
         return "" if nondescript else member or hint

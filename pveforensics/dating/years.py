@@ -147,21 +147,23 @@ def _find_known(walk: _Walk) -> None:
 
 def _dated_by(hint: TimeHint, at: int, marks: Sequence[Mark], lines: Sequence[int]) -> tuple[int | None, int | None]:
     """Which mark a hint dates, and where it puts it (local microseconds)."""
-    if hint.stamp is not None and yearless(hint.stamp):
+    if hint.stamp is not None:
+        if not yearless(hint.stamp) or is_lower_bound(hint):
+            return None, None
         k = bisect_left(lines, hint.line)
         there = nearest_year(hint.stamp, at)
-        limit = 26 * HOUR if hint.exact else 90 * DAY
-        fits = there is not None and abs(there - at) <= limit and not (is_lower_bound(hint) and there < at - SLACK_US)
+        fits = there is not None and abs(there - at) <= (26 * HOUR if hint.exact else 90 * DAY)
         return (k, there) if fits and k < len(lines) and marks[k].line == hint.line else (None, None)
-    if hint.stamp is not None:
-        return None, None
     k = bisect_right(lines, hint.line)
-    if is_lower_bound(hint):  # `Active: active since ...` with its ten last lines below
-        below = k < len(lines) and lines[k] - hint.line <= 40 and yearless(marks[k].stamp)
-        return (k, earliest_after(marks[k].stamp, at - SLACK_US)) if below else (None, None)
-    nearest = min(
-        (i for i in (k - 1, k) if 0 <= i < len(lines) and yearless(marks[i].stamp)), key=lambda i: abs(lines[i] - hint.line), default=None
-    )
+    below = k if k < len(lines) and lines[k] - hint.line <= 40 and yearless(marks[k].stamp) else None
+    if below is not None and hint.what == "active":  # `Active: active (running) since ...` with its ten last lines below
+        return below, earliest_after(marks[below].stamp, at - SLACK_US)
+    if below is not None and hint.what.endswith("end"):  # `-- Logs begin at ..., end at ...`
+        return below, latest_before(marks[below].stamp, at + SLACK_US)
+    if is_lower_bound(hint):
+        return None, None
+    beside = [i for i in (k - 1, k) if 0 <= i < len(lines) and yearless(marks[i].stamp)]
+    nearest = min(beside, key=lambda i: abs(lines[i] - hint.line), default=None)
     return (None, None) if nearest is None else (nearest, nearest_year(marks[nearest].stamp, at))
 
 

@@ -100,9 +100,11 @@ def _of_node(
     scans: Sequence[LogScan], documents: Sequence[Document], proofs: Mapping[str, list[Offset]], books: Mapping[str, YearBook]
 ) -> Zone | None:
     """The best that one node's own files say."""
+    printed = [proof for document in documents for proof in _proofs(document.hints)]
     return (
         _configured(documents)
         or _named(_seen_in([offset for scan in scans for offset in proofs[scan.path]]), "epochs in the log")
+        or _named(_seen_in(printed), "local and absolute time in one dump")
         or _of_hints(scans, documents)
         or _named(_seen_in(_same_messages(scans, books)), "the same messages in a log that states its offset")
         or _named(_seen_in(_stated_offsets(scans)), "offset of other stamps of the node")
