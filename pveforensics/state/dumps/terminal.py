@@ -1,0 +1,29 @@
+"""What surrounds a dump in a paste: prompts, banners with the node's name, and the author's marks."""
+
+from __future__ import annotations
+
+import re
+
+_PROMPT = re.compile(r"\s*(?:\[?[\w.-]+@(?P<host>[A-Za-z0-9][\w.-]*)[ :][^#$]{0,200}[#$])(?:\s+(?P<command>\S.*))?$", re.ASCII)
+_BANNER = re.compile(r"\s*[#=*-]{2,} *(?:\[(?P<host>[A-Za-z0-9][\w.-]*)\])? *(?P<command>[^#=*]{3,120}?) *[#=*-]{2,}\s*$")
+_COMMAND = re.compile(
+    r"\b(?P<tool>pvecm (?:status|nodes)|corosync-quorumtool|corosync-cfgtool|ha-manager status|journalctl|last\b|timedatectl|date\b)"
+)
+_MARK = re.compile(r"\s+(?:←|<-|⇐|✅|❌|⚠|\N{RIGHTWARDS ARROW}|# <).*$")
+_QUOTE = re.compile(r"^(?:\s*[>|]\s?)+")
+
+
+def clean(line: str) -> str:
+    """The line without mail quoting in front and an author's mark behind."""
+    return _MARK.sub("", _QUOTE.sub("", line)).rstrip()
+
+
+def command_of(line: str) -> tuple[str, str] | None:
+    """Node (or an empty string) and command of a prompt or banner line; None if the line is neither."""
+    found = _PROMPT.match(line)
+    if found:
+        return found["host"], (found["command"] or "").strip()
+    found = _BANNER.match(line)
+    if found and _COMMAND.search(found["command"]):
+        return found["host"] or "", found["command"].strip()
+    return None
