@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
 from pveforensics.readings import Naming
+from pveforensics.state.documents import document_score, read_document
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions, quorum
 from pveforensics.state.view import View, view_of
 
-__all__ = ["View", "reconstruct", "view_of"]
+__all__ = ["View", "document_score", "read_document", "reconstruct", "view_of"]
 
 STRICT = "PVEFORENSICS_STRICT"
 """Environment variable under which a failing tracker raises instead of leaving a note; for tests."""
