@@ -61,7 +61,8 @@ class _Steps:
     @property
     def unused(self) -> bytes:
         """Bytes fed beyond the end."""
-        return self._decoder.unused_data
+        # lz4 has None where the others have no bytes
+        return self._decoder.unused_data or b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,11 @@ def open_bundles(paths: Sequence[str], limits: Limits = Limits()) -> Iterator[Bu
     seen: set[str] = set()
     problems: list[str] = []
     for path in paths:
-        real = path if path == STDIN else os.path.realpath(path)
+        problem = _problem(path)
+        real = path if path == STDIN or problem else str(Path(path).resolve())
         if real in seen:
             ledger.note(printable(path), "note: given twice; read once", damage=False)
-        elif problem := _problem(path):
+        elif problem:
             problems.append(f"{printable(path)}: {problem}")
             ledger.note(printable(path), problem)
         else:

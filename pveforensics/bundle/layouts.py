@@ -6,24 +6,28 @@ import re
 
 from pveforensics.bundle.names import stem
 
-ROOTS = frozenset({"var", "etc", "proc", "sys", "run", "root", "usr", "home", "boot", "dev", "lib", "opt", "srv", "tmp", "mnt"})
+ROOTS = frozenset({"var", "etc", "proc", "sys", "run", "root", "usr", "boot"})
 """First folders of a Linux system: what stands above them is the node's folder."""
 
-_GENERIC = frozenset(
+_HOSTLIKE = frozenset({"pve", "prox", "proxmox", "node", "server", "host", "srv", "pvenode", "master"})
+"""Words that say nothing alone, but belong to the name in `pve-a` and `node-01`."""
+
+_GENERIC = _HOSTLIKE | frozenset(
     re.findall(
         r"\S+",
         """
-    all allnodes archive archives attachment attachments auth backup bundle bundles boot boots cat cfg cfgtool cfs cluster clusters cmap cmapctl
-    collect collected collector conf config configs coredump coredumps corosync corosynccfgtool crash cron crm current daemon data date debug diag
-    diagnostic diagnostics diagnostik dmesg dump dumps error errors etc evidence export file files fence forensics full getpvelogs ha host hosts
-    incident inner input investigation ipmitool issue journal journalctl journald journals kern kernel kdump last lastlog link links linux log logs
-    lrm lrz machine manager master members messages misc network new node nodes notify old ops out outer output pacemaker paste postmortem previous
-    private process processes prox proxmox pve pvecluster pvecm pveceph pvedaemon pvefirewall pveforensics pvelogs pvemanager pveproxy pvereport
-    pvesm pvesr pvestatd pveversion qdevice quorum quorumtool raw readme remote report reports result results ring rotated sample samples save saved
-    sel sensors server services shared sos sosreport state status storage stdin stderr stdout supervisor support syslog sysrq system systemctl
-    systemd task tasks temp test text tickets ticket timedatectl tmp totem txt unknown upload uploads user users uptime var version vm watchdog wd
-    wtmp zpool
-    log0 xz gz bz2 zst lz4 zip tar tgz json jsonl short iso precise csv html pdf md yaml yml ini db
+    active after all allnodes alternatives analysis apt archive archives attachment attachments auth backup before boot boots bundle bundles cat
+    ceph cfg cfgtool cfs cluster clusters cmap cmapctl collect collected collector conf config configs coredump coredumps corosync
+    corosynccfgtool crash crm cron csv ct current daemon data datacenter date db debian debug diag diagnostic diagnostics dmesg dpkg dump dumps
+    error errors etc evidence excerpt export file files fence firewall forensics full getpvelogs gz ha history hostname hosts hour html id incident
+    index info ini inner input interfaces investigation ipmitool iso issue journal journalctl journald journals json jsonl kdump kern kernel
+    ksmtuned last lastlog link links linux list localtime log logs lrm lxc lz4 manager md members messages misc mon mux network new nfs nodes notes
+    notify nut old ops osd out outer output overview pacemaker package packages part paste pdf pmxcfs postmortem precise previous private process
+    processes pvecluster pvecm pveceph pvedaemon pvefirewall pveforensics pvelogs pvemanager pveproxy pvereport pvescheduler pvesm pvesr pvestatd
+    pveversion qdevice qemu quorum quorumtool raw readme remote replicate report reports result results ring rotated sample samples save saved sel
+    sensors servers services shared short smartd snippet sos sosreport spiceproxy state status stderr stdin stdout storage summary supervisor support
+    syslog sysrq system systemctl systemd tar task tasks temp term test text tgz tickets ticket timedatectl timeline timezone tmp totem txt unknown
+    upload uploads ups uptime user users var version vm watchdog wd wtmp xz yaml yml zed zip zpool zst bz2
     """,
     )
 )
@@ -38,7 +42,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
 
 
 def node_hint(path: str, bundle_name: str) -> str:
-    """The folder or file name that probably names the node, lower case as written; empty if nothing sensible does.
+    """The folder or file name that probably names the node, as written; empty if nothing sensible does.
 
     `<node>/var/log/x` gives the folder, `var/log/x` the archive's name without suffixes and dates, `pve1-syslog.log`
     the part of the name that is no word for a kind of file.
@@ -50,6 +54,8 @@ def node_hint(path: str, bundle_name: str) -> str:
     for folder in reversed(above):
         if hint := _cleaned(stem(folder)):
             return hint
+    if root and above[-1].lower() in _HOSTLIKE:
+        return above[-1]
     if root is None and (hint := _cleaned(stem(name), file=True)):
         return hint
     return _cleaned(stem(bundle_name)) if bundle_name not in ("", "-") else ""
@@ -68,12 +74,14 @@ def _cleaned(text: str, *, file: bool = False) -> str:
     if not file and _HOST.fullmatch(text.partition(".")[0]) and "." in text and _generic(text.partition(".")[0]) is False:
         text = text.partition(".")[0]
     words = [word for word in re.split(r"[-_. ()@+,:~#]+", text) if word]
-    kept = [word for word in words if not _generic(word)]
-    if not kept or all(word.isdigit() for word in kept):
+    kept = [index for index, word in enumerate(words) if not _generic(word)]
+    if not kept:
         return ""
-    first, last = words.index(kept[0]), len(words) - 1 - words[::-1].index(kept[-1])
+    first, last = kept[0], kept[-1]
+    if first and words[first - 1].lower() in _HOSTLIKE:
+        first -= 1
     hint = "-".join(words[first : last + 1])
-    return hint if _HOST.fullmatch(hint) else ""
+    return hint if _HOST.fullmatch(hint) and not hint.replace("-", "").isdigit() else ""
 
 
 def _generic(word: str) -> bool:
