@@ -11,30 +11,16 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pveforensics.timebase import Instant
 
-class _Nothing(Mapping[str, str]):
-    """An empty mapping that can be hashed: Python 3.11 takes no other as the default of a dataclass field."""
+class _Nothing(dict[str, str]):
+    """Empty, and can be hashed, as Python 3.11 asks of a field's default; typed as Mapping, so nobody writes to it."""
 
-    __slots__ = ()
-
-    def __getitem__(self, key: str) -> str:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return 0
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return "{}"
 
 
 NOTHING: Mapping[str, str] = _Nothing()
