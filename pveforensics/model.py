@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from pveforensics.timebase import Instant
 
+
 class _Nothing(dict[str, str]):
     """Empty, and can be hashed, as Python 3.11 asks of a field's default; typed as Mapping, so nobody writes to it."""
 
