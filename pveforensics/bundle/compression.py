@@ -53,6 +53,10 @@ class _Steps:
                 return
             data = b""
 
+    def rest(self) -> Iterator[bytes]:
+        """What cut data still gives: nothing, these decompressors hold nothing back."""
+        return iter(())
+
     @property
     def eof(self) -> bool:
         """True behind the end of the stream."""
@@ -117,6 +121,7 @@ def _pieces(source: Reader, codec: Codec, meter: Meter, faults: list[Fault]) -> 
         while not decoder.eof:
             data = source.take(FEED)
             if not data:
+                yield from decoder.rest()
                 faults.append(
                     Fault(f"{codec.name} data ends early at byte {source.position - start:,}: what comes before the cut was read")
                 )

@@ -40,7 +40,7 @@ class Inflater:
             try:
                 out = self._decoder.decompress(data, STEP)
             except INFLATE_ERRORS:
-                yield from self._salvage()
+                yield from self.rest()
                 raise
             if out:
                 self._given += len(out)
@@ -48,6 +48,15 @@ class Inflater:
             data = self._decoder.unconsumed_tail
             if self._decoder.eof or (not data and len(out) < STEP) or not out:
                 return
+
+    def rest(self) -> Iterator[bytes]:
+        """What a slow second pass over cut or damaged data unpacks beyond the bytes given so far."""
+        seen = 0
+        for out in _slowly(b"".join(self._kept or ()), self._wbits):
+            new = out[max(self._given - seen, 0) :]
+            seen += len(out)
+            if new:
+                yield new
 
     @property
     def eof(self) -> bool:
@@ -65,15 +74,6 @@ class Inflater:
             self._kept = None
         if self._kept is not None:
             self._kept.append(data)
-
-    def _salvage(self) -> Iterator[bytes]:
-        """What a slow second pass unpacks beyond the bytes given so far."""
-        seen = 0
-        for out in _slowly(b"".join(self._kept or ()), self._wbits):
-            new = out[max(self._given - seen, 0) :]
-            seen += len(out)
-            if new:
-                yield new
 
 
 def _slowly(data: bytes, wbits: int) -> Iterator[bytes]:

@@ -74,14 +74,12 @@ def _entry(header: Header, reader: Reader, extras: Extras, limits: Limits) -> Ge
     stated = extras.seconds("mtime")
     mtime = sane_mtime(header.mtime if stated is None else stated)
     kind = _BODILESS.get(header.type, FILE)
-    if kind == FILE and header.type == "0" and name.endswith("/"):
-        kind = DIRECTORY
     if kind != FILE:
         yield Entry(name, kind, mtime, extras.text("linkpath") or header.link, problem=extras.problem)
         return reader.position
-    size = _stored(header, extras)
-    if header.type == "D":
+    if header.type == "D" or (header.type == "0" and name.endswith("/")):
         kind = DIRECTORY
+    size = _stored(header, extras)
     problem = extras.problem or _SKIPPED.get(header.type, "")
     body, content = section(reader, size), None
     try:

@@ -59,13 +59,13 @@ def find(window: bytes) -> int:
 
 
 def begins_tar(head: bytes) -> bool:
-    """True if data with this head is a tar, also one whose first header is damaged."""
+    """True if data with this head is a tar, also one whose first header is damaged or lost."""
     block = head[:BLOCK]
     if parse(block) or block[257:262] == b"ustar":
         return True
     if sum(bool(text.strip(b"\0 ")) and number(text) is not None for text in (block[a:b] for a, b in _NUMBERS)) >= 5:
         return True
-    return find(head) % BLOCK == 0
+    return find(head) >= 0
 
 
 def _checksum_fits(block: bytes) -> bool:

@@ -26,7 +26,13 @@ TREE = {
     "beta/var/log/empty.log": b"",
 }
 PLAIN = {**TREE, "alpha/var/log/syslog.1.gz": LOG[:5000]}
-COMPRESS = {"gz": lambda data: gzip.compress(data, mtime=0), "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress, "lz4": lz4.frame.compress}
+COMPRESS = {
+    "gz": lambda data: gzip.compress(data, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstd.compress,
+    "lz4": lz4.frame.compress,
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,9 @@ def write_tree(folder: Path, tree: dict[str, bytes]) -> Path:
     return folder
 
 
-def header(name: bytes, size: int, flag: bytes = b"0", *, size_field: bytes | None = None, link: bytes = b"", magic: bytes = b"ustar\x0000") -> bytes:
+def header(
+    name: bytes, size: int, flag: bytes = b"0", *, size_field: bytes | None = None, link: bytes = b"", magic: bytes = b"ustar\x0000"
+) -> bytes:
     """One tar header with a checksum that fits, whatever stands in it."""
     block = bytearray(512)
     block[: len(name[:100])] = name[:100]

@@ -4,7 +4,7 @@ import io
 import os
 
 import pytest
-from composed import COMPRESS, LOG, PLAIN, TREE, Taken, tar_of, take, take_bytes, write_tree, zip_of
+from composed import COMPRESS, LOG, PLAIN, TREE, Taken, take, take_bytes, tar_of, write_tree, zip_of
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.errors import InputError
