@@ -180,7 +180,6 @@ def _folders(
             continue  # a folder of documents only, and the cluster has no such node
         if node:
             folders[hint] = node
-    _undo_collisions(folders, members)
     return folders
 
 
@@ -210,17 +209,6 @@ def _node_of_folder(
 def _is_cut(host: str, folder: str) -> bool:
     """True for the host column `node` of the folder `node 01`: a name with blanks that a reader cut at the first."""
     return " " in folder and folder.lower().startswith(host.lower() + " ")
-
-
-def _undo_collisions(folders: dict[str, str], members: Mapping[str, Member]) -> None:
-    """Two folders with names of their own are two nodes, even if their host columns are equal (a cloned machine)."""
-    named: dict[str, list[str]] = defaultdict(list)
-    for hint, node in folders.items():
-        if hint and not _NOT_A_NODE.fullmatch(hint):
-            named[node].append(hint)
-    for node, hints in named.items():
-        if len(hints) > 1 and node not in members and not any(hint.lower() == node.lower() for hint in hints):
-            folders.update({hint: hint for hint in hints})
 
 
 def _node_of_scan(scan: LogScan, own: Counter[str], folders: Mapping[str, str], known: Mapping[str, str]) -> str:

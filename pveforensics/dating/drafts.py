@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pveforensics.dating.clock import FileClock, KernelStart, kernel_starts, own_start
 from pveforensics.model import NOTHING, Event, Evidence
-from pveforensics.readings import LogScan, Naming, NulRun, Record
+from pveforensics.readings import LogScan, Naming, NulRun, Record, Stamp
 from pveforensics.timebase import Instant
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Draft:
-    """One event and the places where it stands. `block` tells the stretches of one file apart, so that a text pasted twice counts once."""
+    """One event and the places where it stands. `block` tells a text that was pasted twice into one file from its first copy.
+
+    `moments` are all stamps under which the message is known: those of its copies, and the one that journalctl prints for a
+    journal entry whose `at` is the sender's own.
+    """
 
     kind: str
     node: str
@@ -37,6 +40,7 @@ class Draft:
     counts: dict[tuple[str, int], int] = field(default_factory=dict)
     seq: int = 0
     key: int | None = None
+    moments: set[int] = field(default_factory=set)
 
     def event(self) -> Event:
         """The finished event; evidence at its own stamp first."""
@@ -75,37 +79,63 @@ def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming:
 
 
 def _drafts(scan: LogScan, clock: FileClock, naming: Naming, start: KernelStart | None) -> list[Draft]:
-    blocks = [run.first_line for run in scan.runs]
-    drafts = [_of_record(scan.path, record, clock, naming, start, bisect_right(blocks, record.line)) for record in scan.records]
-    drafts += [_of_nul(scan.path, nul, clock, naming, bisect_right(blocks, nul.line)) for nul in scan.nul_runs]
-    return sorted(drafts, key=lambda draft: (draft.line, draft.kind != "syslog_nul_bytes"))
+    drafts = [_of_record(scan.path, record, clock, naming, start) for record in scan.records]
+    drafts += [_of_nul(scan.path, nul, clock, naming) for nul in scan.nul_runs]
+    drafts.sort(key=lambda draft: (draft.line, draft.kind != "syslog_nul_bytes"))
+    _find_copies(drafts)
+    for draft in drafts:
+        draft.counts = {(draft.path, draft.block): draft.count}
+        draft.moments = {draft.at.us} if draft.at is not None else set()
+        if len(draft.written) == 16 and draft.written.isascii() and draft.written.isdigit():
+            draft.moments.add(int(draft.written))
+    return drafts
 
 
-def _of_record(path: str, record: Record, clock: FileClock, naming: Naming, start: KernelStart | None, block: int) -> Draft:
-    stamp = record.stamp
+def _find_copies(drafts: Sequence[Draft]) -> None:
+    """Number the blocks of a file that repeat an earlier part of it: time falls back, and half of the lines stand above as well."""
+    seen: set[tuple[str, str]] = set()
+    block: list[Draft] = []
+    number = 0
+    previous: int | None = None
+    for draft in (*drafts, None):
+        at = draft.at.us if draft is not None and draft.at is not None else None
+        if draft is None or (at is not None and previous is not None and at < previous):
+            again = sum((each.written, each.text) in seen for each in block)
+            if again >= 3 and 2 * again >= len(block):
+                number += 1
+                for each in block:
+                    each.block = number
+            seen.update((each.written, each.text) for each in block)
+            block = []
+        if draft is not None:
+            block.append(draft)
+            previous = at if at is not None else previous
+
+
+def _of_record(path: str, record: Record, clock: FileClock, naming: Naming, start: KernelStart | None) -> Draft:
+    stamp, last = record.stamp, record.last
     at = clock.instant(record.line, stamp)
-    if (
-        at is None
-        and stamp is not None
-        and stamp.uptime_us is not None
-        and stamp.month is None
-        and stamp.epoch_us is None
-        and start is not None
-    ):
-        at = start.instant(stamp.uptime_us, stamp.resolution_us)
-    last = clock.instant(record.line, record.last, at)
-    if last is None and record.last is not None and record.last.uptime_us is not None and start is not None and record.last.month is None:
-        last = start.instant(record.last.uptime_us, record.last.resolution_us)
+    ending = clock.instant(record.line, last, at)
+    if start is not None:
+        at = at or _of_kernel(stamp, start)
+        ending = ending or _of_kernel(last, start)
     node = node_of_line(naming, record.host, path)
     written = stamp.text if stamp is not None else ""
     evidence = Evidence(path, record.line, node, record.text, written, at, record.match, record.before, record.after)
     return Draft(
-        record.kind, node, at, path, block, record.line, record.text, written, [evidence], record.fields, record.count, last, record.program, record.pid,
-        record.signature, record.boot_id, record.uptime_us, stamp.resolution_us if stamp is not None else 1 << 40, {(path, block): record.count},
+        record.kind, node, at, path, 0, record.line, record.text, written, [evidence], record.fields, record.count, ending, record.program, record.pid,
+        record.signature, record.boot_id, record.uptime_us, stamp.resolution_us if stamp is not None else 1 << 40,
     )  # fmt: skip
 
 
-def _of_nul(path: str, nul: NulRun, clock: FileClock, naming: Naming, block: int) -> Draft:
+def _of_kernel(stamp: Stamp | None, start: KernelStart) -> Instant | None:
+    """The moment of a stamp that counts kernel seconds and nothing else."""
+    if stamp is None or stamp.uptime_us is None or stamp.month is not None or stamp.epoch_us is not None:
+        return None
+    return start.instant(stamp.uptime_us, stamp.resolution_us)
+
+
+def _of_nul(path: str, nul: NulRun, clock: FileClock, naming: Naming) -> Draft:
     """A NUL run happened between its neighbours; it is placed at the first line that was written after it."""
     before, after = clock.instant(max(nul.line - 1, 0), nul.before), clock.instant(nul.line, nul.after)
     node = naming.node_of_path.get(path, "unknown")
@@ -113,4 +143,4 @@ def _of_nul(path: str, nul: NulRun, clock: FileClock, naming: Naming, block: int
     written = nul.after.text if nul.after is not None else ""
     evidence = Evidence(path, nul.line, node, text, written, after)
     fields = {"length": str(nul.length), "before": before.iso() if before else "", "after": after.iso() if after else ""}
-    return Draft("syslog_nul_bytes", node, after, path, block, nul.line, text, written, [evidence], fields, counts={(path, block): 1})
+    return Draft("syslog_nul_bytes", node, after, path, 0, nul.line, text, written, [evidence], fields)

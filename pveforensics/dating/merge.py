@@ -75,10 +75,35 @@ def _unite(group: list[Draft]) -> set[int]:
             if original is None:
                 fresh.append(copy)
             else:
-                _absorb(original, copy, source)
+                _absorb(original, copy)
                 gone.add(id(copy))
+        for original, copy in _buffered(kept, fresh, source):
+            early, late = (original, copy) if _moment(original) <= _moment(copy) else (copy, original)
+            _absorb(early, late)
+            gone.add(id(late))
+            if early is copy:
+                kept[kept.index(original)] = copy
+            fresh.remove(copy)
         kept = sorted((*kept, *fresh), key=_moment)
     return gone
+
+
+def _buffered(kept: Sequence[Draft], fresh: Sequence[Draft], source: tuple[str, int]) -> list[tuple[Draft, Draft]]:
+    """Pairs of lines that the kernel buffered in early boot: text logs carry them up to minutes after the journal's time.
+
+    Pairing is by order, boot for boot, and only where both sides hold the same number: a wrong pair would join two boots.
+    """
+    ours = [draft for draft in kept if source not in draft.counts and draft.count == 1]
+    if not fresh or len(ours) != len(fresh) or not any(draft.uptime_us is not None for draft in (*ours, *fresh)):
+        return []
+    pairs = list(zip(ours, sorted(fresh, key=_moment), strict=True))
+    return pairs if all(_same_boot_line(one, other) for one, other in pairs) else []
+
+
+def _same_boot_line(one: Draft, other: Draft) -> bool:
+    uptimes = {draft.uptime_us for draft in (one, other) if draft.uptime_us is not None}
+    near = abs(_moment(one) - _moment(other)) <= _LATE_KERNEL
+    return _same_sender(one, other) and len(uptimes) == 1 and max(uptimes) <= _EARLY_BOOT and near and one.path != other.path
 
 
 def _boot_id(draft: Draft) -> str:
@@ -122,39 +147,33 @@ def _original(copy: Draft, kept: Sequence[Draft], start: int, source: tuple[str,
 
 def _distance(original: Draft, copy: Draft) -> int | None:
     """Microseconds between two drafts that can be the same message; None if they cannot."""
-    if original.pid and copy.pid and original.pid != copy.pid:
-        return None
-    if original.program and copy.program and original.program.lower() != copy.program.lower():
+    if not _same_sender(original, copy):
         return None
     if original.path == copy.path and (original.written != copy.written or original.text != copy.text):
         return None
     if original.at is None or copy.at is None:
         return 0 if original.at is None and copy.at is None else None
     if original.count > 1 or copy.count > 1:
-        gap = max(_moment(original) - _end(copy), _moment(copy) - _end(original), 0)
-        return gap if gap <= _SAME else None
-    distance = abs(original.at.us - copy.at.us)
-    if distance <= _SAME:
-        return distance
-    return _late_kernel(original, copy, distance)
+        distance = max(_moment(original) - _end(copy), _moment(copy) - _end(original), 0)
+    else:
+        distance = min(abs(one - other) for one in original.moments for other in copy.moments)
+    return distance if distance <= _SAME else None
 
 
-def _late_kernel(original: Draft, copy: Draft, distance: int) -> int | None:
-    """A kernel line of early boot in a text log is the journal's line of up to three minutes before."""
-    stamped = [draft for draft in (original, copy) if draft.uptime_us is not None]
-    if not stamped or distance > _LATE_KERNEL or any((draft.uptime_us or 0) > _EARLY_BOOT for draft in stamped):
-        return None
-    if len(stamped) == 2:
-        return distance if original.uptime_us == copy.uptime_us else None
-    other = original if stamped[0] is copy else copy
-    return distance if other.program.lower() in ("kernel", "") and _moment(other) <= _moment(stamped[0]) else None
+def _same_sender(original: Draft, copy: Draft) -> bool:
+    """False if process number or program differ where both are written."""
+    if original.pid and copy.pid and original.pid != copy.pid:
+        return False
+    return not (original.program and copy.program) or original.program.lower() == copy.program.lower()
 
 
-def _absorb(original: Draft, copy: Draft, source: tuple[str, int]) -> None:
+def _absorb(original: Draft, copy: Draft) -> None:
     """Let the original stand for the copy too: it gets its evidence, and the larger of the counts of both files."""
     original.evidence.extend(copy.evidence)
-    original.counts[source] = original.counts.get(source, 0) + copy.count
-    original.count = max(original.count, original.counts[source])
+    for each, count in copy.counts.items():
+        original.counts[each] = original.counts.get(each, 0) + count
+    original.count = max(original.count, *original.counts.values())
+    original.moments |= copy.moments
     original.program = original.program or copy.program
     original.pid = original.pid or copy.pid
     original.boot = original.boot or copy.boot

@@ -107,7 +107,7 @@ def _of_node(
         or _named(_seen_in(printed), "local and absolute time in one dump")
         or _of_hints(scans, documents)
         or _named(_seen_in(_same_messages(scans, books)), "the same messages in a log that states its offset")
-        or _named(_seen_in(_stated_offsets(scans)), "offset of other stamps of the node")
+        or _named(_seen_in(_stated_offsets(scans)), _basis_of_stated(scans))
     )
 
 
@@ -209,6 +209,11 @@ def _stated_offsets(scans: Sequence[LogScan]) -> list[Offset]:
             if offset is not None and stamp.epoch_us is not None and (offset or not printed):
                 found.append(Offset(stamp.epoch_us + offset, offset, scan.path))
     return found
+
+
+def _basis_of_stated(scans: Sequence[LogScan]) -> str:
+    local = any(run.first.epoch_us is None and run.first.month is not None for scan in scans for run in scan.runs)
+    return "offset of other stamps of the node" if local else "stated in the stamps"
 
 
 def _same_messages(scans: Sequence[LogScan], books: Mapping[str, YearBook]) -> list[Offset]:
