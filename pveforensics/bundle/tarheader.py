@@ -9,6 +9,7 @@ from pveforensics.bundle.names import decoded
 
 BLOCK = 512
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
+_WRITTEN = re.compile(rb" *[0-7]{1,11}[\0 ]{1,7}")
 _NUMBERS = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156))
 
 
@@ -63,7 +64,7 @@ def begins_tar(head: bytes) -> bool:
     block = head[:BLOCK]
     if parse(block) or block[257:262] == b"ustar":
         return True
-    if sum(bool(text.strip(b"\0 ")) and number(text) is not None for text in (block[a:b] for a, b in _NUMBERS)) >= 5:
+    if sum(_WRITTEN.fullmatch(block[start:end]) is not None for start, end in _NUMBERS) >= 5:
         return True
     return find(head) >= 0
 

@@ -20,6 +20,7 @@ def archives():
 
 @pytest.mark.parametrize(("kind", "data"), list(archives()), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_tree_reads_the_same_in_every_archive_whatever_its_suffix(tmp_path, kind, data):
+    assert kind
     taken = take_bytes(tmp_path, data, "bundle.txt")
     assert taken.files == PLAIN
     assert taken.not_read == ()

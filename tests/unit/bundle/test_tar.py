@@ -252,3 +252,16 @@ def test_a_tar_whose_first_header_is_gone(tmp_path):
 def test_a_log_that_names_ustar_is_a_log(tmp_path):
     text = b"Mar 14 02:13:07 alpha tar: magic ustar\0 00 found\n" * 100
     assert take_bytes(tmp_path, text, "syslog").files == {"syslog": text}
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\x80", b"\0", b"0", b" ", b"1234567 "])
+def test_binary_files_are_no_tars(tmp_path, filler):
+    data = b"LPKSHHRH" + filler * 4000
+    assert take_bytes(tmp_path, data, "system.journal").files == {"system.journal": data}
+
+
+def test_what_is_no_tar_after_its_first_header_is_said_once(tmp_path):
+    data = bytearray(header(b"a", 2) + b"\xff" * 5000)
+    data[0] ^= 1
+    taken = take_bytes(tmp_path, bytes(data))
+    assert len(taken.not_read) == 1
