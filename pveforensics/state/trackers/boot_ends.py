@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pveforensics.model import Event, Evidence
-from pveforensics.state.trackers.boot_marks import Start, nul_edge
+from pveforensics.model import Coverage, Event, Evidence
+from pveforensics.state.trackers.boot_marks import Start
 from pveforensics.state.trackers.boot_records import crashes, records_of
 from pveforensics.state.trackers.daemons import NODE_SHUTDOWN
+from pveforensics.state.trackers.nearby import nul_edge
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -54,6 +55,11 @@ FINAL = frozenset({"clean_reboot_target", "clean_poweroff_target", "clean_shutdo
                    "kernel_restart", "journal_stopped", "rsyslog_stopped"})  # fmt: skip
 """Markers of a shutdown's last seconds: after a watchdog's expiry only these show that the shutdown was quicker."""
 
+_DAEMONS = frozenset(
+    {"corosync_shutdown", "corosync_stopped", "pmxcfs_stopping", "pmxcfs_stopped", "crm_shutdown_requested", "ha_daemon_stopped"}
+)
+"""Markers of one daemon: where nothing follows, they show that the cluster's daemons were stopped, not the node."""
+
 _ENOUGH = 3.0
 _BEFORE_US = 600 * SECOND
 _REQUEST_US = 1800 * SECOND
@@ -75,6 +81,8 @@ def ending_of(view: View, life: Life) -> Ending:
         return Ending("unknown", "no line of the boot that ended is in the logs") if life.next is None else _unseen(view, life)
     said = _clean_marks(view, life)
     weight = _weight(said)
+    if life.next is None:
+        weight = _weight((at, event) for at, event in said if event.kind not in _DAEMONS)
     expiry = _expiry(view, life)
     cut = _cut_short(view, life, said, expiry)
     if cut is not None:
@@ -255,8 +263,10 @@ def _unclean_marks(view: View, life: Life, expiry: tuple[Instant, Event] | None)
         return ()
     found: list[Mark] = []
     if start.at is not None and start.last is not None:
+        first, last = start.at.us - 2 * SECOND, start.last.us
         for at, event in view.dated(life.node, *_AFTER):
-            if start.at.us - 2 * SECOND <= at.us <= start.last.us + _AFTER[event.kind] * SECOND and _of_node(event):
+            moments = {at.us, *(e.at.us for e in event.evidence if e.at is not None)}
+            if any(first <= us <= last + _AFTER[event.kind] * SECOND for us in moments) and _of_node(event):
                 found.append((event.kind, event.evidence[:1]))
     for event in view.events_of(life.node, "syslog_nul_bytes"):
         before, after = nul_edge(event, "before"), nul_edge(event, "after") or event.at
@@ -313,7 +323,7 @@ def _not_clean(
 def _would_show(view: View, life: Life) -> str:
     """Empty if a whole log shows the end of the boot and the start of the next; else why the silence proves nothing."""
     end, start = life.end, life.next
-    whole = [c for c in view.coverage_of(life.node) if c.whole]
+    whole = [c for c in view.coverage_of(life.node) if _unfiltered(c)]
     if end is None or not any(c.start.us <= end.us <= c.end.us + SECOND for c in whole):
         return "the logs of the boot that ended show only some daemons or priorities: a shutdown may have left no line in them"
     if start is None or start.at is None:
@@ -325,6 +335,12 @@ def _would_show(view: View, life: Life) -> str:
     if not ending & beginning and start.at.us - end.us > _HOLE_US:
         return "the logs have a hole before the next boot in which a shutdown may have stood"
     return ""
+
+
+def _unfiltered(coverage: Coverage) -> bool:
+    """True for a log that would show a shutdown: a whole one, or one of the journal with the kernel's and cron's lines of priority info."""
+    names = {name.lower() for name in coverage.programs}
+    return coverage.whole or {"kernel", "cron"} <= names
 
 
 # --- login records --------------------------------------------------------------------------------

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.trackers.boot_records import Row, rows_of
 from pveforensics.state.trackers.daemons import Restart, restarts_of
+from pveforensics.state.trackers.nearby import known_before, line_moment, neighbours_of, place_of
 from pveforensics.state.view import View
-from pveforensics.timebase import SECOND, Instant, parse_moment
+from pveforensics.timebase import SECOND, Instant
 
 STRONG = frozenset({"boot_started", "boot_cmdline", "boot_separator", "boot_record"})
 """Marks that only a boot leaves: the kernel's first lines, the journal's separators, a row of wtmp or of the boot list."""
@@ -27,14 +27,15 @@ _MATCH_US = 300 * SECOND
 _REPEAT_US = {"boot_started": 5 * SECOND, "boot_cmdline": 5 * SECOND, "boot_separator": 5 * SECOND}
 _REPEAT_OTHER_US = 30 * SECOND
 _EDGE_US = 2 * SECOND
+_SAME_ID = 10 * _MATCH_US
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """One boot's beginning. `at` None: a boot followed here, but no line of it is known; then `after` is the last line before it.
 
-    `last` is the latest mark. `by` is `marks`, `daemons` (cluster daemons came up without having been stopped) or
-    `ha_daemons` (both daemons of HA did).
+    `last` is the latest mark, `after` the last line before the first mark in the files that hold both. `by` is `marks`,
+    `daemons` (cluster daemons came up without having been stopped) or `ha_daemons` (both daemons of HA did).
     """
 
     at: Instant | None
@@ -47,49 +48,46 @@ class Start:
     evidence: tuple[Evidence, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    at: Instant
+    kind: str
+    boot_id: str
+    evidence: Evidence
+
+
 @dataclass(slots=True)
 class _Group:
-    """Marks of one file that belong to one boot."""
+    """Marks of one file that belong to one boot, and the last line before them in that file."""
 
     path: str
-    marks: list[tuple[Instant, str, str, Evidence]] = field(default_factory=list)
+    marks: list[_Mark] = field(default_factory=list)
+    before: Instant | None = None
 
     @property
     def first(self) -> Instant:
-        return min(mark[0] for mark in self.marks)
+        return min(mark.at for mark in self.marks)
 
     @property
     def kinds(self) -> set[str]:
-        return {mark[1] for mark in self.marks}
+        return {mark.kind for mark in self.marks}
 
     @property
     def boot_id(self) -> str:
-        return next((mark[2] for mark in self.marks if mark[2]), "")
+        return next((mark.boot_id for mark in self.marks if mark.boot_id), "")
 
 
 def signs_of(view: View, node: str) -> list[Instant]:
     """Every moment at which some log of the node holds a line, in order."""
     moments = [at for event in view.events_of(node) for at in (event.at, event.last, *(e.at for e in event.evidence)) if at is not None]
-    for event in view.events_of(node, "syslog_nul_bytes"):
-        moments += [at for at in (nul_edge(event, "before"),) if at is not None]
     moments += [at for c in view.coverage_of(node) for at in (c.start, c.end)]
     return sorted(moments)
 
 
-def nul_edge(event: Event, side: str) -> Instant | None:
-    """The moment of the last line before (or the first after) a run of NUL bytes, if it is told."""
-    try:
-        return parse_moment(event.fields.get(side) or "")
-    except ValueError:
-        return None
-
-
 def starts_of(view: View, node: str, signs: list[Instant]) -> tuple[Start, ...]:
     """The beginnings of the node's boots in order, from all files at once."""
-    groups = _groups(view, node, signs)
-    merged = _merge(groups)
     restarts = restarts_of(view, node, signs)
-    starts = [start for start in map(_start, merged) if start is not None]
+    starts = [_start(groups) for groups in _merge(_groups(view, node, signs))]
     starts = [start for start in starts if start.kinds & STRONG or _confirmed(start, restarts)]
     starts += [_of_restart(restart) for restart in restarts if restart.boot and not _near(restart.at, starts)]
     starts = [_edge(start, signs) for start in starts]
@@ -109,27 +107,28 @@ def _order(start: Start) -> tuple[int, int]:
 
 
 def _groups(view: View, node: str, signs: list[Instant]) -> list[_Group]:
-    by_path: dict[str, list[tuple[Instant, str, str, Evidence]]] = {}
+    by_path: dict[str, list[_Mark]] = {}
     for event in view.events_of(node, *STRONG, *WEAK, *FINISHING, "rsyslog_started"):
-        if event.kind == "journal_started" and _restarted(view, node, event, "journal_stopped"):
+        if event.kind in _STOPPED_BY and _restarted(view, node, event, _STOPPED_BY[event.kind]):
             continue
-        if event.kind == "rsyslog_started" and _restarted(view, node, event, "rsyslog_stopped"):
-            continue
+        boot_id = (event.fields.get("boot_id") or "") if event.kind == "boot_separator" else ""
         for evidence in event.evidence or (Evidence("", 0, node, ""),):
-            at = evidence.at or event.at or _place(view, node, event, signs)
+            at = evidence.at or (event.at if event.kind != "boot_separator" else None) or place_of(view, node, evidence, signs)
             if at is not None:
-                boot_id = event.fields.get("boot_id") or (event.boot if event.kind != "boot_separator" else "")
-                by_path.setdefault(evidence.path, []).append((at, event.kind, boot_id, evidence))
+                by_path.setdefault(evidence.path, []).append(_Mark(at, event.kind, boot_id, evidence))
+    logged = [mark.at.us for marks in by_path.values() for mark in marks]
     for row in rows_of(view, node):
-        evidence = row.evidence[0] if row.evidence else Evidence(row.path, 0, node, "")
-        if row.at is not None and _inside(row.at, by_path):
-            by_path.setdefault("row:" + row.path, []).append((row.at, "boot_record", row.boot_id, evidence))
-    return [group for path, marks in sorted(by_path.items()) for group in _cut(path, marks)]
+        # a row of wtmp speaks of a boot of the logs only if some log has a mark near
+        if row.at is not None and any(abs(us - row.at.us) <= _MATCH_US for us in logged):
+            evidence = row.evidence[0] if row.evidence else Evidence(row.path, 0, node, "")
+            by_path.setdefault("row:" + row.path, []).append(_Mark(row.at, "boot_record", row.boot_id, evidence))
+    groups = [group for path, marks in sorted(by_path.items()) for group in _cut(path, marks)]
+    for group in groups:
+        group.before = _last_before(view, node, group)
+    return groups
 
 
-def _inside(at: Instant, by_path: dict[str, list[tuple[Instant, str, str, Evidence]]]) -> bool:
-    """True if some log has a mark of a boot near; only then a row of wtmp speaks of that boot."""
-    return any(abs(mark[0].us - at.us) <= _MATCH_US for path, marks in by_path.items() if not path.startswith("row:") for mark in marks)
+_STOPPED_BY = {"journal_started": "journal_stopped", "rsyslog_started": "rsyslog_stopped"}
 
 
 def _restarted(view: View, node: str, event: Event, stop: str) -> bool:
@@ -138,16 +137,15 @@ def _restarted(view: View, node: str, event: Event, stop: str) -> bool:
     return at is not None and any(0 <= at.us - when.us <= 10 * SECOND for when, _ in view.dated(node, stop))
 
 
-def _cut(path: str, marks: list[tuple[Instant, str, str, Evidence]]) -> Iterator[_Group]:
+def _cut(path: str, marks: list[_Mark]) -> Iterator[_Group]:
     """The marks of a file as boots: a kind that comes again, or a long pause, begins the next one."""
     group: _Group | None = None
-    for mark in sorted(marks, key=lambda mark: (mark[0].us, mark[3].line)):
-        at, kind, boot_id, _ = mark
-        if group is not None and (_again(group, at, kind) or at.us - group.first.us > _reach(kind) or _other(group, boot_id)):
+    for mark in sorted(marks, key=lambda mark: (mark.at.us, mark.kind != "boot_separator", mark.evidence.line)):
+        if group is not None and (_again(group, mark) or mark.at.us - group.first.us > _reach(mark.kind) or _other(group, mark.boot_id)):
             yield group
             group = None
         if group is None:
-            if kind in FINISHING:
+            if mark.kind in FINISHING:
                 continue
             group = _Group(path)
         group.marks.append(mark)
@@ -159,32 +157,50 @@ def _other(group: _Group, boot_id: str) -> bool:
     return bool(boot_id and group.boot_id and boot_id != group.boot_id)
 
 
-def _again(group: _Group, at: Instant, kind: str) -> bool:
-    last = max((mark[0].us for mark in group.marks if mark[1] == kind), default=None)
-    return last is not None and at.us - last > _REPEAT_US.get(kind, _REPEAT_OTHER_US)
+def _again(group: _Group, mark: _Mark) -> bool:
+    if mark.kind == "boot_separator":
+        return mark.at.us > group.first.us or "boot_separator" in group.kinds
+    last = max((known.at.us for known in group.marks if known.kind == mark.kind), default=None)
+    return last is not None and mark.at.us - last > _REPEAT_US.get(mark.kind, _REPEAT_OTHER_US)
 
 
 def _reach(kind: str) -> int:
     return _FINISH_US if kind in FINISHING else _CLUSTER_US
 
 
+def _last_before(view: View, node: str, group: _Group) -> Instant | None:
+    """The last line before a group's first mark in its own file: of the boot before, by the order in which lines were written."""
+    mark = min(group.marks, key=lambda mark: mark.evidence.line)
+    if group.path.startswith("row:"):
+        return None
+    for moment in (
+        *(line_moment(text, mark.evidence) for text in reversed(mark.evidence.before)),
+        *known_before(view, node, mark.evidence),
+    ):
+        # daemons of the new boot stamp lines in the second before rsyslogd's first; a file pasted newest first goes back by hours
+        if moment is not None and (
+            moment.us <= group.first.us - _EDGE_US or group.first.us + _EDGE_US < moment.us <= group.first.us + 2 * _CLUSTER_US
+        ):
+            return moment
+    return None
+
+
 # --- one list for all files -----------------------------------------------------------------------
 
 
 def _merge(groups: list[_Group]) -> list[list[_Group]]:
-    """Groups of several files that speak of one boot, nearest first; a file speaks of each boot once."""
+    """Groups of several files that speak of one boot. A file speaks of each boot once and in order, so whole sequences are laid side by side."""
     ranked = sorted({group.path for group in groups}, key=lambda path: (path.startswith("row:"), -_weight(groups, path), path))
     merged: list[list[_Group]] = []
     for path in ranked:
-        taken: set[int] = set()
-        for group in (g for g in groups if g.path == path):
-            place = _home(group, merged, taken)
-            if place is None:
+        own = sorted((group for group in groups if group.path == path), key=lambda group: group.first.us)
+        homes = _aligned(own, merged)
+        for group, home in zip(own, homes, strict=True):
+            if home is None:
                 merged.append([group])
-                taken.add(len(merged) - 1)
             else:
-                merged[place].append(group)
-                taken.add(place)
+                merged[home].append(group)
+        merged.sort(key=lambda others: min(other.first.us for other in others))
     return merged
 
 
@@ -192,27 +208,45 @@ def _weight(groups: list[_Group], path: str) -> int:
     return sum(bool(group.kinds & STRONG) for group in groups if group.path == path)
 
 
-def _home(group: _Group, merged: list[list[_Group]], taken: set[int]) -> int | None:
-    best: tuple[int, int] | None = None
-    for place, others in enumerate(merged):
-        ids = {other.boot_id for other in others} - {""}
-        if place in taken or (group.boot_id and ids and group.boot_id not in ids):
-            continue
-        if group.boot_id and group.boot_id in ids:
-            return place
-        distance = min(abs(mark[0].us - group.first.us) for other in others for mark in other.marks)
-        if distance <= _MATCH_US and (best is None or distance < best[0]):
-            best = (distance, place)
-    return best[1] if best else None
+def _aligned(own: list[_Group], merged: list[list[_Group]]) -> list[int | None]:
+    """For each group of a file the place of its boot in the list, or None: the alignment in order that leaves least distance."""
+    best = [[0] * (len(merged) + 1) for _ in range(len(own) + 1)]
+    for i in range(len(own) - 1, -1, -1):
+        for j in range(len(merged) - 1, -1, -1):
+            choices = (best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + _likeness(own[i], merged[j]))
+            best[i][j] = max(choices)
+    homes: list[int | None] = []
+    i = j = 0
+    while i < len(own):
+        if j < len(merged) and best[i][j] == best[i][j + 1]:
+            j += 1
+        elif best[i][j] == best[i + 1][j]:
+            homes.append(None)
+            i += 1
+        else:
+            homes.append(j)
+            i, j = i + 1, j + 1
+    return homes
 
 
-def _start(groups: list[_Group]) -> Start | None:
-    marks = sorted((mark for group in groups for mark in group.marks), key=lambda mark: mark[0].us)
-    kinds = frozenset(mark[1] for mark in marks)
+def _likeness(group: _Group, others: list[_Group]) -> int:
+    """How well a group fits to a boot; 0 or less if it is none of it."""
+    ids = {other.boot_id for other in others} - {""}
+    if group.boot_id and ids:
+        return _SAME_ID if group.boot_id in ids else -_SAME_ID
+    return _MATCH_US - min(abs(mark.at.us - group.first.us) for other in others for mark in other.marks)
+
+
+def _start(groups: list[_Group]) -> Start:
+    """One boot from its groups. Marks that claim to be earlier than the line before them were stamped after the fact."""
+    marks = sorted((mark for group in groups for mark in group.marks), key=lambda mark: mark.at.us)
+    after = max((group.before for group in groups if group.before is not None), default=None)
+    at = next((mark.at for mark in marks if after is None or mark.at.us > after.us), after or marks[0].at)
     boot_id = next((group.boot_id for group in groups if group.boot_id), "")
-    told = sorted(marks, key=lambda mark: (mark[1] not in ("boot_started", "boot_separator"), mark[0].us))
+    told = sorted(marks, key=lambda mark: (mark.kind not in ("boot_started", "boot_separator"), mark.at.us))
+    evidence = tuple(dict.fromkeys(mark.evidence for mark in told))[:3]
     paths = frozenset(group.path.removeprefix("row:") for group in groups)
-    return Start(marks[0][0], marks[-1][0], kinds, paths, boot_id, evidence=tuple(dict.fromkeys(mark[3] for mark in told))[:3])
+    return Start(at, max(marks[-1].at, at), frozenset(mark.kind for mark in marks), paths, boot_id, "marks", after, evidence)
 
 
 def _confirmed(start: Start, restarts: tuple[Restart, ...]) -> bool:
@@ -244,73 +278,15 @@ def _edge(start: Start, signs: list[Instant]) -> Start:
 # --- separators without a neighbour, rows without a log ----------------------------------------------
 
 
-def _place(view: View, node: str, event: Event, signs: list[Instant]) -> Instant | None:
-    """The moment of a separator that has none: the first line behind it in its file, else the first of any file after the line before it."""
-    before, after = _neighbours(view, node, event)
-    if after is not None or before is None:
-        return after
-    return next((sign for sign in signs if sign.us > before.us + SECOND), None)
-
-
-def _neighbours(view: View, node: str, event: Event) -> tuple[Instant | None, Instant | None]:
-    """The last moment before and the first after a separator in its own file, from known lines and from the edges of coverage."""
-    if not event.evidence:
-        return None, None
-    path, line = event.evidence[0].path, event.evidence[0].line
-    known = view.once(("lines of paths", node), lambda: _lines(view, node)).get(path, [])
-    place = bisect_left(known, line, key=lambda item: item[0])
-    before = known[place - 1][1] if place > 0 else None
-    after = known[place][1] if place < len(known) else None
-    for span in view.coverage_of(node):
-        if span.path != path:
-            continue
-        # a separator ends a run, so it lies between the end of one and the start of another
-        if (
-            (before is None or span.end.us > before.us)
-            and (after is None or span.end.us < after.us)
-            and span.start.us <= (before or span.start).us
-        ):
-            before = span.end
-        elif before is not None and span.start.us > before.us and (after is None or span.start.us < after.us):
-            after = span.start
-    return before, after
-
-
-def _lines(view: View, node: str) -> dict[str, list[tuple[int, Instant]]]:
-    """The dated lines of each file in the order in which they stand."""
-    found: dict[str, list[tuple[int, Instant]]] = {}
-    for event in view.events_of(node):
-        for evidence in event.evidence:
-            at = evidence.at or event.at
-            if at is not None:
-                found.setdefault(evidence.path, []).append((evidence.line, at))
-    for lines in found.values():
-        lines.sort(key=lambda item: item[0])
-    return found
-
-
 def _unplaced(view: View, node: str, starts: list[Start]) -> Iterator[Start]:
     """A separator as a file's last line, with nothing of the next boot at hand: a boot followed, its time is unknown."""
     for event in view.events_of(node, "boot_separator"):
-        after, later = _neighbours(view, node, event)
-        if (
-            event.at is not None
-            or after is None
-            or later is not None
-            or event.evidence[0] in {e for start in starts for e in start.evidence}
-        ):
+        after, later = neighbours_of(view, node, event.evidence[0]) if event.evidence else (None, None)
+        if event.at is not None or after is None or later is not None:
             continue
         if not any(start.at is not None and start.at.us > after.us for start in starts):
-            boot_id = event.fields.get("boot_id") or ""
-            yield Start(
-                None,
-                None,
-                frozenset({"boot_separator"}),
-                frozenset({event.evidence[0].path}),
-                boot_id,
-                after=after,
-                evidence=event.evidence[:1],
-            )
+            paths, boot_id = frozenset({event.evidence[0].path}), event.fields.get("boot_id") or ""
+            yield Start(None, None, frozenset({"boot_separator"}), paths, boot_id, after=after, evidence=event.evidence[:1])
 
 
 def _matched(row: Row, starts: list[Start]) -> bool:

@@ -65,7 +65,7 @@ def lives_of(view: View, node: str) -> tuple[Life, ...]:
 def _life(view: View, node: str, signs: list[Instant], opening: Start | None, following: Start | None) -> Life | None:
     """The life between two beginnings; None if the first beginning has no line before it."""
     floor = opening.at if opening is not None else None
-    last = _last_sign(view, node, signs, floor, following)
+    last = _last_sign(view, node, floor, opening, following)
     if opening is None and last is None:
         return None
     if opening is None and following is not None and following.at is None:
@@ -74,21 +74,30 @@ def _life(view: View, node: str, signs: list[Instant], opening: Start | None, fo
     return Life(node, start, last, opening, following)
 
 
-def _last_sign(view: View, node: str, signs: list[Instant], floor: Instant | None, following: Start | None) -> Instant | None:
-    """The last sign before the next beginning, not before this one's."""
-    if following is None:
-        last = signs[-1] if signs else None
-    elif following.at is None:
-        last = following.after
-    else:
-        place = bisect_left(signs, following.at.us, key=lambda sign: sign.us)
-        last = signs[place - 1] if place > 0 else None
+def _last_sign(view: View, node: str, floor: Instant | None, opening: Start | None, following: Start | None) -> Instant | None:
+    """The last sign before the next beginning, not before this one's: lines that a file holds before the next boot's, and all others."""
+    bound = following.at if following is not None else None
+    if following is not None and bound is None:
+        return following.after
+    moments = _signs_but(view, node, following.boot_id if following is not None else "")
+    place = len(moments) if bound is None else bisect_left(moments, bound.us, key=lambda sign: sign.us)
     listed = [row.last for row in rows_of(view, node) if row.last is not None and _holds(row.at, floor, following)]
-    last = max(
-        (at for at in (last, *listed) if at is not None and (following is None or following.at is None or at.us < following.at.us)),
-        default=None,
-    )
+    told = (moments[place - 1] if place > 0 else None, following.after if following is not None else None, *listed)
+    last = max((at for at in told if at is not None and (bound is None or at.us < bound.us)), default=None)
+    if last is None and opening is None and following is not None:
+        return following.after
     return last if last is None or floor is None or last.us >= floor.us else floor
+
+
+def _signs_but(view: View, node: str, boot_id: str) -> list[Instant]:
+    """The moments of a node's lines and of its logs' ends, without those of one boot (kernel lines may be stamped too early)."""
+
+    def make() -> list[Instant]:
+        events = (event for event in view.events_of(node) if not boot_id or event.boot != boot_id)
+        moments = [at for event in events for at in (event.at, event.last, *(e.at for e in event.evidence)) if at is not None]
+        return sorted([*moments, *(c.end for c in view.coverage_of(node))])
+
+    return view.once(("signs without", node, boot_id), make)
 
 
 def _holds(at: Instant | None, floor: Instant | None, following: Start | None) -> bool:
