@@ -42,6 +42,12 @@ class Draft:
     key: int | None = None
     moments: set[int] = field(default_factory=set)
 
+    @property
+    def matched(self) -> str:
+        """The words that the signature found: equal in all shapes of a message."""
+        span = self.evidence[0].match
+        return self.text[span[0] : span[1]] if span is not None else ""
+
     def event(self) -> Event:
         """The finished event; evidence at its own stamp first."""
         return Event(

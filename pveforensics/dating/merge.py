@@ -18,6 +18,9 @@ _LATE_KERNEL = 180 * SECOND
 """Kernel lines of a boot carry rsyslog's start in text logs: up to minutes after the true time in the journal."""
 _EARLY_BOOT = 300 * SECOND
 _STEP_BACK = HOUR
+"""A clock that falls back further than this was set; lines below it take their turn at their own time again."""
+_MOST_CANDIDATES = 500
+"""Equal messages of one node within seconds that are compared; a flood beyond is matched in order."""
 
 
 def merge(drafts: Mapping[str, Sequence[Draft]], scans: Sequence[LogScan]) -> tuple[list[Draft], int]:
@@ -64,14 +67,15 @@ def _unite(group: list[Draft]) -> set[int]:
         sources[(draft.path, draft.block)].append(draft)
     ranked = sorted(sources.items(), key=lambda item: (min(draft.resolution_us for draft in item[1]), -len(item[1]), item[0]))
     kept = sorted(ranked[0][1], key=_moment)
+    reach = _SAME + (_LATE_KERNEL if any(draft.uptime_us is not None or len(draft.moments) > 1 for draft in group) else 0)
     gone: set[int] = set()
     for source, copies in ranked[1:]:
         fresh: list[Draft] = []
         start = 0
         for copy in sorted(copies, key=_moment):
-            while start < len(kept) and _end(kept[start]) < _moment(copy) - _LATE_KERNEL - _SAME:
+            while start < len(kept) and (_end(kept[start]) < _moment(copy) - reach or _is_spent(kept[start], copy, source)):
                 start += 1
-            original = _original(copy, kept, start, source)
+            original = _original(copy, kept[start : start + _MOST_CANDIDATES], reach, source)
             if original is None:
                 fresh.append(copy)
             else:
@@ -129,19 +133,24 @@ def _end(draft: Draft) -> int:
     return max(_moment(draft), draft.last.us if draft.last is not None else 0)
 
 
-def _original(copy: Draft, kept: Sequence[Draft], start: int, source: tuple[str, int]) -> Draft | None:
-    """The draft of which this one is a copy: nearest in time, and not yet matched by another line of the same source."""
+def _is_spent(original: Draft, copy: Draft, source: tuple[str, int]) -> bool:
+    """True if another line of the same file is the copy of this one: two equal lines of one file are two events."""
+    return source in original.counts and original.count == 1 == copy.count
+
+
+def _original(copy: Draft, kept: Sequence[Draft], reach: int, source: tuple[str, int]) -> Draft | None:
+    """The draft of which this one is a copy: of the same words, not yet matched by another line of its file, nearest in time."""
     best: Draft | None = None
-    best_distance = 0
-    for k in range(start, len(kept)):
-        original = kept[k]
-        if _moment(original) > _end(copy) + _LATE_KERNEL + _SAME:
+    best_rank = (True, True, 0, 0)
+    for original in kept:
+        if _moment(original) > _end(copy) + reach:
             break
         distance = _distance(original, copy)
-        if distance is None or (source in original.counts and original.count == 1 and copy.count == 1):
+        if distance is None or _is_spent(original, copy, source):
             continue
-        if best is None or distance < best_distance:
-            best, best_distance = original, distance
+        rank = (original.matched != copy.matched, source in original.counts, distance, abs(original.count - copy.count))
+        if best is None or rank < best_rank:
+            best, best_rank = original, rank
     return best
 
 
