@@ -33,7 +33,8 @@ def entries(reader: Reader, limits: Limits, note: Note) -> Iterator[Entry]:
             return
         header = parse(block)
         if header is None:
-            _resync(reader, note, ended=ended)
+            if not _resync(reader, note, ended=ended):
+                return
             shared, pending = Extras(), Extras()
             continue
         ended = False
@@ -143,8 +144,8 @@ def _tell_end(rest: bytes, reader: Reader, note: Note, *, ended: bool) -> None:
         note(f"tar is cut off in a header at byte {reader.position:,}")
 
 
-def _resync(reader: Reader, note: Note, *, ended: bool) -> None:
-    """Go to the next valid header, or to the end, and say what was passed over."""
+def _resync(reader: Reader, note: Note, *, ended: bool) -> bool:
+    """Go to the next valid header, or to the end, and say what was passed over. True if there is one."""
     start, tried = reader.position, 0
     while tried < CANDIDATES:
         window = reader.peek(WINDOW)
@@ -156,7 +157,7 @@ def _resync(reader: Reader, note: Note, *, ended: bool) -> None:
                 f"tar header is damaged at byte {start:,}: {reader.position - start:,} bytes up to the next one were passed over",
                 damage=not ended,
             )
-            return
+            return True
         if len(window) < WINDOW:
             reader.skip(len(window))
             break
@@ -167,3 +168,4 @@ def _resync(reader: Reader, note: Note, *, ended: bool) -> None:
         note(f"note: {reader.position - start:,} bytes after the end of the tar were ignored", damage=False)
     else:
         note(f"tar header is damaged at byte {start:,}: no further one was found in the {reader.position - start:,} bytes after it")
+    return False
