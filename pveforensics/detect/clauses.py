@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from pveforensics.model import Criticality, Remedy
 
@@ -22,9 +21,8 @@ class Test:
     __test__ = False  # not a test case, whatever pytest makes of the name
 
 
-Where = Mapping[str, Test]
-ANYTHING: Where = MappingProxyType({})
-"""No condition on the fields."""
+Where = tuple[tuple[str, Test], ...]
+"""Fields with their tests; empty for no condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class EventClause:
     """At least `count` events of one of the kinds whose fields pass, on the node meant by `on`, in the window."""
 
     kinds: tuple[str, ...]
-    where: Where = ANYTHING
+    where: Where = ()
     on: str = ""
     between: Between | None = None
     count: int = 1
@@ -61,7 +59,7 @@ class StateClause:
     """An interval of one of the states (`node.inquorate`) that overlaps the window and lasts as long as asked (seconds)."""
 
     states: tuple[str, ...]
-    where: Where = ANYTHING
+    where: Where = ()
     on: str = ""
     between: Between | None = None
     min_s: float | None = None
@@ -94,8 +92,8 @@ class SnapshotClause:
     """A status dump of one of the kinds whose fields pass (`where`) and that has a row that passes (`rows`)."""
 
     kinds: tuple[str, ...]
-    where: Where = ANYTHING
-    rows: Where = ANYTHING
+    where: Where = ()
+    rows: Where = ()
     on: str = ""
     between: Between | None = None
     pick: str = "first"
@@ -136,7 +134,9 @@ class AnyClause:
     parts: tuple[Clause, ...]
 
 
-Clause = EventClause | StateClause | AbsenceClause | SettingClause | SnapshotClause | ThresholdClause | VerdictClause | AllClause | AnyClause
+Clause = (
+    EventClause | StateClause | AbsenceClause | SettingClause | SnapshotClause | ThresholdClause | VerdictClause | AllClause | AnyClause
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +265,7 @@ class Rule:
     why: str = ""
     not_to_confuse: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    always_tells: str = ""
     examples: tuple[Example, ...] = ()
     path: str = ""
     line: int = 0

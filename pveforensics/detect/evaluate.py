@@ -16,7 +16,6 @@ from pveforensics.detect.clauses import (
     SettingClause,
     SnapshotClause,
     StateClause,
-    Test,
     ThresholdClause,
     VerdictClause,
 )
@@ -71,6 +70,7 @@ class Ground:
     node: str
     missing: Mapping[str, Result]
     verdicts: Callable[[VerdictClause], Iterable[Match]]
+    limit: int = _COUNTED
 
     def scene(self) -> Scene:
         """The placeholders that conditions on fields may use."""
@@ -122,9 +122,11 @@ def _event(clause: EventClause, ground: Ground) -> Result:
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.on, ground)
     lanes = [lane for kind in clause.kinds for lane in ground.index.events(kind, nodes)]
-    return _found(lanes, resolve_where(clause.where, ground.scene()), window, clause.count, clause.pick) or _not_found(
-        lanes, clause.on, window, ground
-    )
+    where = resolve_where(clause.where, ground.scene())
+    found = _ordered(lanes, window, lambda match: passes(where, match.fields) is Answer.YES, clause.pick, ground.limit)
+    if found and sum(match.count for match in found) >= clause.count:
+        return Fired(found)
+    return _not_found(lanes, clause.on, window, ground)
 
 
 def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
@@ -138,7 +140,7 @@ def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
     def passing(match: Match) -> bool:
         return passes(where, match.fields) is Answer.YES and (not rows or any(passes(rows, row) is Answer.YES for row in match.rows))
 
-    found = _ordered(lanes, window, passing, clause.pick)
+    found = _ordered(lanes, window, passing, clause.pick, ground.limit)
     if found:
         return Fired(found)
     if not any(lane.matches or lane.undated for lane in lanes):
@@ -146,21 +148,14 @@ def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
     return CLEAR
 
 
-def _found(lanes: list[Lane], where: Resolved, window: Window, count: int, pick: str) -> Fired | None:
-    found = _ordered(lanes, window, lambda match: passes(where, match.fields) is Answer.YES, pick)
-    if found and sum(match.count for match in found) >= count:
-        return Fired(found)
-    return None
-
-
-def _ordered(lanes: list[Lane], window: Window, passing: Callable[[Match], bool], pick: str) -> tuple[Match, ...]:
+def _ordered(lanes: list[Lane], window: Window, passing: Callable[[Match], bool], pick: str, limit: int) -> tuple[Match, ...]:
     """The matches in the window, in the order of choice: the first (or the last) before the others."""
     backwards = pick == "last"
     rows: list[Match] = []
     for lane in lanes:
-        rows.extend(islice(filter(passing, _in_window(lane, window, backwards=backwards)), _COUNTED))
+        rows.extend(islice(filter(passing, _in_window(lane, window, backwards=backwards)), limit))
     rows.sort(key=_when, reverse=backwards)
-    return tuple(rows[:_COUNTED])
+    return tuple(rows[:limit])
 
 
 def _in_window(lane: Lane, window: Window, *, backwards: bool = False) -> Iterator[Match]:
@@ -223,7 +218,7 @@ def _state(clause: StateClause, ground: Ground) -> Result:
             doubts.append(answer)
         return isinstance(answer, Fired)
 
-    found = _ordered(lanes, window, passing, clause.pick)
+    found = _ordered(lanes, window, passing, clause.pick, ground.limit)
     if found and len(found) >= clause.count:
         return Fired(found)
     if doubts:
@@ -251,7 +246,11 @@ def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
     if clause.min_s is None and clause.max_s is None:
         return Fired()
     start_us = match.start.us if match.start else index.extent.get(match.node, (None, None))[0]
-    end_us = match.end.us if match.end else (index.lasts_until(match.node, match.start) if match.start else index.extent.get(match.node, (0, None))[1])
+    end_us = (
+        match.end.us
+        if match.end
+        else (index.lasts_until(match.node, match.start) if match.start else index.extent.get(match.node, (0, None))[1])
+    )
     if start_us is None or end_us is None:
         return Unknown("how long it lasted is not known", match.node)
     seconds = (end_us - start_us) / SECOND
@@ -341,8 +340,8 @@ def _setting(clause: SettingClause, ground: Ground) -> Result:
             return Fired(tuple(every))
         bare = [node for node in ground.index.nodes if node not in lanes]
         return Unknown(f"the bundle has no configuration of {bare[0]}", bare[0]) if bare else CLEAR
-    test: dict[str, Test] = {"state": clause.test} if clause.test else {}
-    found = tuple(match for match in matches if passes(resolve_where(test, ground.scene()), match.fields) is Answer.YES)
+    where = resolve_where((("state", clause.test),) if clause.test else (), ground.scene())
+    found = tuple(match for match in matches if passes(where, match.fields) is Answer.YES)
     return Fired(found) if found else CLEAR
 
 
@@ -363,7 +362,11 @@ def _verdict(clause: VerdictClause, ground: Ground) -> Result:
     if isinstance(window, Unplaced):
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.on, ground)
-    found = [match for match in ground.verdicts(clause) if (nodes is None or match.node in nodes) and (window is EVERYTHING or window.holds(match))]
+    found = [
+        match
+        for match in ground.verdicts(clause)
+        if (nodes is None or match.node in nodes) and (window is EVERYTHING or window.holds(match))
+    ]
     if found:
         return Fired(tuple(found))
     return uncovered(clause.on, window, ground) or CLEAR

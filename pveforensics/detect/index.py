@@ -111,6 +111,8 @@ class FactIndex:
         self._settings = _lanes(((each.subject.partition("/")[2], each.node, Match.of_interval(each)) for each in settings), moments=False)
         self.nodes: tuple[str, ...] = tuple(sorted({*facts.nodes, *facts.in_bundle, *(each.node for each in facts.coverage)} - {""}))
         self.in_bundle = facts.in_bundle
+        lanes = (*self._events.values(), *self._states.values(), *self._snapshots.values(), *self._settings.values())
+        self.subjects: tuple[str, ...] = tuple(sorted({*self.nodes, *(node for by_node in lanes for node in by_node)}))
         self.coverage = _covered(facts)
         self.extent = {node: (spans[0][0], spans[-1][1]) for node, spans in self.coverage.items()}
         self.several_days = _several_days(facts)

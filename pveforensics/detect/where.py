@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pveforensics.detect.clauses import Test, Where
 from pveforensics.detect.text import Scene
 
-Resolved = tuple[tuple[str, Test], ...]
+Resolved = Where
 """Fields and tests whose placeholders are filled in."""
 
 
@@ -24,8 +24,11 @@ class Answer(enum.Enum):
 def resolve_where(where: Where, scene: Scene) -> Resolved:
     """The tests with their placeholders filled in; a value that is unknown can equal nothing."""
     return tuple(
-        (name, test if not any("{" in value for value in test.values) else Test(test.op, tuple(filter(None, map(scene.value, test.values)))))
-        for name, test in where.items()
+        (
+            name,
+            test if not any("{" in value for value in test.values) else Test(test.op, tuple(filter(None, map(scene.value, test.values)))),
+        )
+        for name, test in where
     )
 
 

@@ -1,0 +1,7 @@
+"""What events mean: rules and questions from `rules/`, evaluated on the facts in three values."""
+
+from pveforensics.detect.clauses import BenignRule, Example, Question, Rule
+from pveforensics.detect.load import load_benign, load_questions, load_rules
+from pveforensics.detect.run import detect
+
+__all__ = ["BenignRule", "Example", "Question", "Rule", "detect", "load_benign", "load_questions", "load_rules"]
