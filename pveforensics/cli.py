@@ -179,11 +179,9 @@ def rules_test(folder: Annotated[str | None, typer.Argument(metavar="[DIR]", sho
 
 def default_output(bundle: str) -> str:
     """`<first bundle's name without its archive suffixes>-postmortem.html` (`b.tar.gz` gives `b-postmortem.html`)."""
-    name = "stdin" if bundle == "-" else Path(os.path.abspath(bundle)).name or "bundle"
-    stem, suffix = os.path.splitext(name)
-    while stem and suffix.lower() in ARCHIVE_SUFFIXES:
-        name = stem
-        stem, suffix = os.path.splitext(name)
+    name = "stdin" if bundle == "-" else Path(bundle).resolve().name or "bundle"
+    while Path(name).suffix.lower() in ARCHIVE_SUFFIXES:
+        name = Path(name).stem
     return f"{name}-postmortem.html"
 
 
@@ -222,7 +220,7 @@ def _write(path: str, data: bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.replace(temporary, target)
+            Path(temporary).replace(target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
