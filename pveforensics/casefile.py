@@ -71,7 +71,9 @@ def ended_by(boot: Boot, findings: Iterable[Finding]) -> str:
         if best.class_ == "unclean_boot":
             top = best.causes[0] if best.causes else None
             return _BY_CAUSE.get(top.cause, "unclean_unknown") if top and top.confidence >= 0.5 else "unclean_unknown"
-        return {"fencing": "fencing", "kernel_crash": "kernel_crash", "planned_shutdown": "clean_shutdown"}.get(best.class_, "unclean_unknown")
+        return {"fencing": "fencing", "kernel_crash": "kernel_crash", "planned_shutdown": "clean_shutdown"}.get(
+            best.class_, "unclean_unknown"
+        )
     return {"clean": "clean_shutdown", "unclean": "unclean_unknown", "unknown": "unclean_unknown"}.get(boot.manner, "end_of_log")
 
 
@@ -81,7 +83,8 @@ def _is_about_end(finding: Finding, boot: Boot) -> bool:
         return False
     until = boot.next_start or boot.end
     last = finding.end or finding.start
-    return finding.start.us <= until.us and last.us >= boot.end.us and not (finding.class_ == "planned_shutdown") == (boot.manner == "unclean")
+    contradicts = "unclean" if finding.class_ == "planned_shutdown" else "clean"
+    return finding.start.us <= until.us and last.us >= boot.end.us and boot.manner != contradicts
 
 
 def _node(name: str, naming: Naming, timeline: Timeline, history: History) -> NodeInfo:

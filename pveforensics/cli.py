@@ -17,7 +17,7 @@ from pveforensics.errors import InputError, PveForensicsError, RulePackError, Us
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pveforensics.model import Case, Options
+    from pveforensics.model import Case
     from pveforensics.pipeline import RulePack
 
 EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_PARTIAL, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
@@ -31,10 +31,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-rules_app = typer.Typer(help="The rule pack: see it, check it, run the examples that every rule carries.", rich_markup_mode=None, no_args_is_help=True)
+rules_app = typer.Typer(
+    help="The rule pack: see it, check it, run the examples that every rule carries.", rich_markup_mode=None, no_args_is_help=True
+)
 app.add_typer(rules_app, name="rules")
 
-Bundles = Annotated[list[str], typer.Argument(metavar="BUNDLE...", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False)]
+Bundles = Annotated[
+    list[str],
+    typer.Argument(metavar="BUNDLE...", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
+]
 RuleFolders = Annotated[list[str] | None, typer.Option("--rules", metavar="DIR", help="One more rule pack (repeatable).")]
 
 
@@ -46,7 +51,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    _show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Name, version and rule pack hash.")] = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Name, version and rule pack hash.")
+    ] = False,
 ) -> None:
     """Exist for --version alone; the help text is the program's."""
 
@@ -62,24 +69,37 @@ def version() -> None:
 @app.command()
 def analyze(
     bundles: Bundles,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="The HTML report; default <bundle>-postmortem.html.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="The HTML report; default <bundle>-postmortem.html.")
+    ] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="FILE", help="The case document.")] = None,
-    markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE", help="The ticket summary, at most 4,000 characters.")] = None,
-    since: Annotated[str | None, typer.Option(metavar="T", help="Look only from here: RFC 3339, or -2h back from the last log line.")] = None,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="The ticket summary, at most 4,000 characters.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="T", help="Look only from here: RFC 3339, or -2h back from the last log line.")
+    ] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Look only up to here.")] = None,
-    timezone: Annotated[str | None, typer.Option(metavar="NAME", help="Zone of stamps that carry none, where the bundle does not tell.")] = None,
-    year: Annotated[int | None, typer.Option(metavar="N", min=1990, max=2200, help="Year of the newest stamp without one, where nothing tells.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Zone of stamps that carry none, where the bundle does not tell.")
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(metavar="N", min=1990, max=2200, help="Year of the newest stamp without one, where nothing tells.")
+    ] = None,
     rules: RuleFolders = None,
-    fail_on: Annotated[str | None, typer.Option(metavar="LEVEL", help="Exit 1 if a finding is at or above: " + ", ".join(LEVELS) + ".")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Exit 1 if a finding is at or above: " + ", ".join(LEVELS) + ".")
+    ] = None,
     now: Annotated[str | None, typer.Option(metavar="T", help="The run stamp to print; with it, two runs give the same bytes.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
 ) -> None:
     """Evidence in, post-mortem out: read bundles of logs and write one HTML file for the ticket."""
     from pveforensics.model import Options
-    from pveforensics.pipeline import load_pack
     from pveforensics.pipeline import analyze as run
-    from pveforensics.report import document, markdown as markdown_of, render, summary
+    from pveforensics.pipeline import load_pack
+    from pveforensics.report import document, render, summary
+    from pveforensics.report import markdown as markdown_of
 
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
@@ -107,12 +127,17 @@ def analyze(
 @app.command()
 def render(
     case: Annotated[str, typer.Argument(metavar="CASE.json", help="A case document written by analyze --json.", show_default=False)],
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="The HTML report; default <case>-postmortem.html.")] = None,
-    markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE", help="The ticket summary, at most 4,000 characters.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="The HTML report; default <case>-postmortem.html.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="The ticket summary, at most 4,000 characters.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Draw the report again from the case document, without the bundle."""
-    from pveforensics.report import document, markdown as markdown_of, summary
+    from pveforensics.report import document, summary
+    from pveforensics.report import markdown as markdown_of
     from pveforensics.report import render as draw
 
     try:
