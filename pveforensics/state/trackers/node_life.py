@@ -68,6 +68,8 @@ def _life(view: View, node: str, signs: list[Instant], opening: Start | None, fo
     last = _last_sign(view, node, floor, opening, following)
     if opening is None and last is None:
         return None
+    if opening is not None and opening.at is None and following is None:
+        return None  # the boot that followed left no line here
     if opening is None and following is not None and following.at is None:
         return Life(node, None, last, None, following)
     start = opening.at if opening is not None else _cold_start(view, node, signs)
