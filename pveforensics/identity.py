@@ -121,7 +121,7 @@ def _addresses(documents: Sequence[Document], members: Mapping[str, Member]) -> 
         for other, name in document.aliases.items():
             key, node = other.lower(), short(name)
             node = aliases.get(node.lower(), node)
-            if not key or _LOOPBACK.match(key) or _LOOPBACK.match(node.lower()) or key in sure:
+            if not key or not node or _LOOPBACK.match(key) or _LOOPBACK.match(node.lower()) or key in sure:
                 continue
             if aliases.setdefault(key, node).lower() != node.lower():
                 disputed.add(key)
@@ -166,8 +166,8 @@ def _folders(
     hints: dict[str, None] = {}
     for document in documents:
         hints[document.node_hint] = None
-        if document.hostname:
-            name = short(document.hostname)
+        name = short(document.hostname)
+        if name and not _PLACEHOLDER.fullmatch(name):
             stated[document.node_hint][aliases.get(name.lower(), name)] += 1
     with_logs = {scan.node_hint for scan in scans}
     for scan in scans:

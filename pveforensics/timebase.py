@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 import functools
 import io
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 SECOND = 1_000_000
 """Microseconds in a second; every duration and moment inside the program is an integer of microseconds."""
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Basis(enum.StrEnum):
@@ -57,16 +57,16 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC with milliseconds, as in the case document."""
-        return (_EPOCH + datetime.timedelta(microseconds=self.us)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.us // 1000 % 1000:03}Z"
+        return (_EPOCH + dt.timedelta(microseconds=self.us)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.us // 1000 % 1000:03}Z"
 
-    def as_datetime(self) -> datetime.datetime:
+    def as_datetime(self) -> dt.datetime:
         """The same moment as an aware datetime in UTC."""
-        return _EPOCH + datetime.timedelta(microseconds=self.us)
+        return _EPOCH + dt.timedelta(microseconds=self.us)
 
     @classmethod
-    def of(cls, moment: datetime.datetime, *, error_us: int = 0, basis: Basis = Basis.STATED) -> Instant:
+    def of(cls, moment: dt.datetime, *, error_us: int = 0, basis: Basis = Basis.STATED) -> Instant:
         """The instant of an aware datetime."""
-        return cls((moment - _EPOCH) // datetime.timedelta(microseconds=1), error_us, basis)
+        return cls((moment - _EPOCH) // dt.timedelta(microseconds=1), error_us, basis)
 
 
 # --- calendars and zones -----------------------------------------------------------------------
@@ -92,7 +92,7 @@ _RULES = {
 def local_us(year: int, month: int, day: int, second_of_day: int = 0, micro: int = 0) -> int | None:
     """Local microseconds of a date and time; None if there is no such day. A leap second runs into the next second."""
     try:
-        days = datetime.date(year, month, day).toordinal() - 719163
+        days = dt.date(year, month, day).toordinal() - 719163
     except (ValueError, OverflowError):
         return None
     return days * DAY + second_of_day * SECOND + micro
@@ -129,7 +129,7 @@ def zone_of_abbreviation(text: str) -> str | None:
     return _RULES.get(text.strip().strip("()").upper())
 
 
-def load_zone(name: str) -> datetime.tzinfo | None:
+def load_zone(name: str) -> dt.tzinfo | None:
     """The zone of an IANA name; None if there is none of that name."""
     if not name or name.startswith("/") or ".." in name or "\0" in name:
         return None
@@ -139,36 +139,36 @@ def load_zone(name: str) -> datetime.tzinfo | None:
         return None
 
 
-def zone_of_bytes(data: bytes) -> datetime.tzinfo | None:
+def zone_of_bytes(data: bytes) -> dt.tzinfo | None:
     """The zone that a TZif file (a copied `/etc/localtime`) describes; None if the bytes are none."""
     if not data.startswith(b"TZif"):
         return None
     try:
         zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(data))
-        datetime.datetime(2024, 7, 1, tzinfo=zone).utcoffset()
+        dt.datetime(2024, 7, 1, tzinfo=zone).utcoffset()
     except Exception:  # noqa: BLE001 - a damaged file makes zoneinfo raise struct.error, IndexError and more
         return None
     return zone
 
 
 @functools.lru_cache(maxsize=65536)
-def offsets_at(zone: datetime.tzinfo, quarter: int) -> tuple[int, int]:
+def offsets_at(zone: dt.tzinfo, quarter: int) -> tuple[int, int]:
     """Microseconds east of UTC for a quarter of an hour (local microseconds // 900 s): at its first and its second pass.
 
     They are equal except in the hour that autumn repeats (first > second) and the one that spring skips (first < second).
     """
     try:
-        moment = datetime.datetime(1970, 1, 1, tzinfo=zone) + datetime.timedelta(seconds=quarter * 900)
-        passes = [moment.replace(fold=fold).utcoffset() or datetime.timedelta() for fold in (0, 1)]
+        moment = dt.datetime(1970, 1, 1, tzinfo=zone) + dt.timedelta(seconds=quarter * 900)
+        passes = [moment.replace(fold=fold).utcoffset() or dt.timedelta() for fold in (0, 1)]
     except (OverflowError, ValueError):
         return 0, 0
-    microsecond = datetime.timedelta(microseconds=1)
+    microsecond = dt.timedelta(microseconds=1)
     return passes[0] // microsecond, passes[1] // microsecond
 
 
 def parse_moment(text: str) -> Instant:
     """The instant of an RFC 3339 text with its offset. Raises ValueError if it is none, or if the offset is missing."""
-    moment = datetime.datetime.fromisoformat(text.strip().replace(" ", "T", 1))
+    moment = dt.datetime.fromisoformat(text.strip().replace(" ", "T", 1))
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")
     return Instant.of(moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Zone:
 
     name: str | None = None
     basis: str = ASSUMED
-    rule: datetime.tzinfo | None = None
+    rule: dt.tzinfo | None = None
     seen: tuple[tuple[int, int], ...] = ()
 
     @property
