@@ -1,0 +1,8 @@
+"""Draws a case: the document that others read, and from it the HTML report, the ticket summary and the terminal summary."""
+
+from pveforensics.report.document import dump, load, to_document
+from pveforensics.report.html import render
+from pveforensics.report.text import summary
+from pveforensics.report.ticket import markdown
+
+__all__ = ["dump", "load", "markdown", "render", "summary", "to_document"]

@@ -1,0 +1,183 @@
+"""The drawing's ground: scales, round ticks, widths of texts, and the shapes that a template writes as SVG.
+
+A shape carries presentation attributes (so that it reads without the style sheet) and a class (so that the theme
+can colour it). Widths are those of Helvetica and its metric twins, so that no two labels need to overlap.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+from pveforensics.report import words
+
+COLOURS = {
+    "run": "#d3dbe4", "quiet": "#e9edf1", "bad": "#a83606", "badbg": "#fdeee5", "warn": "#835600", "warnbg": "#fdf3d9", "ok": "#006b55",
+    "ha": "#0b5fa5", "habg": "#dcebf8", "op": "#8a3570", "ink": "#14181d", "ink2": "#434b55", "ink3": "#616a75", "line": "#e3e7eb",
+    "line2": "#c5ccd4", "bg": "#ffffff",
+}  # fmt: skip
+"""The light theme's colours; the style sheet has the same under the classes `f-…` (fill) and `k-…` (stroke)."""
+
+# Thousandths of an em.
+_NARROW = (
+    dict.fromkeys("ijl'|", 222) | dict.fromkeys("ftI .,:;/!()[]-\\`", 300) | dict.fromkeys('rJ"*{}', 400) | dict.fromkeys("ckszvxy", 500)
+)
+_WIDE = (
+    dict.fromkeys("ABEKPSVXYZ&", 667)
+    | dict.fromkeys("CDHNRUw", 722)
+    | dict.fromkeys("GOQ", 778)
+    | dict.fromkeys("mM+=<>~", 833)
+    | dict.fromkeys("W%@", 1015)
+)
+_WIDTHS = _NARROW | _WIDE
+_STEPS_S = (
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000,
+    31536000,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One SVG element: tag and attributes come from code alone, `text` and `title` may come from the evidence."""
+
+    tag: str
+    attrs: tuple[tuple[str, str], ...]
+    text: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The place that a text takes: what the overlap test looks at."""
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+
+    def touches(self, other: Box) -> bool:
+        """True if the two share some place."""
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear axis: microseconds to pixels."""
+
+    t0: int
+    t1: int
+    x0: float
+    x1: float
+
+    def x(self, us: int) -> float:
+        """The place of a moment, held inside the axis."""
+        share = (us - self.t0) / max(1, self.t1 - self.t0)
+        return self.x0 + (self.x1 - self.x0) * min(1.0, max(0.0, share))
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A drawing in the making: shapes in painting order and the places of its texts."""
+
+    width: float
+    height: float = 0.0
+    shapes: list[Shape] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+
+    def rect(
+        self, x: float, y: float, width: float, height: float, fill: str, *, stroke: str = "", dash: str = "", title: str = ""
+    ) -> None:
+        """A bar; `fill` is a colour's name, `none`, or a hatch (`hatch-bad`, `hatch-log`)."""
+        attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *paint("fill", fill)]
+        attrs += paint("stroke", stroke) if stroke else []
+        attrs += [("stroke-dasharray", dash)] if dash else []
+        self.shapes.append(Shape("rect", merged(attrs), title=title))
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1.0, dash: str = "") -> None:
+        """A straight line."""
+        attrs = [("x1", num(x1)), ("y1", num(y1)), ("x2", num(x2)), ("y2", num(y2)), *paint("stroke", stroke), ("stroke-width", num(width))]
+        self.shapes.append(Shape("line", merged([*attrs, ("stroke-dasharray", dash)] if dash else attrs)))
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        fill: str,
+        *,
+        size: int = 11,
+        bold: bool = False,
+        anchor: str = "start",
+        halo: bool = False,
+        title: str = "",
+    ) -> None:
+        """A label whose baseline stands at `y`."""
+        wide = text_width(text, size, bold=bold)
+        left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
+        self.boxes.append(Box(left, left + wide, y - size * 0.78, y + size * 0.22))
+        attrs = [("x", num(x)), ("y", num(y)), ("font-size", str(size)), ("text-anchor", anchor), *paint("fill", fill)]
+        attrs += [("font-weight", "700")] if bold else []
+        attrs += [("class", "halo")] if halo else []
+        self.shapes.append(Shape("text", merged(attrs), text=text, title=title))
+
+    def free(self, box: Box) -> bool:
+        """True if no text stands there."""
+        return not any(box.touches(other) for other in self.boxes)
+
+
+def merged(attrs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The attributes with their classes joined into one."""
+    classes = " ".join(value for key, value in attrs if key == "class")
+    rest = tuple((key, value) for key, value in attrs if key != "class")
+    return (*rest, ("class", classes)) if classes else rest
+
+
+def paint(kind: str, colour: str) -> list[tuple[str, str]]:
+    """`fill` or `stroke` as attribute and as class."""
+    if colour.startswith("hatch"):
+        return [(kind, f"url(#{colour})")]
+    if colour == "none":
+        return [(kind, "none")]
+    return [(kind, COLOURS[colour]), ("class", f"{'f' if kind == 'fill' else 'k'}-{colour}")]
+
+
+def num(value: float) -> str:
+    """A coordinate with one decimal at most: equal on every machine."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def text_width(text: str, size: int = 11, *, bold: bool = False) -> float:
+    """Pixels that a text takes; characters beyond ASCII count as a full em, which is more than most need."""
+    units = sum(_WIDTHS.get(char, 556) if char < "\x7f" else 1000 for char in text)
+    return units * size / 1000 * (1.08 if bold else 1.02)
+
+
+def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> str:
+    """The text, or as much of its beginning as fits, with an ellipsis; empty if hardly anything fits."""
+    if text_width(text, size, bold=bold) <= room:
+        return text
+    keep = text
+    while keep and text_width(keep + "…", size, bold=bold) > room:
+        keep = keep[:-1]
+    return keep.rstrip() + "…" if len(keep) >= 3 else ""
+
+
+def tick_step(scale: Scale, least_px: float = 74.0) -> int:
+    """The smallest round step in microseconds whose ticks stand at least `least_px` apart."""
+    for step in _STEPS_S:
+        if step * 1_000_000 * (scale.x1 - scale.x0) / max(1, scale.t1 - scale.t0) >= least_px:
+            return step * 1_000_000
+    return _STEPS_S[-1] * 1_000_000
+
+
+def ticks(scale: Scale, zone: str = "UTC") -> list[tuple[int, str]]:
+    """Round moments of a zone inside the axis, with their labels: the day at midnight, else the time."""
+    step = tick_step(scale)
+    offset = (words.local(scale.t0, zone).utcoffset() or datetime.timedelta()) // datetime.timedelta(microseconds=1)
+    first = -(-(scale.t0 + offset) // step) * step - offset
+    found = []
+    for us in range(first, scale.t1 + 1, step):
+        time = words.clock(us, zone)
+        days = step >= 86_400_000_000 or time == "00:00:00"
+        found.append((us, words.day(us, zone, short=True) if days else time if step < 60_000_000 else time[:5]))
+    return found

@@ -1,0 +1,67 @@
+"""The HTML report: one file without a request, readable without script, with every text escaped in one place."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pveforensics.report import words
+from pveforensics.report.sections import SECTIONS, findings
+from pveforensics.report.story import tell
+from pveforensics.report.ticket import markdown
+from pveforensics.report.verdict import verdict
+from pveforensics.report.visible import one_line, visible
+from pveforensics.resources import templates_folder
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The report of a case document; the run stamp is the document's own, so equal documents give equal bytes.
+
+    Raises UsageError if the document is damaged.
+    """
+    story = tell(document)
+    views = {name: build(story) for name, build in SECTIONS}
+    environment = _environment()
+    style, script = _asset("report.css"), _asset("report.js")
+    return environment.get_template("report.html.j2").render(
+        title=f"Post-mortem: {one_line(verdict(story).strong)}",
+        story=story,
+        views=views,
+        order=[name for name, _ in SECTIONS if views[name] is not None],
+        codes=story.codes,
+        sure=words.sure,
+        anchors=findings.anchors(findings.build(story)),
+        markdown=markdown(document),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
+    )
+
+
+@functools.cache
+def _environment() -> Environment:
+    """Jinja with everything escaped: `select_autoescape` would leave names that end in .j2 alone."""
+    return Environment(
+        loader=FileSystemLoader(templates_folder(), encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    """Style or script with a newline on both sides, byte for byte what stands between the tags and what is hashed."""
+    return "\n" + (templates_folder() / name).read_text(encoding="utf-8").strip() + "\n"
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,177 @@
+"""The findings as cards of one shape, in causal order, with every line they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pveforensics.report import shape, words
+from pveforensics.report.story import Chain, Story
+from pveforensics.report.visible import marked
+
+OPEN_LINES = 5
+"""Evidence lines shown at once; the others are folded."""
+WITH_NEIGHBOURS = 8
+"""Lines of a card that carry their neighbours."""
+ALL_LINES = 3_000
+"""Evidence lines of the whole report: beyond that each card keeps its first ones, and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of evidence; `anchor` is False where the same line already stands further up under its id."""
+
+    id: str
+    anchor: bool
+    node: str
+    path: str
+    line: int
+    written: str
+    at: str
+    before: str
+    hit: str
+    after: str
+    lines_before: tuple[str, ...] = ()
+    lines_after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CauseView:
+    """A cause with what speaks for and against it; each reason with its evidence ids."""
+
+    name: str
+    sure: str
+    confidence: float
+    speaks_for: tuple[tuple[str, tuple[str, ...]], ...]
+    speaks_against: tuple[tuple[str, tuple[str, ...]], ...]
+    decided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One finding."""
+
+    finding: shape.Finding
+    code: str
+    rank: int
+    sure: str
+    kind: str
+    when: str
+    causes: tuple[CauseView, ...]
+    ruled_out: tuple[tuple[str, str, tuple[str, ...]], ...]
+    open_lines: tuple[Line, ...]
+    more_lines: tuple[Line, ...]
+    left_out: int
+    steps: tuple[tuple[str, str, tuple[shape.Remedy, ...]], ...]
+    led_to: tuple[tuple[str, str], ...]
+    came_from: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cards of one incident."""
+
+    id: str
+    title: str
+    when: str
+    chained: bool
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The section; `nodes` feed the filter."""
+
+    heading: str
+    groups: tuple[Group, ...]
+    count: int
+    nodes: tuple[str, ...]
+
+
+def build(story: Story) -> View:
+    """All findings. Without any the section says so."""
+    seen: set[str] = set()
+    budget = [ALL_LINES]
+    groups = tuple(_group(story, chain, seen, budget) for chain in story.chains)
+    nodes = tuple(dict.fromkeys(node for finding in story.findings for node in finding.nodes))
+    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes)
+
+
+def anchors(view: View) -> frozenset[str]:
+    """The ids of evidence that stand in the cards: what may be linked to."""
+    lines = (line for group in view.groups for card in group.cards for line in (*card.open_lines, *card.more_lines))
+    return frozenset(line.id for line in lines if line.anchor)
+
+
+def _group(story: Story, chain: Chain, seen: set[str], budget: list[int]) -> Group:
+    cards = tuple(_card(story, chain, finding, seen, budget) for finding in chain.findings)
+    if chain.incident is None:
+        alone = len(story.chains) == 1
+        return Group("single", "" if alone else "Findings that belong to no incident", "", chained=False, cards=cards)
+    return Group(
+        chain.incident.id, chain.incident.title or chain.findings[0].title, words.span(chain.start, chain.end), chained=True, cards=cards
+    )
+
+
+def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], budget: list[int]) -> Card:
+    reasons = [key for cause in finding.causes for reason in cause.reasons for key in reason.evidence]
+    excluded = [key for ruled in finding.ruled_out for key in ruled.evidence]
+    ids = [key for key in dict.fromkeys([*finding.evidence, *reasons, *excluded]) if key in story.doc.evidence]
+    room = max(OPEN_LINES, budget[0])
+    shown = ids[:room]
+    budget[0] -= len(shown)
+    lines = [_line(key, story.doc.evidence[key], k, seen) for k, key in enumerate(shown)]
+    links = chain.incident.links if chain.incident else []
+    return Card(
+        finding=finding,
+        code=story.codes[finding.id],
+        rank=words.rank(finding.criticality),
+        sure=words.sure(finding.confidence),
+        kind=words.class_word(finding.class_),
+        when=_when(finding),
+        causes=tuple(_cause(cause) for cause in sorted(finding.causes, key=lambda each: -each.confidence)),
+        ruled_out=tuple((words.cause_word(ruled.cause), ruled.why, tuple(ruled.evidence)) for ruled in finding.ruled_out),
+        open_lines=tuple(lines[:OPEN_LINES]),
+        more_lines=tuple(lines[OPEN_LINES:]),
+        left_out=len(ids) - len(shown),
+        steps=tuple(_steps(finding.remedies)),
+        led_to=tuple((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
+        came_from=tuple((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
+    )
+
+
+def _when(finding: shape.Finding) -> str:
+    start, end = words.micros(finding.start), words.micros(finding.end)
+    if start is None:
+        return "time unknown"
+    if end is None or end <= start:
+        return f"{words.stamp(start)} UTC"
+    until = words.clock(end) if words.day(start) == words.day(end) else words.stamp(end)
+    return f"{words.stamp(start)} to {until} UTC ({words.duration((end - start) / 1e6)})"
+
+
+def _line(key: str, one: shape.Evidence, place: int, seen: set[str]) -> Line:
+    before, hit, after = marked(one.text, one.match)
+    anchor = key not in seen
+    seen.add(key)
+    near = anchor and place < WITH_NEIGHBOURS
+    at = words.stamp(words.micros(one.at), digits=3) + " UTC" if one.at else "time unknown"
+    return Line(
+        key, anchor, one.node, one.path, one.line, one.written, at, before, hit, after,
+        tuple(one.before) if near else (), tuple(one.after) if near else (),
+    )  # fmt: skip
+
+
+def _cause(cause: shape.Cause) -> CauseView:
+    def side(sign: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple((reason.text, tuple(reason.evidence[:3])) for reason in cause.reasons if reason.weight * sign > 0)
+
+    return CauseView(words.cause_word(cause.cause), words.sure(cause.confidence), cause.confidence, side(1), side(-1), cause.decided_by)
+
+
+def _steps(remedies: Iterable[shape.Remedy]) -> Iterable[tuple[str, str, tuple[shape.Remedy, ...]]]:
+    given = tuple(remedies)
+    for step, word in (("look", "Look at"), ("hold", "Hold"), ("press", "Press")):
+        found = tuple(each for each in given if each.step == step or (step == "press" and each.step not in ("look", "hold")))
+        if found:
+            yield step, word, found

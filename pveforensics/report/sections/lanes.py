@@ -1,0 +1,166 @@
+"""The drawing: an overview of the whole span, a zoom on each of the main incidents, and the same content as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pveforensics.report import lanes, picture, shape, words
+from pveforensics.report.drawing import Sheet
+from pveforensics.report.story import Chain, Story, is_failure
+from pveforensics.report.verdict import zone_assumed
+
+ZOOMS = 3
+"""Incidents that get a drawing of their own: the worst ones."""
+ROWS = 400
+"""Rows of the table that are written; the shortfall is stated."""
+CALLOUTS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One drawing with its heading and its accessible description."""
+
+    id: str
+    heading: str
+    caption: str
+    description: str
+    sheet: Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: a state with its edges, or a mark."""
+
+    start: str
+    local: str
+    lasted: str
+    where: str
+    what: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The section."""
+
+    heading: str
+    overview: Picture | None
+    zooms: tuple[Picture, ...]
+    rows: tuple[Row, ...]
+    rows_total: int
+    zone: str
+
+
+def build(story: Story) -> View | None:
+    """The drawings and their table; None if nothing in the document has a time."""
+    found = lanes.lanes(story.doc)
+    whole = _whole(story.doc, found)
+    if whole is None:
+        return None
+    t0, t1 = whole
+    targets = _targets(story)
+    zone = common_zone(story.doc)
+    zooms = tuple(_zoom(story, found, chain, whole, k, zone) for k, chain in enumerate(targets, 1))
+    frames = [(*_window(chain, whole), _name(chain, k)) for k, chain in enumerate(targets, 1)]
+    sheet = picture.overview(found, t0, t1, frames)
+    top = Picture("drawing-all", "The whole span", words.span(t0, t1), f"Overview of {words.counted(len(story.doc.nodes), 'node')}", sheet)
+    rows, total = _rows(found, zone)
+    return View("What happened, drawn", top, zooms, rows, total, zone)
+
+
+def common_zone(doc: shape.Document) -> str:
+    """The zone in which all nodes of the bundle wrote, if it is one and not UTC; else `UTC`."""
+    zones = {node.timezone for node in doc.nodes if node.in_bundle and not zone_assumed(node)}
+    only = zones.pop() if len(zones) == 1 else None
+    return only if only and words.tz(only) else "UTC"
+
+
+def _whole(doc: shape.Document, found: Sequence[lanes.Lane]) -> tuple[int, int] | None:
+    edges = [
+        us for node in doc.nodes for span in node.coverage for us in (words.micros(span.start), words.micros(span.end)) if us is not None
+    ]
+    if not edges:
+        edges = [us for lane in found for item in lane.items for us in (item.start, item.end) if us is not None]
+    if not edges:
+        return None
+    first, last = min(edges), max(edges)
+    pad = max(1_000_000, (last - first) // 200)
+    return first - pad, last + pad
+
+
+def _targets(story: Story) -> list[Chain]:
+    """The chains to zoom on: failing ones, worst first in choice and in time order on the page; else the first calm one."""
+    dated = [chain for chain in story.chains if chain.start is not None]
+    failing = sorted(
+        (chain for chain in dated if chain.failures and (chain.incident or chain is story.lead)), key=lambda chain: -chain.worst
+    )
+    if not failing:
+        return [chain for chain in dated if any(finding.class_ in ("planned_shutdown", "near_miss") for finding in chain.findings)][:1]
+    if story.lead in failing:
+        failing.remove(story.lead)
+        failing.insert(0, story.lead)
+    return sorted((_around_head(chain) for chain in failing[:ZOOMS]), key=lambda chain: chain.start or 0)
+
+
+def _around_head(chain: Chain) -> Chain:
+    """Single findings have no common window: only the worst of them is drawn."""
+    if chain.incident is not None:
+        return chain
+    dated = [finding for finding in chain.failures if words.micros(finding.start) is not None] or list(chain.findings)
+    return Chain(None, (max(dated, key=lambda finding: words.rank(finding.criticality)),))
+
+
+def _window(chain: Chain, whole: tuple[int, int]) -> tuple[int, int]:
+    start, end = chain.start, chain.end
+    if start is None or end is None:
+        return whole
+    pad = max(30_000_000, (end - start) * 12 // 100)
+    return start - pad, end + pad
+
+
+def _name(chain: Chain, number: int) -> str:
+    start = chain.start
+    title = chain.incident.title if chain.incident and chain.incident.title else chain.findings[0].title
+    return f"{number} {title}" + (f", {words.day(start, short=True)}" if start is not None else "")
+
+
+def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[int, int], number: int, zone: str) -> Picture:
+    t0, t1 = _window(chain, whole)
+    busy = frozenset(node for finding in chain.findings for node in finding.nodes)
+    kept, left = lanes.folded(lanes.clipped(found, t0, t1), busy)
+    sheet = picture.zoom(kept, t0, t1, _callouts(story, chain), zone)
+    caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
+    codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
+    return Picture(
+        f"drawing-{number}", _name(chain, number), caption, f"Findings {codes} on a time axis. The table below has the same content.", sheet
+    )
+
+
+def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
+    dated = [(us, finding) for finding in chain.findings if (us := words.micros(finding.start)) is not None]
+    shown = sorted(dated, key=lambda pair: (-words.rank(pair[1].criticality), pair[0]))[:CALLOUTS]
+    first = min((us for us, _ in shown), default=0)
+    told = []
+    for us, finding in sorted(shown, key=lambda pair: pair[0]):
+        gap = f"+{words.duration((us - first) / 1e6)} " if us - first >= 1_000_000 else ""
+        told.append(
+            picture.Callout(us, story.codes[finding.id], gap + finding.title, is_failure(finding) and words.rank(finding.criticality) >= 3)
+        )
+    return told
+
+
+def _rows(found: Sequence[lanes.Lane], zone: str) -> tuple[tuple[Row, ...], int]:
+    items = [item for lane in found for item in lane.items if item.told]
+    items.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
+    # Over the limit the runs of healthy boots go last: they are what the reader misses least at the end of a cut list.
+    kept = items if len(items) <= ROWS else sorted(items, key=lambda item: item.style in ("run", "armed", "ha", "haidle"))[:ROWS]
+    kept.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
+    rows = []
+    for item in kept:
+        known = item.start is not None and item.end is not None
+        lasted = words.duration(((item.end or 0) - (item.start or 0)) / 1e6) if known else "open"
+        start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
+        local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""
+        rows.append(Row(start, local, lasted, item.where, item.what, item.evidence[:3]))
+    return tuple(rows), len(items)

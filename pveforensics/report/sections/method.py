@@ -1,0 +1,57 @@
+"""Who made this, from what, with which rules and options; the files read, those not read, and what the words mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pveforensics.model import CONFIDENCE_BANDS
+from pveforensics.report import shape, words
+from pveforensics.report.story import Story
+from pveforensics.report.verdict import HEDGES
+
+FILES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The section."""
+
+    heading: str
+    generator: shape.Generator
+    options: tuple[str, ...]
+    bundles: tuple[tuple[str, str, str], ...]
+    sources: tuple[tuple[shape.Source, str, str], ...]
+    sources_total: int
+    not_read: tuple[shape.NotRead, ...]
+    not_read_total: int
+    bands: tuple[tuple[str, str, str], ...]
+    counts: str
+
+
+def build(story: Story) -> View:
+    """The manifest. It always stands."""
+    doc = story.doc
+    options = tuple(f"{key}={value}" for key, value in sorted(doc.generator.options.items()) if value not in (None, False, [], ""))
+    sources = tuple(
+        (s, words.stamp(words.micros(s.first)) if s.first else "", words.stamp(words.micros(s.last)) if s.last else "")
+        for s in doc.sources[:FILES]
+    )
+    bands = tuple((word, f"{bound:.2f} and more", HEDGES[word].strip() or "said without a hedge") for bound, word in CONFIDENCE_BANDS)
+    unread = sorted(doc.not_read, key=lambda each: (not each.damage, each.path))
+    events = (
+        f"{len(doc.events):,} of {doc.events_total:,} events"
+        if doc.events_total > len(doc.events)
+        else words.counted(len(doc.events), "event")
+    )
+    return View(
+        heading="How this was made",
+        generator=doc.generator,
+        options=options,
+        bundles=tuple((bundle.name, words.size(bundle.size), bundle.sha256) for bundle in doc.bundles),
+        sources=sources,
+        sources_total=len(doc.sources),
+        not_read=tuple(unread[:FILES]),
+        not_read_total=len(unread),
+        bands=bands,
+        counts=f"The case document holds {events}, {words.counted(len(doc.intervals), 'interval')} and {words.counted(len(doc.evidence), 'line')} of evidence.",
+    )

@@ -1,0 +1,176 @@
+"""The first screen: one sentence, what to do first, and the strip with cause, beginning, impact and state at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pveforensics.report import shape, words
+from pveforensics.report.sections.lanes import common_zone
+from pveforensics.report.story import Story
+from pveforensics.report.verdict import verdict, whom
+
+_STEPS = (("hold", "Hold"), ("look", "Look"), ("press", "Press"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the strip; `confidence` is None where nothing is weighed."""
+
+    name: str
+    value: str
+    note: str
+    confidence: float | None = None
+    finding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do first, with the finding that says so."""
+
+    step: str
+    word: str
+    text: str
+    command: str
+    caution: str
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The section; `finding` ids are resolved to codes by the template."""
+
+    eyebrow: tuple[str, ...]
+    strong: str
+    rest: str
+    calm: bool
+    first: tuple[Step, ...]
+    cells: tuple[Cell, ...]
+
+
+def build(story: Story) -> View:
+    """The first screen. It always stands."""
+    said = verdict(story)
+    return View(_eyebrow(story), said.strong, said.rest, said.calm, _first(story), tuple(cell for cell in _cells(story) if cell))
+
+
+def _eyebrow(story: Story) -> tuple[str, ...]:
+    doc, lead = story.doc, story.lead
+    chain = lead or (story.chains[0] if story.chains else None)
+    name = f"Cluster {doc.cluster.name}" if doc.cluster.name else "Cluster without a known name"
+    parts = [f"{name}, {words.counted(len(doc.nodes), 'node')}"]
+    if chain is not None and chain.start is not None and (chain.incident is not None or lead is not None):
+        parts.append(words.span(chain.start, chain.end))
+        zone = common_zone(doc)
+        if zone != "UTC":
+            parts.append(f"{words.clock(chain.start, zone)} in {zone}")
+    if chain is not None and chain.incident is not None:
+        parts.append(f"incident {chain.incident.id}")
+    return tuple(parts)
+
+
+def _first(story: Story) -> tuple[Step, ...]:
+    """One hold, one look, one press from the findings of the lead incident: what can still be lost stands first."""
+    chain = story.lead
+    found = []
+    for step, word in _STEPS:
+        for finding in chain.findings if chain else ():
+            remedy = next((each for each in finding.remedies if each.step == step), None)
+            if remedy is not None:
+                found.append(Step(step, word, remedy.text, remedy.command, remedy.caution, finding.id))
+                break
+    return tuple(found)
+
+
+def _cells(story: Story) -> tuple[Cell | None, ...]:
+    return (_what(story), _cause(story), _began(story), _impact(story), _now(story))
+
+
+def _what(story: Story) -> Cell:
+    said = verdict(story)
+    if said.head is None:
+        planned = [finding for finding in story.findings if finding.class_ == "planned_shutdown"]
+        if planned:
+            note = (
+                words.counted(len(planned), "planned stop") + " explains the noise"
+                if len(planned) == 1
+                else f"{len(planned)} planned stops explain the noise"
+            )
+            return Cell("What", "Planned work", note, planned[0].confidence, planned[0].id)
+        return Cell("What", "Nothing found", "no rule found a failure")
+    nodes = tuple(dict.fromkeys(node for finding in said.group for node in finding.nodes))
+    note = f"{said.head.criticality}" + (f"; {whom(story.doc, nodes)}" if nodes else "")
+    return Cell("What", words.class_word(said.head.class_), note, min(finding.confidence for finding in said.group), said.head.id)
+
+
+def _cause(story: Story) -> Cell | None:
+    head = verdict(story).head
+    if head is None:
+        return None
+    ranked = sorted(head.causes, key=lambda cause: -cause.confidence)
+    if not ranked:
+        return Cell("Cause", "Not weighed", "no rule ranks causes for this")
+    best, others = ranked[0], ranked[1:3]
+    note = "also possible: " + ", ".join(f"{words.cause_word(each.cause)} {each.confidence:.2f}" for each in others) if others else ""
+    if best.decided_by and best.confidence < 0.95:
+        note = f"would decide it: {best.decided_by}"
+    if best.confidence < 0.4 or best.cause == "unknown":
+        return Cell("Cause", "Not proven", note or "the logs do not tell", best.confidence, head.id)
+    return Cell("Cause", words.cause_word(best.cause).capitalize(), note, best.confidence, head.id)
+
+
+def _began(story: Story) -> Cell | None:
+    chain = story.lead
+    root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None) if chain else None
+    if root is None:
+        return None
+    start = words.micros(root.start)
+    where = f" on {words.names(root.nodes, 3)}" if root.nodes else ""
+    return Cell(
+        "Began with",
+        words.class_word(root.class_) + where,
+        f"{words.clock(start)} UTC" if start is not None else "time unknown",
+        root.confidence,
+        root.id,
+    )
+
+
+def _impact(story: Story) -> Cell:
+    chain = story.lead
+    if chain is None:
+        return Cell("Impact", "None found", "the state of guests is told where the logs hold it")
+    nodes = tuple(dict.fromkeys(node for finding in chain.failures for node in finding.nodes))
+    total = len(story.doc.nodes)
+    value = f"{len(nodes)} of {words.counted(total, 'node')}" if nodes else "No node named"
+    guests = chain.incident.impact.guests if chain.incident else []
+    down = [guest for guest in guests if guest.planned is not True]
+    if down:
+        return Cell(
+            "Impact",
+            f"{words.counted(len(down), 'guest')}, {words.counted(len(nodes), 'node')}",
+            words.names([g.name or g.guest for g in down]),
+        )
+    return Cell("Impact", value, words.names(nodes) + ("; no guest is named in the logs" if nodes else ""))
+
+
+def _now(story: Story) -> Cell | None:
+    """How the logs leave the cluster: nodes that did not come back, and nodes without quorum at the end."""
+    doc = story.doc
+    ends = [us for node in doc.nodes for span in node.coverage if (us := words.micros(span.end)) is not None]
+    if not ends:
+        return None
+    gone = [node.name for node in doc.nodes if _stayed_down(node)]
+    blind = [
+        i.node for i in doc.intervals if i.state == "inquorate" and i.subject.startswith("node:") and i.end is None and i.node not in gone
+    ]
+    name = f"When the logs end ({words.clock(max(ends))} UTC)"
+    if gone:
+        return Cell(name, f"{words.names(gone)} not back", "no sign of a next boot")
+    if blind:
+        return Cell(name, f"{words.names(sorted(set(blind)))} without quorum", "not regained in the log")
+    seen = sum(bool(node.coverage) for node in doc.nodes)
+    return Cell(name, "Running", f"{seen} of {words.counted(len(doc.nodes), 'node')}, as far as the logs show")
+
+
+def _stayed_down(node: shape.Node) -> bool:
+    last = max(node.boots, key=lambda boot: words.micros(boot.end) or 0, default=None)
+    return last is not None and last.manner in ("clean", "unclean") and last.next_start is None

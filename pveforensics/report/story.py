@@ -1,0 +1,110 @@
+"""The findings in the order in which they are told: chains, one per incident, with the codes F1, F2, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pveforensics.report import document as documents
+from pveforensics.report import shape, words
+
+NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
+"""Classes that are told but are no failure."""
+LOUDEST = (
+    "fencing", "kernel_crash", "unclean_boot", "node_lost", "replication_divergence", "ha_replication_mismatch", "quorum_loss",
+    "hardware_error", "storage_failure", "ha_failure", "network_failure", "service_failure", "resource_exhaustion",
+)  # fmt: skip
+"""Of two equally critical findings the one whose class stands first heads the sentence: a node that went down before what led to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Findings of one incident, cause first; `incident` is None for those that belong to none."""
+
+    incident: shape.Incident | None
+    findings: tuple[shape.Finding, ...]
+
+    @property
+    def failures(self) -> tuple[shape.Finding, ...]:
+        """The findings that are failures."""
+        return tuple(finding for finding in self.findings if is_failure(finding))
+
+    @property
+    def worst(self) -> int:
+        """The highest rank among its failures, -1 if it has none."""
+        return max((words.rank(finding.criticality) for finding in self.failures), default=-1)
+
+    @property
+    def start(self) -> int | None:
+        """The earliest moment of its findings in microseconds."""
+        return min((us for finding in self.findings if (us := words.micros(finding.start)) is not None), default=None)
+
+    @property
+    def end(self) -> int | None:
+        """The latest moment of its findings in microseconds."""
+        times = [us for finding in self.findings for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
+        return max(times, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A document and its findings in order. `codes` gives each finding id its code."""
+
+    doc: shape.Document
+    chains: tuple[Chain, ...]
+    codes: Mapping[str, str]
+
+    @property
+    def findings(self) -> tuple[shape.Finding, ...]:
+        """All findings in the order of their codes."""
+        return tuple(finding for chain in self.chains for finding in chain.findings)
+
+    @property
+    def lead(self) -> Chain | None:
+        """The chain that the first sentence tells: the worst, and of equals the one that hit most nodes, then the first."""
+        failing = [chain for chain in self.chains if chain.failures]
+        return max(failing, key=_weight, default=None)
+
+
+def tell(document: Mapping[str, Any]) -> Story:
+    """The story of a case document. Raises UsageError if the document is damaged."""
+    doc = documents.view(document)
+    chains = _chains(doc)
+    codes = {finding.id: f"F{k}" for k, finding in enumerate((finding for chain in chains for finding in chain.findings), 1)}
+    return Story(doc, chains, codes)
+
+
+def is_failure(finding: shape.Finding) -> bool:
+    """True for what went wrong; a planned stop, a gap in the evidence, a weak setting and a near miss did not."""
+    return finding.class_ not in NO_FAULT and words.rank(finding.criticality) > 0
+
+
+def loudness(finding: shape.Finding) -> tuple[int, int, float]:
+    """Sort key: the larger, the more the finding is the news."""
+    place = LOUDEST.index(finding.class_) if finding.class_ in LOUDEST else len(LOUDEST)
+    return words.rank(finding.criticality), -place, finding.confidence
+
+
+def _weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, int]:
+    nodes = {node for finding in chain.failures for node in finding.nodes}
+    return chain.worst, max(loudness(finding) for finding in chain.failures), len(nodes), -(chain.start or 0)
+
+
+def _chains(doc: shape.Document) -> tuple[Chain, ...]:
+    """Every finding exactly once: incidents with failures in time order, then the calm ones, then single findings."""
+    left = {finding.id: finding for finding in doc.findings}
+    chains = []
+    for incident in doc.incidents:
+        found = tuple(left.pop(key) for key in dict.fromkeys(incident.findings) if key in left)
+        if found:
+            chains.append(Chain(incident, found))
+    chains.sort(key=lambda chain: (chain.worst < 0, _time_key(chain.start)))
+    loose = sorted(left.values(), key=lambda finding: (not is_failure(finding), _time_key(words.micros(finding.start)), finding.id))
+    if loose:
+        chains.append(Chain(None, tuple(loose)))
+    return tuple(chains)
+
+
+def _time_key(us: int | None) -> tuple[bool, int]:
+    return us is None, us or 0

@@ -1,0 +1,54 @@
+"""The one place where text from the evidence is made harmless for every output: what cannot be seen is written out."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+LONGEST = 4_096
+"""Characters of one value that are shown; the rest is cut and its length told."""
+
+# Control characters but tab and newline, C1 controls, soft hyphen, zero-width and bidi controls, line and paragraph
+# separators, variation and tag characters that hide text, surrogates (undecodable bytes), and noncharacters.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def visible(value: object) -> object:
+    r"""The value with hidden characters as escapes (`\x1b`, `\u202e`) and overlong text cut; markup and numbers pass."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    text = value
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … [cut: {len(text):,} characters]"
+    return _HIDDEN.sub(_escape, text)
+
+
+def one_line(value: str) -> str:
+    """The visible form of a text in one line, for the terminal and for Markdown."""
+    return re.sub(r"\s+", " ", str(visible(value))).strip()
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as Python's surrogateescape keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def marked(text: str, match: tuple[int, int] | None) -> tuple[str, str, str]:
+    """The line in three parts, the middle one being what a rule matched (empty if unknown); overlong parts are cut."""
+    if match is None or not 0 <= match[0] < match[1] <= len(text):
+        return text, "", ""
+    start, end = match
+    before, hit, after = text[:start], text[start:end], text[end:]
+    if len(text) > LONGEST:
+        before = (
+            before if len(before) <= LONGEST // 4 else f"[cut: {len(before) - LONGEST // 4:,} characters] … {before[-(LONGEST // 4) :]}"
+        )
+        after = after if len(after) <= LONGEST // 4 else f"{after[: LONGEST // 4]} … [cut: {len(after) - LONGEST // 4:,} characters]"
+    return before, hit, after

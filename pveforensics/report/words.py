@@ -1,0 +1,179 @@
+"""Words for readers: times, durations, names and numbers, each written in one way in all outputs."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from collections.abc import Sequence
+
+from pveforensics.model import Criticality, confidence_word
+
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+CRITICALITIES = tuple(str(word) for word in Criticality)
+
+CAUSES = {
+    "network": "network",
+    "storage_stall": "stalled storage",
+    "starved_host": "host without CPU or memory to spare",
+    "kernel_panic": "kernel panic",
+    "hardware": "hardware",
+    "power_loss": "power loss",
+    "reset_button_or_bmc": "reset button or BMC",
+    "hypervisor_reset": "reset by the hypervisor",
+    "thermal": "overheating",
+    "out_of_memory": "out of memory",
+    "daemon_crash": "crash of a daemon",
+    "clock_step": "clock step",
+    "operator": "operator",
+    "planned": "planned work",
+    "configuration": "configuration",
+    "unknown": "unknown",
+}
+
+CLASSES = {
+    "fencing": "Fencing",
+    "unclean_boot": "Boot without shutdown",
+    "planned_shutdown": "Planned shutdown",
+    "quorum_loss": "Quorum lost",
+    "network_failure": "Cluster network trouble",
+    "node_lost": "Node lost",
+    "service_failure": "Service failure",
+    "storage_failure": "Storage failure",
+    "stuck_lock": "Stuck lock",
+    "replication_failure": "Replication failed",
+    "replication_divergence": "Replica is dead",
+    "ha_replication_mismatch": "HA without replica",
+    "ha_failure": "HA failure",
+    "kernel_crash": "Kernel crash",
+    "hardware_error": "Hardware error",
+    "resource_exhaustion": "Resource exhausted",
+    "clock_jump": "Clock jump",
+    "task_failure": "Task failed",
+    "misconfiguration": "Weak configuration",
+    "near_miss": "Near miss",
+    "evidence_gap": "Evidence missing",
+}
+
+
+def rank(criticality: str) -> int:
+    """0 for info (and for words unknown to this version) to 4 for catastrophic."""
+    return CRITICALITIES.index(criticality) if criticality in CRITICALITIES else 0
+
+
+def cause_word(cause: str) -> str:
+    """A cause's name in plain words."""
+    return CAUSES.get(cause, cause.replace("_", " "))
+
+
+def class_word(class_: str) -> str:
+    """A class's name in plain words."""
+    return CLASSES.get(class_, class_.replace("_", " ").capitalize())
+
+
+def sure(confidence: float) -> str:
+    """`likely 0.81`."""
+    bounded = min(1.0, max(0.0, confidence))
+    # Two digits may not round up into the next band: 0.949 is likely, and reads 0.94.
+    return f"{confidence_word(bounded)} {int(bounded * 100 + 1e-9) / 100:.2f}"
+
+
+def micros(time: str | None) -> int | None:
+    """Microseconds since 1970 of a document's time; None for none, or for a text that is no time."""
+    if not time:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
+
+
+def local(us: int, zone: str = "UTC") -> datetime.datetime:
+    """The wall clock of a zone at a moment."""
+    moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=us)
+    known = tz(zone)
+    try:
+        return moment.astimezone(known) if known else moment
+    except OverflowError:
+        return moment
+
+
+def tz(zone: str | None) -> datetime.tzinfo | None:
+    """The zone of an IANA name, or None."""
+    if not zone or zone.startswith("/") or ".." in zone:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def day(us: int, zone: str = "UTC", *, short: bool = False) -> str:
+    """`14 March 2026`, or `14 Mar`."""
+    moment = local(us, zone)
+    return f"{moment.day} {MONTHS[moment.month - 1][:3]}" if short else f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
+
+
+def clock(us: int, zone: str = "UTC", digits: int = 0) -> str:
+    """`02:14:31`, with up to three decimals, cut, not rounded: a stamp never shows a second that it had not reached."""
+    moment = local(us, zone)
+    fraction = f".{moment.microsecond:06}"[: digits + 1] if digits else ""
+    return moment.strftime("%H:%M:%S") + fraction
+
+
+def stamp(us: int | None, zone: str = "UTC", digits: int = 0) -> str:
+    """`2026-03-14 02:14:31`, or `unknown`."""
+    return f"{local(us, zone):%Y-%m-%d} {clock(us, zone, digits)}" if us is not None else "unknown"
+
+
+def at(us: int) -> str:
+    """`at 02:14:31 UTC on 14 March 2026`."""
+    return f"at {clock(us)} UTC on {day(us)}"
+
+
+def span(start: int | None, end: int | None) -> str:
+    """`14 March 2026, 02:10:00 to 02:20:00 UTC`, or with both days."""
+    if start is None or end is None:
+        return "an unknown time"
+    if day(start) == day(end):
+        return f"{day(start)}, {clock(start)} to {clock(end)} UTC"
+    return f"{day(start)} {clock(start)[:5]} to {day(end)} {clock(end)[:5]} UTC"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `62 s`, `4 min 51 s`, `2 h 3 min`, `3 d 4 h`."""
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    for size, big, small_size, small in ((60, "min", 1, "s"), (3600, "h", 60, "min"), (86400, "d", 3600, "h")):
+        limit = {60: 3600, 3600: 86400 * 2, 86400: 10**15}[size]
+        if whole < limit:
+            rest = whole % size // small_size
+            return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 node`, `2 nodes`, `12,345 lines`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def names(items: Sequence[str], most: int = 4) -> str:
+    """`alpha, beta and gamma`; beyond `most`: `alpha, beta, gamma and 5 more`."""
+    if len(items) > most:
+        return f"{', '.join(items[: most - 1])} and {len(items) - most + 1} more"
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1]))) if items else ""
+
+
+def size(count: int) -> str:
+    """`812 bytes`, `3.4 MB` (decimal)."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}"
+    return counted(count, "byte")
