@@ -81,15 +81,6 @@ def is_address(text: str) -> bool:
     return True
 
 
-def resolve(naming: Naming, host: str, path: str) -> str:
-    """The node of a line: its host column through the aliases, else the node of its file."""
-    if host:
-        found = naming.aliases.get(host) or naming.aliases.get(host.lower()) or naming.aliases.get(short(host).lower())
-        if found:
-            return found
-    return naming.node_of_path.get(path, UNKNOWN)
-
-
 # --- the cluster -------------------------------------------------------------------------------
 
 

@@ -190,3 +190,10 @@ class Naming:
     aliases: Mapping[str, str] = field(default_factory=dict)
     ids: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def node_of_line(self, host: str, path: str) -> str:
+        """The node of a line: its host column through the aliases (exact, lower-case, short), else the node of its file."""
+        for name in (host, host.lower(), host.partition(".")[0].lower()) if host else ():
+            if name in self.aliases:
+                return self.aliases[name]
+        return self.node_of_path.get(path, "unknown")

@@ -59,7 +59,7 @@ def _coverage(scan: LogScan, clock: FileClock, naming: Naming) -> Iterable[Cover
     home = naming.node_of_path.get(scan.path, "unknown")
     nodes: Counter[str] = Counter()
     for host, lines in scan.hosts.items():
-        nodes[naming.aliases.get(host) or naming.aliases.get(host.lower()) or home] += lines
+        nodes[naming.node_of_line(host, scan.path)] += lines
     several = [node for node, lines in nodes.items() if 10 * lines >= nodes.total() and lines > 1]
     for run in scan.runs:
         first, last = clock.instant(run.first_line, run.first), clock.instant(run.last_line, run.last)

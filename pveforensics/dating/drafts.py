@@ -55,15 +55,6 @@ class Draft:
         )  # fmt: skip
 
 
-def node_of_line(naming: Naming, host: str, path: str) -> str:
-    """The node of a line: its host column through the aliases, else the node of its file."""
-    if host:
-        for name in (host, host.lower(), host.partition(".")[0].lower()):
-            if name in naming.aliases:
-                return naming.aliases[name]
-    return naming.node_of_path.get(path, "unknown")
-
-
 def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, list[Draft]]:
     """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by a boot of the same node."""
     found: dict[str, list[Draft]] = {}
@@ -125,7 +116,7 @@ def _of_record(path: str, record: Record, clock: FileClock, naming: Naming, star
     if start is not None:
         at = at or _of_kernel(stamp, start)
         ending = ending or _of_kernel(last, start)
-    node = node_of_line(naming, record.host, path)
+    node = naming.node_of_line(record.host, path)
     written = stamp.text if stamp is not None else ""
     evidence = Evidence(path, record.line, node, record.text, written, at, record.match, record.before, record.after)
     return Draft(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.errors import UsageError
-from pveforensics.identity import identify, resolve, short
+from pveforensics.identity import identify, short
 from pveforensics.model import Cluster, Member
 from pveforensics.readings import Document, LogScan, RawSnapshot
 
@@ -35,7 +35,7 @@ def test_the_folder_is_the_node_and_the_host_column_confirms_it():
 def test_the_folder_keeps_its_case_and_long_names_are_short():
     naming = identify([log("Alpha/syslog", "Alpha", alpha_example_org=9)], [])
     assert naming.nodes == ("Alpha",)
-    assert resolve(naming, "alpha.example.org", "x") == "Alpha"
+    assert naming.node_of_line("alpha.example.org", "x") == "Alpha"
     assert short("alpha.example.org.") == "alpha"
     assert short("192.0.2.1") == "192.0.2.1"
 
@@ -50,7 +50,7 @@ def test_a_folder_that_is_a_member_outweighs_a_host_column_that_is_none():
     conf = document("alpha/etc/corosync/corosync.conf", "alpha", clusters=(config("alpha", "beta"),))
     naming = identify([log("alpha/syslog", "alpha", oldname=9)], [conf])
     assert naming.node_of_path["alpha/syslog"] == "alpha"
-    assert resolve(naming, "oldname", "elsewhere") == "alpha"
+    assert naming.node_of_line("oldname", "elsewhere") == "alpha"
     assert naming.nodes == ("alpha", "beta")
     assert naming.in_bundle == {"alpha"}
 
@@ -64,7 +64,7 @@ def test_a_central_log_keeps_the_host_of_each_line():
     naming = identify([log("logs/all.log", "logs", alpha=50, beta=40, gamma=30)], [])
     assert naming.nodes == ("alpha", "beta", "gamma")
     assert naming.in_bundle == {"alpha", "beta", "gamma"}
-    assert [resolve(naming, host, "logs/all.log") for host in ("alpha", "beta.example.org", "gamma")] == ["alpha", "beta", "gamma"]
+    assert [naming.node_of_line(host, "logs/all.log") for host in ("alpha", "beta.example.org", "gamma")] == ["alpha", "beta", "gamma"]
 
 
 def test_flat_logs_of_several_nodes_lie_side_by_side():
