@@ -284,3 +284,34 @@ class BenignRule:
     examples: tuple[Example, ...] = ()
     path: str = ""
     line: int = 0
+
+
+def parts_of(clause: Clause) -> tuple[Clause, ...]:
+    """A clause and all clauses inside it."""
+    match clause:
+        case AllClause() | AnyClause():
+            inner: tuple[Clause, ...] = clause.parts
+        case AbsenceClause() | ThresholdClause():
+            inner = (clause.inner,)
+        case _:
+            inner = ()
+    return (clause, *(part for each in inner for part in parts_of(each)))
+
+
+def clauses_of(hypotheses: tuple[Hypothesis, ...]) -> tuple[Clause, ...]:
+    """All clauses that a question or a rule's inline causes weigh."""
+    every: list[Clause] = []
+    for row in hypotheses:
+        every += [each.clause for each in (*row.speaks_for, *row.against)]
+        every += [each.clause for each in row.excluded_by]
+    return tuple(part for each in every for part in parts_of(each))
+
+
+def clauses_in(rule: Rule) -> tuple[Clause, ...]:
+    """All clauses of a rule, those of inline causes included."""
+    own: list[Clause] = [step.clause for step in rule.find]
+    own += [each.clause for each in rule.criticality_when]
+    own += [each.clause for each in rule.confidence_when]
+    own += [rule.applies.clause] if rule.applies else []
+    inline = clauses_of(rule.causes) if not isinstance(rule.causes, str) else ()
+    return (*(part for each in own for part in parts_of(each)), *inline)
