@@ -165,8 +165,8 @@ class Interval:
     def node(self) -> str:
         """The node the subject belongs to, or an empty string."""
         kind, _, rest = self.subject.partition(":")
-        if kind in ("node", "ha"):
-            return rest
+        if kind in ("node", "ha", "crm", "qdevice"):
+            return "" if self.subject == "ha:master" else rest
         if kind in ("link", "setting"):
             return rest.partition("/")[0]
         return rest.rpartition("@")[2] if "@" in rest else ""
