@@ -85,7 +85,7 @@ def assemble(findings: Sequence[Finding], history: History) -> tuple[Incident, .
 
     Findings of criticality `info` take part as causes; those that cause nothing are attached where they overlap, or stay outside.
     """
-    every = sorted(dict((finding.id, finding) for finding in findings).values(), key=_by_time)
+    every = sorted({finding.id: finding for finding in findings}.values(), key=_by_time)
     links = _reduced(_links(every))
     incidents = []
     loose: list[Finding] = []

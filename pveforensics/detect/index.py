@@ -39,8 +39,11 @@ class Match:
 
     @classmethod
     def of_interval(cls, interval: Interval) -> Match:
-        """An interval as a match; the state's own name stands in the fields as `state`."""
+        """An interval as a match; the state's own name stands in the fields as `state`, a link's other end as `to`."""
         fields = {"state": interval.state, **interval.fields}
+        if interval.subject.startswith("link:"):
+            _, to, link = (*interval.subject.split("/"), "", "")[:3]
+            fields.update(to=to, link=link)
         return cls(interval.node, interval.start, interval.end, fields, interval.evidence, interval.state, interval.subject)
 
     @classmethod

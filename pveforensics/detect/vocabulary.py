@@ -31,8 +31,7 @@ ENDED_BY: frozenset[str] = frozenset({"clean_shutdown", "fencing", "kernel_crash
 class State(NamedTuple):
     """A state that a tracker makes: the fields of its intervals and who sees it.
 
-    `seen_by` is `self` (only the node's own log shows it) or `any` (one node's log is enough). `open` says that the
-    state's name is a word of the daemon and not listed here.
+    `seen_by` is `self` (only the node's own log shows it) or `any` (one node's log is enough).
     """
 
     fields: frozenset[str]
@@ -46,30 +45,34 @@ def _fields(words: str) -> frozenset[str]:
 STATES: dict[str, dict[str, State]] = {
     "node": {
         "running": State(_fields("boot_id kernel")),
-        "ended": State(_fields("manner by why first_lost boot_id kernel")),
-        "no_log": State(_fields("why")),
+        "ended": State(
+            _fields(
+                "manner by who why first_lost boot_id kernel armed expired followed gap_s markers unclean_markers restarted_by"
+            )
+        ),
+        "no_log": State(_fields("why"), "any"),
         "inquorate": State(_fields("opened_by closed_by votes expected needed members")),
-        "unreachable": State(_fields("manner seen_by"), "any"),
+        "unreachable": State(_fields("manner seen_by side own_log"), "any"),
         "network_trouble": State(
             _fields(
-                "reporters peers links token_losses memberships retransmits flaps redundancy quorum shape explained_by "
-                "rings first_down last_up one_way"
+                "reporters peers links token_losses token_warnings memberships retransmits flaps redundancy quorum shape "
+                "explained_by decided nic"
             ),
             "any",
         ),
         "paused": State(_fields("ms threshold")),
-        "fence_claimed": State(_fields("acknowledged master seconds"), "any"),
-        "watchdog_expiring": State(_fields("outcome")),
+        "fence_claimed": State(_fields("acknowledged master seconds planned own_log to_unknown to_fence"), "any"),
+        "watchdog_expiring": State(_fields("outcome client said why")),
     },
-    "link": {"down": State(_fields("from_id to_id"))},
-    "qdevice": {"lost": State(_fields(""))},
+    "link": {"down": State(_fields("from_id to_id ended last_link to link"))},
+    "qdevice": {"lost": State(_fields("lines"))},
     "service": {
-        "running": State(_fields("ended version")),
-        "down": State(_fields("ended version why")),
+        "running": State(_fields("unit ended version")),
+        "down": State(_fields("unit ended version why")),
     },
-    "ha": {"armed": State(_fields(""))},
+    "ha": {"armed": State(_fields("closed_by"))},
     "crm": {},
-    "guest": {"down": State(_fields("node_before node_after planned name"), "any")},
+    "guest": {"down": State(_fields("node_before node_after planned name why"), "any")},
     "storage": {"offline": State(_fields("why"))},
     "setting": {},
 }
@@ -81,14 +84,20 @@ DAEMON_WORDS: dict[str, frozenset[str]] = {
 }
 """States of LRM and CRM (pve-ha-manager:src/PVE/HA/LRM.pm, CRM.pm)."""
 
+DAEMON_FIELDS: frozenset[str] = frozenset({"armed", "regained", "to", "closed_by"})
+"""Fields of the intervals in which the LRM or CRM is in one of its states."""
+
 
 def state_problem(kind: str, state: str, field_names: frozenset[str]) -> str:
     """What is wrong with a state clause, or an empty string."""
     if kind not in STATES:
         return f"unknown subject kind '{kind}'; known: {', '.join(sorted(STATES))}"
     known = STATES[kind]
-    if state in DAEMON_WORDS.get(kind, frozenset()) or kind == "setting":
+    if kind == "setting":
         return ""
+    if state in DAEMON_WORDS.get(kind, frozenset()):
+        unknown = sorted(field_names - DAEMON_FIELDS)
+        return f"{kind}.{state} has no field '{unknown[0]}'; it has: {', '.join(sorted(DAEMON_FIELDS))}" if unknown else ""
     if state not in known:
         words = sorted(set(known) | DAEMON_WORDS.get(kind, frozenset()))
         return f"unknown state '{kind}.{state}'; known: {', '.join(words)}"
