@@ -54,7 +54,7 @@ def node_hint(path: str, bundle_name: str) -> str:
     for folder in reversed(above):
         if hint := _cleaned(stem(folder)):
             return hint
-    if root and above[-1].lower() in _HOSTLIKE:
+    if above and above[-1].lower() in _HOSTLIKE:
         return above[-1]
     if root is None and (hint := _cleaned(stem(name), file=True)):
         return hint

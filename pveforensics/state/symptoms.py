@@ -97,7 +97,7 @@ class Calm:
         for boot in self.nameless if hidden else self.view.boots_of(node):
             if hidden and boot.end is not None and at.us - boot.end.us > _LEAVE_US:
                 continue
-            ended = boot.end is not None and boot.manner in ("clean", "unclean") and boot.end.us - SECOND <= at.us
+            ended = boot.end is not None and boot.manner != "open" and boot.end.us - SECOND <= at.us
             if ended and (boot.next_start is None or at.us < boot.next_start.us):
                 return "planned_stop" if boot.manner == "clean" else "boot_end"
         return ""

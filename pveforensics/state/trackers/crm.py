@@ -129,7 +129,12 @@ def _claims(view: View) -> Iterator[Interval]:
                 claim = claims[node] = _Claim(node)
             claim.fence = claim.fence or at
             claim.add(event)
-        elif after in ("online", "maintenance", "gone") or (before == "fence" and after == "unknown" and claim.acknowledged is not None):
+        elif before == "fence" and after == "unknown":
+            # only a fence that succeeded brings the node from `fence` to `unknown` (pve-ha-manager:src/PVE/HA/NodeStatus.pm)
+            claim.acknowledged = claim.acknowledged or at
+            claim.add(event)
+            yield from _told(view, claims.pop(node))
+        elif after in ("online", "maintenance", "gone"):
             yield from _told(view, claims.pop(node))
     for claim in claims.values():
         yield from _told(view, claim)

@@ -18,6 +18,7 @@ _BURST_US = 10 * SECOND
 _MERGE_US = 60 * SECOND
 _OPEN_US = 600 * SECOND
 _FLAPS = 3
+_TOKEN = frozenset({"token_warning", "token_lost"})
 
 
 @dataclass(slots=True)
@@ -93,8 +94,15 @@ def _parts(burst: list[Symptom]) -> Iterator[tuple[str, list[Symptom]]]:
     parts: dict[str, list[Symptom]] = {}
     for sign in burst:
         noise = real is not None and not sign.pairs and sign.at.us >= real - 5 * SECOND
-        parts.setdefault("" if noise else sign.explained, []).append(sign)
+        explained = _of_the_loss(sign, burst) if real is None and sign.kind in _TOKEN and not sign.explained else sign.explained
+        parts.setdefault("" if noise else explained, []).append(sign)
     return iter(parts.items())
+
+
+def _of_the_loss(sign: Symptom, burst: list[Symptom]) -> str:
+    """The explanation of a lost token: that of the loss beside it, as the ring misses the token of the node that is gone."""
+    losses = [other for other in burst if other.pairs and other.explained]
+    return min(losses, key=lambda other: abs(other.at.us - sign.at.us)).explained if losses else ""
 
 
 def _formation_us(view: View) -> int:
@@ -194,6 +202,8 @@ def _shape(episode: _Episode, flaps: int) -> str:
         return "flapping"
     if len(losses) >= _FLAPS * 2:
         return "churn"
+    if _redundancy(episode.signs) == "held" and not any(sign.kind in ("left", "token_lost", "reformed") for sign in episode.signs):
+        return "link"
     shapes = [verdict.shape for verdict in episode.blames]
     order = ("outage", "isolated", "partition", "asymmetric", "link", "storm", "mtu", "auth", "nic", "receive", "pause", "token")
     return next((shape for shape in order if shape in shapes), "token")
