@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from pveforensics.detect.clauses import (
@@ -19,62 +18,12 @@ from pveforensics.detect.clauses import (
     ThresholdClause,
     VerdictClause,
 )
+from pveforensics.detect.ground import CLEAR, Clear, Fired, Ground, Result, Unknown, cited, nodes_meant, uncovered
 from pveforensics.detect.index import FactIndex, Lane, Match
-from pveforensics.detect.text import Scene
 from pveforensics.detect.vocabulary import seen_by_peers
 from pveforensics.detect.where import Answer, Resolved, passes, resolve_where
 from pveforensics.detect.windows import EVERYTHING, Unplaced, Window, resolve
 from pveforensics.timebase import SECOND
-
-CITED = 5
-"""Lines of evidence that one clause cites at most: the first ones."""
-
-_COUNTED = 1000
-"""Matches of one clause in one window that are counted at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """The clause holds; `matches` are what it rests on (empty for an absence)."""
-
-    matches: tuple[Match, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """The clause does not hold, and the logs would have shown it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """It cannot be told, for lack of a log or of a time; `node` is the one whose log is missing."""
-
-    reason: str
-    node: str = ""
-
-
-Result = Fired | Clear | Unknown
-
-CLEAR = Clear()
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a clause is evaluated on: the facts, what was bound so far, and the node that `same` means.
-
-    `missing` keeps the results of optional steps that found nothing; `verdicts` answers a question.
-    """
-
-    index: FactIndex
-    bound: Mapping[str, Match]
-    node: str
-    missing: Mapping[str, Result]
-    verdicts: Callable[[VerdictClause], Iterable[Match]]
-    limit: int = _COUNTED
-
-    def scene(self) -> Scene:
-        """The placeholders that conditions on fields may use."""
-        return Scene(self.bound, {"node": self.node}, dated=True)
 
 
 def evaluate(clause: Clause, ground: Ground) -> Result:
@@ -98,19 +47,6 @@ def evaluate(clause: Clause, ground: Ground) -> Result:
             return _all(clause, ground)
         case AnyClause():
             return _any(clause, ground)
-
-
-def cited(matches: Iterable[Match], limit: int = CITED) -> tuple[Match, ...]:
-    """The first matches of many, as many as are worth citing."""
-    return tuple(islice(matches, limit))
-
-
-def nodes_meant(on: str, ground: Ground) -> tuple[str, ...] | None:
-    """The nodes that `on` means; None for all, also where there is no node to be the same as."""
-    on = on or "same"
-    if on == "any" or not ground.node:
-        return None
-    return (ground.node,) if on == "same" else tuple(node for node in ground.index.nodes if node != ground.node)
 
 
 # --- events, states and dumps ----------------------------------------------------------------
@@ -176,26 +112,6 @@ def _not_found(lanes: list[Lane], on: str, window: Window, ground: Ground, *, pe
     if window.undated:
         return Unknown("the moment that it would have to stand near is not known", ground.node)
     return uncovered(on, window, ground, peers=peers) or CLEAR
-
-
-def uncovered(on: str, window: Window, ground: Ground, *, peers: bool = False) -> Unknown | None:
-    """Why the logs of the nodes meant do not show the whole window, or None if they do."""
-    index = ground.index
-    nodes = nodes_meant(on, ground)
-    meant = index.nodes if nodes is None or peers else nodes
-    low, high = window.span()
-    bare = [node for node in meant if not index.covers(node, low, high)]
-    if not bare and meant:
-        return None
-    if peers and len(bare) < len(meant):
-        return None
-    if not meant:
-        return Unknown("the bundle has no log of another node" if on == "other" else "the bundle has no full log of any node", ground.node)
-    node = ground.node if ground.node in bare else bare[0]
-    if node not in index.extent:
-        told = "has only excerpts of the log" if node in index.in_bundle else "has no log"
-        return Unknown(f"the bundle {told} of {node}", node)
-    return Unknown(f"the log of {node} does not show the whole time that would have to be looked at", node)
 
 
 def _unplaced(window: Unplaced, ground: Ground) -> Result:

@@ -17,7 +17,8 @@ from pveforensics.detect.clauses import (
     ThresholdClause,
     VerdictClause,
 )
-from pveforensics.detect.evaluate import Fired, Ground, Result, Unknown, evaluate
+from pveforensics.detect.evaluate import evaluate
+from pveforensics.detect.ground import Fired, Ground, Result, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.question import Answered, ask
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.detect.clauses import Hypothesis, Weighed
-from pveforensics.detect.evaluate import Fired, Ground, cited, evaluate
+from pveforensics.detect.evaluate import evaluate
+from pveforensics.detect.ground import Fired, Ground, cited
 from pveforensics.detect.index import Match
 from pveforensics.model import Cause, Evidence, Reason, RuledOut
 

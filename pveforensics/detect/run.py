@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from pveforensics.detect.clauses import BenignRule, Question, Rule
-from pveforensics.detect.evaluate import Clear, Fired, Unknown, evaluate
+from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.findings import write
+from pveforensics.detect.ground import Clear, Fired, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.inquiry import Inquiry, Primaries
 from pveforensics.detect.question import evidence_of
@@ -14,6 +16,9 @@ from pveforensics.detect.text import Scene, enumerate_words
 from pveforensics.detect.trial import Draft, try_rule
 from pveforensics.model import Benign, Check, Facts, Finding, Outcome, Verdicts
 from pveforensics.timebase import Instant
+
+STRICT = "PVEFORENSICS_STRICT"
+"""Environment variable under which a failing rule raises instead of leaving a note; for tests."""
 
 FINDINGS_PER_RULE = 300
 """More findings of one rule than anybody reads; the rest is told as a number."""
@@ -26,6 +31,7 @@ def detect(
 
     A rule that raises becomes a note and a `could_not_check` row; with `strict` it raises, for tests.
     """
+    strict = strict or bool(os.environ.get(STRICT))
     index = FactIndex(facts)
     inquiry = Inquiry(index, tuple(questions))
     findings: list[Finding] = []

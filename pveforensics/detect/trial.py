@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pveforensics.detect.clauses import Rule, VerdictClause
-from pveforensics.detect.evaluate import CLEAR, Clear, Fired, Ground, Result, Unknown, evaluate
+from pveforensics.detect.evaluate import evaluate
+from pveforensics.detect.ground import CLEAR, Clear, Fired, Ground, Result, Unknown
 from pveforensics.detect.index import Match
 from pveforensics.detect.inquiry import Inquiry
 from pveforensics.detect.question import Answered, ask, causes_of, evidence_of

@@ -46,9 +46,7 @@ STATES: dict[str, dict[str, State]] = {
     "node": {
         "running": State(_fields("boot_id kernel")),
         "ended": State(
-            _fields(
-                "manner by who why first_lost boot_id kernel armed expired followed gap_s markers unclean_markers restarted_by"
-            )
+            _fields("manner by who why first_lost boot_id kernel armed expired followed gap_s markers unclean_markers restarted_by")
         ),
         "no_log": State(_fields("why"), "any"),
         "inquorate": State(_fields("opened_by closed_by votes expected needed members")),
