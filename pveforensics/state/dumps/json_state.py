@@ -226,7 +226,7 @@ SHAPES: tuple[_Shape, ...] = (
         lambda v: any({"uid", "time", "msg"} <= entry.keys() for entry in (_dicts(_of(v).get("data")) or _dicts(v))[:3]),
         _clusterlog,
     ),
-    _Shape("cluster_status", lambda v: _typed(v, "cluster", "node") and "cpu" not in v[0], _cluster_status),
+    _Shape("cluster_status", lambda v: _typed(v, "cluster", "node") and not any("cpu" in entry for entry in _dicts(v)), _cluster_status),
     _Shape("ha_status", lambda v: _typed(v, "quorum", "master", "lrm", "service", "fencing"), _ha_current),
     _Shape("boot_list", lambda v: any({"boot_id", "first_entry"} <= entry.keys() for entry in _dicts(v)[:3]), _boots),
 )

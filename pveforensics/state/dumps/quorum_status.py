@@ -36,11 +36,12 @@ _KEYS = {
     "quorum": "quorum",
     "flags": "flags",
 }
+_OWN = frozenset(_KEYS) - {"name", "date", "nodes", "transport", "quorum", "flags", "cluster id"}
 _PAIR = re.compile(r"^\W{0,4}(?P<key>[A-Za-z][A-Za-z ]{2,24}?)\s*:(?:\s+(?P<value>.*)|\s*)$")
 _HEAD_ROW = re.compile(r"^\s*Nodeid\s+Votes\b(?P<rest>.*)$")
 _ROW = re.compile(r"^\s*(?P<id>0x[0-9a-fA-F]{1,8}|\d{1,10})\s+(?P<votes>\d{1,6})\s+(?P<rest>\S.*)$")
 _DEVICE = re.compile(r"(?P<state>NR|N?A,N?V,N?MW)(?:\s+(?P<rest>.*)|$)")
-_RULE = re.compile(r"^\W*[-~=_]{4,}\W*$")
+_RULE = re.compile(r"^\W*[-~=_]{3,}\W*$")
 _ADDRESS = re.compile(r"[\d.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 
 
@@ -74,6 +75,7 @@ def read(page: Page) -> Reading:
     """One snapshot for each dump in the page."""
     dumps: list[_Dump] = []
     section = node = ""
+    sure = True
     for number, line in page.filled():
         command = command_of(line)
         if command is not None:
@@ -84,13 +86,15 @@ def read(page: Page) -> Reading:
         heading = _HEADERS.get(text.strip().strip("#*_ ").lower())
         if heading or _HEAD_ROW.match(text):
             section = heading or "members"
+            sure = True
             _enter(dumps, section, number, text, node=node, heading=bool(heading))
         if heading or _RULE.match(text):
             continue
         if section == "members":
             _member_line(dumps[-1], text)
-        elif section and not _pair(dumps[-1], section, number, text):
-            section = ""
+        elif section:
+            # below a line that is no pair (damage, or the end of the dump) only this tool's own keys are believed
+            sure = _pair(dumps[-1], section, number, text, sure=sure)
     epoch = in_file_name(page.path)
     kept = [dump for dump in dumps if dump.sections and (dump.fields or dump.rows)]
     found = [_snapshot(dump, epoch if len(kept) == 1 else None) for dump in kept]
@@ -117,10 +121,10 @@ def _enter(dumps: list[_Dump], section: str, number: int, text: str, *, node: st
         now.sections.append(section)
 
 
-def _pair(dump: _Dump, section: str, number: int, text: str) -> bool:
-    """Take `Key: value`; False if the line is none, which ends the section. Unknown keys are kept under their own name."""
+def _pair(dump: _Dump, section: str, number: int, text: str, *, sure: bool) -> bool:
+    """Take `Key: value`; False from the first line on that is none. Unknown keys are kept under their own name while `sure`."""
     found = _PAIR.match(text)
-    if not found:
+    if not found or (not sure and " ".join(found["key"].lower().split()) not in _OWN):
         return False
     key, value = " ".join(found["key"].lower().split()), (found["value"] or "").strip()
     name = _KEYS.get(key) or key.replace(" ", "_")
@@ -137,7 +141,7 @@ def _pair(dump: _Dump, section: str, number: int, text: str) -> bool:
     dump.fields[name] = value
     if name == "expected":
         dump.fields["expected_votes"] = value
-    return True
+    return sure
 
 
 def _decimal(word: str) -> str:

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pveforensics.model import content_id
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
@@ -141,7 +140,7 @@ def read_database(page: Page) -> Reading:
         elif kind == 1:
             row["end_word"] = "still" if login == newest else "crash"
         rows.append(row)
-    snapshot = RawSnapshot("wtmp", 1, f"wtmpdb with {len(rows)} rows", fields={"id": content_id("w", len(rows))}, rows=tuple(rows))
+    snapshot = RawSnapshot("wtmp", 1, f"wtmpdb with {len(rows)} rows", fields={"records": str(len(rows))}, rows=tuple(rows))
     return Reading(snapshots=(snapshot,)) if rows else Reading()
 
 
@@ -155,9 +154,7 @@ def _query(data: bytes) -> list[tuple[int, str, int, int, str, str]]:
         table = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'wtmp'").fetchone()
         if not table or not table[0]:
             return []
-        rows = connection.execute(
-            f"SELECT Type, User, Login, Logout, TTY, RemoteHost FROM wtmp ORDER BY Login DESC LIMIT {MOST_ROWS}"
-        ).fetchall()
+        rows = connection.execute("SELECT Type, User, Login, Logout, TTY, RemoteHost FROM wtmp ORDER BY Login DESC").fetchmany(MOST_ROWS)
     finally:
         connection.close()
     found = []
