@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -110,9 +111,12 @@ def _clean_marks(view: View, life: Life) -> list[tuple[Instant, Event]]:
     if life.opening is not None and life.opening.last is not None:
         first = max(first, life.opening.last.us) if life.opening.last.us < end.us else first
     found = []
-    for at, event in view.dated(life.node, *CLEAN):
+    known = view.once(("shutdown marks", life.node), lambda: list(view.dated(life.node, *CLEAN)))
+    for at, event in known[bisect_left(known, end.us - _REQUEST_US, key=lambda item: item[0].us) :]:
+        if at.us > end.us + SECOND:
+            break
         reach = _REQUEST_US if event.kind in _REQUESTS else _BEFORE_US
-        if first <= at.us <= end.us + SECOND and end.us - at.us <= reach and _counts(view, life, at, event):
+        if first <= at.us and end.us - at.us <= reach and _counts(view, life, at, event):
             found.append((at, event))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -270,8 +271,10 @@ def _edge(start: Start, signs: list[Instant]) -> Start:
     """Lines in the second before the first mark are the new boot's: daemons stamp them in no strict order."""
     if start.at is None:
         return start
-    first = min((sign for sign in signs if 0 <= start.at.us - sign.us <= _EDGE_US), default=start.at)
-    earlier = any(_EDGE_US < start.at.us - sign.us <= 10 * SECOND for sign in signs)
+    place = bisect_left(signs, start.at.us - 10 * SECOND, key=lambda sign: sign.us)
+    before = signs[place : bisect_left(signs, start.at.us, key=lambda sign: sign.us)]
+    first = min((sign for sign in before if start.at.us - sign.us <= _EDGE_US), default=start.at)
+    earlier = any(start.at.us - sign.us > _EDGE_US for sign in before)
     return start if earlier else replace(start, at=min(first, start.at))
 
 

@@ -81,25 +81,28 @@ def _last_sign(view: View, node: str, floor: Instant | None, opening: Start | No
     bound = following.at if following is not None else None
     if following is not None and bound is None:
         return following.after
-    moments = _signs_but(view, node, following.boot_id if following is not None else "")
-    place = len(moments) if bound is None else bisect_left(moments, bound.us, key=lambda sign: sign.us)
+    other = following.boot_id if following is not None else ""
+    lines = view.once(("lines and their boots", node), lambda: _lines(view, node))
+    place = len(lines) if bound is None else bisect_left(lines, bound.us, key=lambda line: line[0].us)
+    while place > 0 and other and lines[place - 1][1] == other:
+        place -= 1  # kernel lines of the next boot may be stamped too early
     listed = [row.last for row in rows_of(view, node) if row.last is not None and _holds(row.at, floor, following)]
-    told = (moments[place - 1] if place > 0 else None, following.after if following is not None else None, *listed)
+    told = (lines[place - 1][0] if place > 0 else None, following.after if following is not None else None, *listed)
     last = max((at for at in told if at is not None and (bound is None or at.us < bound.us)), default=None)
     if last is None and opening is None and following is not None:
         return following.after
     return last if last is None or floor is None or last.us >= floor.us else floor
 
 
-def _signs_but(view: View, node: str, boot_id: str) -> list[Instant]:
-    """The moments of a node's lines and of its logs' ends, without those of one boot (kernel lines may be stamped too early)."""
-
-    def make() -> list[Instant]:
-        events = (event for event in view.events_of(node) if not boot_id or event.boot != boot_id)
-        moments = [at for event in events for at in (event.at, event.last, *(e.at for e in event.evidence)) if at is not None]
-        return sorted([*moments, *(c.end for c in view.coverage_of(node))])
-
-    return view.once(("signs without", node, boot_id), make)
+def _lines(view: View, node: str) -> list[tuple[Instant, str]]:
+    """The moments of a node's lines with the boot id that each states, and those of its logs' ends."""
+    lines = [
+        (at, event.boot)
+        for event in view.events_of(node)
+        for at in (event.at, event.last, *(e.at for e in event.evidence))
+        if at is not None
+    ]
+    return sorted([*lines, *((c.end, "") for c in view.coverage_of(node))], key=lambda line: line[0].us)
 
 
 def _holds(at: Instant | None, floor: Instant | None, following: Start | None) -> bool:
