@@ -95,8 +95,9 @@ def _confidence(rule: Rule, primary: Match, inquiry: Inquiry, ground: Ground) ->
     clause = rule.find[0].clause
     confidence = rule.confidence if rule.confidence is not None else 0.5
     if rule.confidence is None and isinstance(clause, VerdictClause):
-        winner = inquiry.answer(clause.question, primary).winner
-        confidence = winner.confidence if winner else 0.0
+        # the claim is that one of the answers asked for is true, not which of them
+        answer = inquiry.answer(clause.question, primary)
+        confidence = sum(each.confidence for each in answer.weighings if each.hypothesis.name in clause.names)
     remarks = []
     for each in rule.confidence_when:
         if isinstance(evaluate(each.clause, ground), Fired):

@@ -27,7 +27,26 @@ def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> 
         if own is not None and known.get(own, f"node{own}") == f"node{own}":
             claims[node] = own
     count = Counter(claims.values())
-    return {number: node for node, number in claims.items() if count[number] == 1}
+    found = {number: node for node, number in claims.items() if count[number] == 1}
+    return found | _last_left(events, {**known, **found})
+
+
+def _last_left(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
+    """The one id without a name, if exactly one node with a log has none either and the member lists name no more ids than nodes."""
+    listed = {
+        int(word)
+        for log in events.values()
+        for event in log
+        if event.kind in _LISTS
+        for word in (event.fields.get("ids") or "").split()
+        if word.isdecimal() and len(word) <= 10
+    }
+    named = {name for number, name in known.items() if name != f"node{number}"}
+    nameless = [number for number in listed if known.get(number, f"node{number}") == f"node{number}"]
+    numberless = [node for node in events if node not in named and not _PLACEHOLDER.fullmatch(node)]
+    if len(nameless) == len(numberless) == 1 and len(listed) == len(events):
+        return {nameless[0]: numberless[0]}
+    return {}
 
 
 def _own_id(log: Iterable[Event]) -> int | None:

@@ -128,7 +128,9 @@ def _take(view: View, windows: _Windows, mark: _Mark) -> None:
         windows.open(mark, "lost")
     elif what == "pmxcfs_lost_corosync":
         windows.open(mark, "corosync_down")
-    elif what in GAINED or what == "pmxcfs_joined_quorate":
+    elif what == "crm_waits":
+        windows.open(mark, "ha")
+    elif what in GAINED or what in ("pmxcfs_joined_quorate", "crm_goes_on"):
         _gained(windows, mark)
     elif what == "pmxcfs_joined":
         if windows.state is None:
@@ -159,9 +161,21 @@ def _marks(view: View, node: str) -> Iterator[_Mark]:
     for at, event in view.dated(node, "corosync_quorum_lost", "corosync_quorum_gained"):
         yield _Mark(at, event.kind, event.evidence, seq=event.seq)
     yield from _from_pmxcfs(view, node, stops)
+    if not runs and not any(True for _ in view.dated(node, *LOST, *GAINED)):
+        yield from _from_crm(view, node)
     for ring in rings_of(view, node):
         if ring.told:
             yield _Mark(ring.settled or ring.at, "shrunk" if ring.left else "members", ring.evidence[:2], ring.members, _LAST)
+
+
+def _from_crm(view: View, node: str) -> Iterator[_Mark]:
+    """The CRM's word, where neither corosync nor pmxcfs is in the log: a slave waits only if it sees no quorum (CRM.pm `work`)."""
+    for at, event in view.dated(node, "crm_status_changed"):
+        change = (event.fields.get("from"), event.fields.get("to"))
+        if change == ("slave", "wait_for_quorum"):
+            yield _Mark(at, "crm_waits", event.evidence, seq=event.seq)
+        elif change[0] == "wait_for_quorum" and change[1] in ("slave", "master"):
+            yield _Mark(at, "crm_goes_on", event.evidence, seq=event.seq)
 
 
 def _marks_of_run(run: Run) -> Iterator[_Mark]:
