@@ -47,7 +47,7 @@ def identify(scans: Sequence[LogScan], documents: Sequence[Document]) -> Naming:
         _name_hosts(scan, own, node, aliases, known)
         for host in _several(own) or (node,):
             nodes_with_logs[aliases.get(host.lower(), host)] = None
-    hints = {scan.path: scan.node_hint for scan in scans}
+    hints = {scan.path: "" if scan.node_hint.lower() in scan.path.rpartition("/")[2].lower() else scan.node_hint for scan in scans}
     _name_the_nameless(node_of_path, nodes_with_logs, {*members, *folders.values()}, hints)
     named = [node for node in folders.values() if node not in members]
     others = sorted({node for node in (*nodes_with_logs, *named) if node and node not in members})
@@ -154,24 +154,30 @@ def _folders(
     """The node of each folder that is one; a folder that is none, or whose files tell of several nodes, is left out."""
     stated: dict[str, Counter[str]] = defaultdict(Counter)
     logged: dict[str, Counter[str]] = defaultdict(Counter)
-    hints: dict[str, None] = {}
+    hints: dict[str, str] = {}
     for document in documents:
-        hints[document.node_hint] = None
-        name = short(document.hostname)
+        hints.setdefault(document.node_hint, document.path)
+        name = short(document.hostname) or (_local_name(document) if _NOT_A_NODE.fullmatch(document.node_hint) else "")
         if name and not _PLACEHOLDER.fullmatch(name):
             stated[document.node_hint][aliases.get(name.lower(), name)] += 1
-    with_logs = {scan.node_hint for scan in scans}
+    logs = {scan.node_hint for scan in scans if scan.runs}
     for scan in scans:
-        hints[scan.node_hint] = None
+        hints.setdefault(scan.node_hint, scan.path)
         logged[scan.node_hint].update(_hosts_of(scan.hosts, aliases))
     folders: dict[str, str] = {}
     for hint in hints:
         node = _node_of_folder(hint, stated[hint], logged[hint], aliases, members)
-        if members and node == hint and node not in members and hint not in with_logs and not stated[hint]:
-            continue  # a folder of documents only, and the cluster has no such node
+        silent = node == hint and node not in members and not stated[hint] and hint not in logs and not logged[hint]
+        if silent and (members or not _is_folder(hint, hints[hint])):
+            continue  # documents only, and neither the cluster nor a folder has that name
         if node:
             folders[hint] = node
     return folders
+
+
+def _is_folder(hint: str, path: str) -> bool:
+    """True if the hint is (part of) a folder of the path; else it is a word of the file's or the archive's name, which says less."""
+    return any(hint.lower() in folder.lower().replace(" ", "-") for folder in path.split("/")[:-1])
 
 
 def _node_of_folder(
@@ -245,7 +251,7 @@ def _node_of_document(document: Document, folders: Mapping[str, str], aliases: M
     if folders.get(document.node_hint):
         return folders[document.node_hint]
     names = {short(snapshot.node) for snapshot in document.snapshots if snapshot.node}
-    for name in (short(document.hostname), *(names if len(names) == 1 else ())):
+    for name in (short(document.hostname), *(names if len(names) == 1 else ()), _local_name(document)):
         if name:
             return aliases.get(name.lower(), name)
     return nodes[0] if len(nodes) == 1 else UNKNOWN
@@ -274,6 +280,12 @@ def _ids(
             if ids[nodeid].lower() == node.lower() and name:
                 aliases.setdefault(name.lower(), ids[nodeid])
     return ids
+
+
+def _local_name(document: Document) -> str:
+    """The node that a membership table calls its own: `1 1 alpha (local)`; empty if it shows an address, or several."""
+    names = {short(name) for _, name, local in _membership_rows(document) if local and name and not is_address(name)}
+    return next(iter(names)) if len(names) == 1 else ""
 
 
 def _membership_rows(document: Document) -> Iterable[tuple[int, str, bool]]:

@@ -19,7 +19,7 @@ _LATE_KERNEL = 180 * SECOND
 _EARLY_BOOT = 300 * SECOND
 _STEP_BACK = HOUR
 """A clock that falls back further than this was set; lines below it take their turn at their own time again."""
-_MOST_CANDIDATES = 500
+_MOST_CANDIDATES = 200
 """Equal messages of one node within seconds that are compared; a flood beyond is matched in order."""
 
 
@@ -151,6 +151,8 @@ def _original(copy: Draft, kept: Sequence[Draft], reach: int, source: tuple[str,
         rank = (original.matched != copy.matched, source in original.counts, distance, abs(original.count - copy.count))
         if best is None or rank < best_rank:
             best, best_rank = original, rank
+        if rank == (False, False, 0, 0):
+            break
     return best
 
 

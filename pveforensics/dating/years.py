@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -220,6 +221,8 @@ def _step_back(walk: _Walk, k: int, bound: int) -> int | None:
     at = latest_before(stamp, bound + SLACK_US)
     if at is None:
         return None
+    if _year(at) == _year(bound):
+        return at
     same = earliest_after(stamp, at + DAY)  # a year later: the line is then later than the next one
     if same is None:
         return at
@@ -229,6 +232,10 @@ def _step_back(walk: _Walk, k: int, bound: int) -> int | None:
     if back is not None and same <= back + SLACK_US and back - same <= 20 * DAY:
         return same  # a clock that started wrong and was set right: the stretch between is the odd one
     return at
+
+
+def _year(us: int) -> int:
+    return dt.date.fromordinal(us // DAY + 719163).year
 
 
 def _after_excursion(walk: _Walk, k: int) -> int | None:

@@ -14,7 +14,7 @@ from pveforensics.model import Options
 from pveforensics.readings import Document, LogScan, NulRun, RawSnapshot, Record, Run, Setting, Stamp, TimeHint
 from pveforensics.timebase import Basis, Instant
 
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 UTC = dt.UTC
 
 

@@ -167,3 +167,16 @@ def test_every_file_gets_a_node_whatever_it_says(logs, documents):
     assert all(naming.node_of_path.values())
     assert naming.in_bundle <= set(naming.nodes)
     assert len(set(naming.nodes)) == len(naming.nodes)
+
+
+def test_words_of_file_and_archive_names_make_no_node_beside_real_ones():
+    notes = document("cluster/drill-timeline.md", "drill")
+    rules = document("etc/pve/ha/rules.cfg", "case7")
+    assert identify([log("alpha/syslog", "alpha", alpha=9)], [notes, rules]).nodes == ("alpha",)
+
+
+def test_the_membership_table_of_a_dump_names_a_folder_that_is_no_node():
+    rows = ({"Nodeid": "1", "Name": "alpha"}, {"Nodeid": "2", "Name": "beta (local)"})
+    dump = document("survivor/pvecm.txt", "survivor", snapshots=(RawSnapshot("quorum", 1, "", rows=rows),))
+    naming = identify([log("survivor/crm.txt", "survivor")], [dump])
+    assert naming.node_of_path["survivor/crm.txt"] == "beta"
