@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import Merge, Rule
-from pveforensics.detect.index import Match
 from pveforensics.detect.text import Scene, enumerate_words
 from pveforensics.detect.trial import Draft
 from pveforensics.model import Finding
@@ -14,6 +13,9 @@ from pveforensics.timebase import SECOND, Instant
 
 EVIDENCE_LINES = 40
 """Lines that one finding cites at most."""
+
+_GROUPS_OPEN = 8
+"""Occurrences of one rule that go on at the same time on different nodes are compared with so many of the latest."""
 
 
 def write(rule: Rule, drafts: Iterable[Draft], *, dated: bool) -> list[Finding]:
@@ -26,30 +28,44 @@ def write(rule: Rule, drafts: Iterable[Draft], *, dated: bool) -> list[Finding]:
     return list(findings.values())
 
 
+@dataclass(slots=True)
+class _Group:
+    """Drafts that are one finding, and the last edge so far (None: one of them has no known end)."""
+
+    drafts: list[Draft]
+    end: Instant | None
+
+    def add(self, draft: Draft) -> None:
+        """Take one more."""
+        self.drafts.append(draft)
+        self.end = max(self.end, draft.end) if self.end and draft.end else None
+
+
 def _merged(drafts: list[Draft], merge: Merge | None) -> list[Draft]:
     if merge is None:
         return drafts
-    groups: list[list[Draft]] = []
-    newest: dict[str, list[list[Draft]]] = {}
+    groups: list[_Group] = []
+    newest: dict[str, list[_Group]] = {}
     for draft in drafts:
         near = newest.setdefault(draft.node if merge.on == "same" else "", [])
-        group = next((each for each in reversed(near[-8:]) if _belongs(draft, each, merge)), None)
-        if group is None:
-            group = []
-            near.append(group)
-            groups.append(group)
-        group.append(draft)
+        group = next((each for each in reversed(near[-_GROUPS_OPEN:]) if _belongs(draft, each, merge)), None)
+        if group is not None:
+            group.add(draft)
+            continue
+        group = _Group([draft], draft.end)
+        near.append(group)
+        groups.append(group)
     return [_joined(group) for group in groups]
 
 
-def _belongs(draft: Draft, group: list[Draft], merge: Merge) -> bool:
+def _belongs(draft: Draft, group: _Group, merge: Merge) -> bool:
     """True if a draft is close enough to a group: to its end, or in both edges to its first member's."""
+    first = group.drafts[0]
     if merge.edges == "both":
-        return _equal(draft.start, group[0].start, merge.within_s) and _equal(draft.end, group[0].end, merge.within_s)
-    last = _latest(group)
-    if draft.start is None or group[0].start is None:
-        return draft.start is None and group[0].start is None
-    return last is None or draft.start.seconds_since(last) <= merge.within_s
+        return _equal(draft.start, first.start, merge.within_s) and _equal(draft.end, first.end, merge.within_s)
+    if draft.start is None or first.start is None:
+        return draft.start is None and first.start is None
+    return group.end is None or draft.start.seconds_since(group.end) <= merge.within_s
 
 
 def _equal(one: Instant | None, other: Instant | None, within_s: float) -> bool:
@@ -58,33 +74,27 @@ def _equal(one: Instant | None, other: Instant | None, within_s: float) -> bool:
     return abs(one.us - other.us) <= one.error_us + other.error_us + within_s * SECOND
 
 
-def _latest(group: list[Draft]) -> Instant | None:
-    """The end of a group; None if one of its members has no known end."""
-    if any(draft.end is None for draft in group):
-        return None
-    return max(draft.end for draft in group if draft.end is not None)
-
-
-def _joined(group: list[Draft]) -> Draft:
+def _joined(group: _Group) -> Draft:
     """Several drafts as one: from the first to the last, as sure and as grave as the best of them."""
-    if len(group) == 1:
-        return group[0]
-    first = group[0]
-    best = max(group, key=lambda draft: draft.confidence)
-    primary: Match = replace(first.bound[first.primary], end=_latest(group), count=sum(draft.bound[draft.primary].count for draft in group))
+    drafts = group.drafts
+    if len(drafts) == 1:
+        return drafts[0]
+    first = drafts[0]
+    best = max(drafts, key=lambda draft: draft.confidence)
+    primary = replace(first.bound[first.primary], end=group.end, count=sum(draft.bound[draft.primary].count for draft in drafts))
     return replace(
         first,
-        nodes=tuple(dict.fromkeys(node for draft in group for node in draft.nodes)),
-        end=_latest(group),
+        nodes=tuple(dict.fromkeys(node for draft in drafts for node in draft.nodes)),
+        end=group.end,
         confidence=best.confidence,
-        criticality=max((draft.criticality for draft in group), key=lambda word: word.rank),
+        criticality=max((draft.criticality for draft in drafts), key=lambda word: word.rank),
         bound={**first.bound, first.primary: primary},
-        evidence=tuple(dict.fromkeys(line for draft in group for line in draft.evidence)),
+        evidence=tuple(dict.fromkeys(line for draft in drafts[:EVIDENCE_LINES] for line in draft.evidence)),
         causes=best.causes,
         ruled_out=best.ruled_out,
-        remarks=tuple(dict.fromkeys(remark for draft in group for remark in draft.remarks)),
-        subjects=tuple(dict.fromkeys(subject for draft in group for subject in draft.subjects)),
-        times=len(group),
+        remarks=tuple(dict.fromkeys(remark for draft in drafts for remark in draft.remarks)),
+        subjects=tuple(dict.fromkeys(subject for draft in drafts for subject in draft.subjects)),
+        times=len(drafts),
     )
 
 

@@ -28,11 +28,15 @@ PRIMARIES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Primaries:
-    """What a primary step matched, and the nodes of which it cannot be told whether it would."""
+    """What a primary step matched, the nodes of which it cannot be told whether it would, and those that it does not match.
+
+    `cut` are nodes with more matches than are tried.
+    """
 
     matches: tuple[tuple[Match, ...], ...]
     doubts: tuple[Unknown, ...]
     clear: tuple[str, ...]
+    cut: tuple[str, ...] = ()
 
 
 class Inquiry:
@@ -64,15 +68,17 @@ class Inquiry:
         matches: list[tuple[Match, ...]] = []
         doubts: list[Unknown] = []
         clear: list[str] = []
+        cut: list[str] = []
         for node in self.index.subjects:
             result = evaluate(_of_one_node(clause), replace(self.ground(node, {}), limit=PRIMARIES)) if node else self._nodeless(clause)
             if isinstance(result, Fired):
                 matches.extend((match,) for match in result.matches)
+                cut += [node] if len(result.matches) == PRIMARIES else []
             elif node in self.index.nodes and isinstance(result, Unknown):
                 doubts.append(replace(result, node=node))
             elif node in self.index.nodes:
                 clear.append(node)
-        return Primaries(tuple(matches), tuple(doubts), tuple(clear))
+        return Primaries(tuple(matches), tuple(doubts), tuple(clear), tuple(cut))
 
     def _nodeless(self, clause: Clause) -> Result:
         """Matches of subjects that belong to no node."""

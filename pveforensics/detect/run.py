@@ -10,7 +10,7 @@ from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.findings import write
 from pveforensics.detect.ground import Clear, Fired, Unknown
 from pveforensics.detect.index import FactIndex, Match
-from pveforensics.detect.inquiry import Inquiry, Primaries
+from pveforensics.detect.inquiry import PRIMARIES, Inquiry, Primaries
 from pveforensics.detect.question import evidence_of
 from pveforensics.detect.text import Scene, enumerate_words
 from pveforensics.detect.trial import Draft, try_rule
@@ -75,7 +75,7 @@ def _apply(rule: Rule, inquiry: Inquiry) -> tuple[list[Finding], list[Check], li
         elif isinstance(result, Unknown):
             doubts.append(result)
     findings = write(rule, drafts, dated=inquiry.index.several_days)
-    notes = []
+    notes = [f"rule {rule.id}: {node} has more occurrences than are looked at; the first {PRIMARIES} are" for node in primaries.cut]
     if len(findings) > FINDINGS_PER_RULE:
         notes.append(f"rule {rule.id} found {len(findings)} occurrences; the first {FINDINGS_PER_RULE} are told")
     findings = findings[:FINDINGS_PER_RULE]

@@ -52,11 +52,12 @@ class Window:
     def holds(self, match: Match) -> bool:
         """True if a match touches the window within the doubt of the clocks that both stand on."""
         low, high = self.low, self.high
-        early = match.start.us if match.start else -math.inf
-        late = match.end.us if match.end else math.inf
-        if high and high.moment and early > high.moment.us + _slack(high, match, match.start):
-            return False
-        return not (low and low.moment and late < low.moment.us - _slack(low, match, match.end))
+        if high and high.moment and match.start and match.start.us > high.moment.us:  # doubt is asked for only where it matters
+            if match.start.us > high.moment.us + _slack(high, match, match.start):
+                return False
+        elif low and low.moment and match.end and match.end.us < low.moment.us:
+            return match.end.us >= low.moment.us - _slack(low, match, match.end)
+        return True
 
 
 EVERYTHING = Window()
