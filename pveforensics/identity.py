@@ -57,6 +57,7 @@ def identify(scans: Sequence[LogScan], documents: Sequence[Document]) -> Naming:
     for name in nodes:
         aliases.setdefault(name.lower(), name)
     ids = _ids(documents, members, aliases, node_of_path)
+    nodes = (*nodes, *(name for name in dict.fromkeys(ids[nodeid] for nodeid in sorted(ids)) if name not in nodes))
     notes = tuple(
         f"folder {hint!r} holds logs of {node}"
         for hint, node in sorted(folders.items())
@@ -165,10 +166,10 @@ def _folders(
         hints.setdefault(scan.node_hint, scan.path)
         logged[scan.node_hint].update(_hosts_of(scan.hosts, aliases))
     folders: dict[str, str] = {}
-    for hint in hints:
+    for hint, path in hints.items():
         node = _node_of_folder(hint, stated[hint], logged[hint], aliases, members)
         silent = node == hint and node not in members and not stated[hint] and hint not in logs and not logged[hint]
-        if silent and (members or not _is_folder(hint, hints[hint])):
+        if silent and (members or not _is_folder(hint, path)):
             continue  # documents only, and neither the cluster nor a folder has that name
         if node:
             folders[hint] = node

@@ -127,6 +127,7 @@ def test_ids_come_from_the_configuration_and_from_membership_rows():
     dump = document("alpha/pvecm.txt", "alpha", snapshots=(RawSnapshot("quorum", 1, "", rows=rows),))
     naming = identify([log("alpha/syslog", "alpha")], [dump])
     assert naming.ids == {4: "delta", 1: "alpha"}
+    assert naming.nodes == ("alpha", "delta")
     assert naming.aliases["192.0.2.1"] == "alpha"
     conf = document("alpha/corosync.conf", "alpha", clusters=(config("alpha", "beta"),))
     assert identify([], [conf]).ids == {1: "alpha", 2: "beta"}
