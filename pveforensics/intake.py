@@ -111,15 +111,14 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
     skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
     skipped += [NotRead(document.path, problem) for document in documents for problem in document.problems]
     if not scans and not documents:
-        raise InputError(_nothing(skipped, bundle.not_read))
+        raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read)))
     unread = tuple(each.path for each in skipped if not each.damage)
     return Intake(scans, documents, bundle.infos, (*bundle.not_read, *skipped), unread)
 
 
-def _nothing(skipped: Sequence[NotRead], damaged: Sequence[NotRead]) -> str:
-    first = next(iter((*skipped, *damaged)), None)
-    example = f" ({first.path}: {first.reason})" if first else ""
-    return f"no file of the input was recognized{example}; give a log, a journalctl text or a folder or archive of them"
+def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
+    example = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
+    return f"{', '.join(names)}: no file was recognized{example}; give a log, a journalctl text or a folder or archive of them"
 
 
 def _read(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:

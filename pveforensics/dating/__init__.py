@@ -148,7 +148,7 @@ def _sources(
         yield SourceInfo(scan.path, node, scan.kind, scan.size, scan.sha256, scan.lines, first, last, scan.format, scan.recognized)
     for document in documents:
         node = naming.node_of_path.get(document.path, "unknown")
-        yield SourceInfo(document.path, node, document.kind, document.size, document.sha256, document.lines)
+        yield SourceInfo(document.path, node, document.kind, document.size, document.sha256, document.lines, recognized=document.lines)
 
 
 def _notes(scans: Sequence[LogScan], naming: Naming, books: Mapping[str, YearBook], zoned: Zones) -> Iterable[str]:

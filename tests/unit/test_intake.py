@@ -121,5 +121,5 @@ def test_damage_inside_a_log_is_told():
 
 
 def test_nothing_recognized_is_an_input_error():
-    with pytest.raises(InputError, match=r"no file of the input was recognized \(u: unknown kind of file\)"):
+    with pytest.raises(InputError, match=r"no file was recognized \(u: unknown kind of file\)"):
         take_in(FakeBundle(u=b"nothing\n"), SIGNATURES)
