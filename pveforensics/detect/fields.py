@@ -52,7 +52,10 @@ Table = Mapping[str, Field]
 
 
 def read(table: Table, data: Any, place: Place) -> dict[str, Any]:
-    """The parsed values of a mapping by key; keys that are not there are left out. Raises RulePackError."""
+    """The parsed values of a mapping by key; keys that are not there are left out.
+
+    Values are read in the order of the table, so that what others refer to is complained of first. Raises RulePackError.
+    """
     if not isinstance(data, Map):
         raise place.expected("a mapping", data)
     for key in data:
@@ -61,7 +64,7 @@ def read(table: Table, data: Any, place: Place) -> dict[str, Any]:
     for key, field in table.items():
         if field.required and key not in data:
             raise replace(place, line=data.line, key=key).error("is missing")
-    return {key: table[key].parse(value, replace(place, line=data.lines[key], key=key)) for key, value in data.items()}
+    return {key: field.parse(data[key], replace(place, line=data.lines[key], key=key)) for key, field in table.items() if key in data}
 
 
 def nearest(word: str, known: Mapping[str, Any] | frozenset[str] | tuple[str, ...]) -> str:

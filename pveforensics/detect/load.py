@@ -195,6 +195,7 @@ _EXAMPLE: Table = {
 # --- whole files -----------------------------------------------------------------------------
 
 _RULE: Table = {
+    "find": Field(steps, required=True),
     "id": Field(identifier, required=True),
     "class": Field(one_of(CLASSES), required=True),
     "title": Field(template, required=True),
@@ -205,7 +206,6 @@ _RULE: Table = {
     "confidence_when": Field(listed(_confidence_when)),
     "applies": Field(_applies),
     "per": Field(one_of(("node", "cluster"))),
-    "find": Field(steps, required=True),
     "nodes": Field(one_or_more(text)),
     "merge": Field(_merge),
     "start": Field(edge),

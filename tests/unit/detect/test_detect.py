@@ -59,7 +59,9 @@ def test_the_winner_is_somebody_else(rule, question, verdicts):
 
 
 def test_a_proof_excludes_a_cause(rule, question, verdicts):
-    said = verdicts(rule(FENCED), facts(ENDED, event("watchdog_expired", second=990), event("still_here", second=1050)), [question(QUESTION)])
+    said = verdicts(
+        rule(FENCED), facts(ENDED, event("watchdog_expired", second=990), event("still_here", second=1050)), [question(QUESTION)]
+    )
     assert ("power_loss", "it logged to the end") in [(row.cause, row.why) for row in said.findings[0].ruled_out]
     assert "power_loss" not in [cause.cause for cause in said.findings[0].causes]
 
