@@ -10,6 +10,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from pveforensics.report import words
+from pveforensics.report.visible import one_line
 
 COLOURS = {
     "run": "#d3dbe4", "quiet": "#e9edf1", "bad": "#a83606", "badbg": "#fdeee5", "warn": "#835600", "warnbg": "#fdf3d9", "ok": "#006b55",
@@ -32,7 +33,7 @@ _WIDE = (
 _WIDTHS = _NARROW | _WIDE
 _STEPS_S = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000,
-    31536000,
+    31536000, 63072000, 157680000, 315360000, 3153600000,
 )  # fmt: skip
 
 
@@ -148,18 +149,32 @@ def num(value: float) -> str:
 
 def text_width(text: str, size: int = 11, *, bold: bool = False) -> float:
     """Pixels that a text takes; characters beyond ASCII count as a full em, which is more than most need."""
-    units = sum(_WIDTHS.get(char, 556) if char < "\x7f" else 1000 for char in text)
-    return units * size / 1000 * (1.08 if bold else 1.02)
+    return sum(_em(char) for char in text) * size / 1000 * (1.08 if bold else 1.02)
+
+
+def _em(char: str) -> int:
+    return _WIDTHS.get(char, 556) if char < "\x7f" else 1000
 
 
 def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits, with an ellipsis; empty if hardly anything fits."""
-    if text_width(text, size, bold=bold) <= room:
-        return text
-    keep = text
-    while keep and text_width(keep + "…", size, bold=bold) > room:
-        keep = keep[:-1]
-    return keep.rstrip() + "…" if len(keep) >= 3 else ""
+    """The text in one line, or as much of its beginning as fits with an ellipsis; empty if hardly anything fits.
+
+    Hidden characters are written out first, since they count by the width of their escapes.
+    """
+    # No character is narrower than 0.2 em: what can never fit is not measured.
+    most = max(0, int(room * 1000 / (size * 200))) + 2
+    line = one_line(text[:most])
+    if len(text) <= most and text_width(line, size, bold=bold) <= room:
+        return line
+    left = room - text_width("…", size, bold=bold)
+    unit = size / 1000 * (1.08 if bold else 1.02)
+    keep = 0
+    for char in line:
+        left -= _em(char) * unit
+        if left < 0:
+            break
+        keep += 1
+    return line[:keep].rstrip() + "…" if keep >= 3 else ""
 
 
 def tick_step(scale: Scale, least_px: float = 74.0) -> int:
@@ -171,13 +186,17 @@ def tick_step(scale: Scale, least_px: float = 74.0) -> int:
 
 
 def ticks(scale: Scale, zone: str = "UTC") -> list[tuple[int, str]]:
-    """Round moments of a zone inside the axis, with their labels: the day at midnight, else the time."""
+    """Round moments of a zone inside the axis, with their labels: month and year, the day at midnight, or the time."""
     step = tick_step(scale)
     offset = (words.local(scale.t0, zone).utcoffset() or datetime.timedelta()) // datetime.timedelta(microseconds=1)
     first = -(-(scale.t0 + offset) // step) * step - offset
     found = []
     for us in range(first, scale.t1 + 1, step):
         time = words.clock(us, zone)
-        days = step >= 86_400_000_000 or time == "00:00:00"
-        found.append((us, words.day(us, zone, short=True) if days else time if step < 60_000_000 else time[:5]))
+        if step >= 2_592_000_000_000:
+            found.append((us, words.day(us, zone).partition(" ")[2]))
+        elif step >= 86_400_000_000 or time == "00:00:00":
+            found.append((us, words.day(us, zone, short=True)))
+        else:
+            found.append((us, time if step < 60_000_000 else time[:5]))
     return found

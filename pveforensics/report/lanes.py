@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pveforensics.report import shape, words
 
@@ -36,7 +36,10 @@ _HIDDEN = frozenset({"running", "ended"})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One bar or mark of a lane. An edge that is None is open; `told` items also stand in the table."""
+    """One bar or mark of a lane, drawn over the whole window where an edge is None; `told` items also stand in the table.
+
+    `unended`: nothing shows the end; the bar is drawn to the end of the boot or of the log.
+    """
 
     style: str
     start: int | None
@@ -46,7 +49,9 @@ class Item:
     label: str = ""
     evidence: tuple[str, ...] = ()
     told: bool = True
+    begins: bool = False
     ends: str = ""
+    unended: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +102,7 @@ def _life(node: shape.Node) -> list[Item]:
     if not node.in_bundle and not node.boots and not node.coverage:
         return [Item("absent", None, None, "no log of this node in the bundle", node.name, "no log in the bundle")]
     items = []
-    for boot in node.boots:
+    for k, boot in enumerate(node.boots):
         start, end, back = words.micros(boot.start), words.micros(boot.end), words.micros(boot.next_start)
         ended = ENDED.get(boot.ended_by, "end unknown") if boot.manner != "unknown" else "end not told by the log"
         items.append(
@@ -109,6 +114,7 @@ def _life(node: shape.Node) -> list[Item]:
                 node.name,
                 "",
                 tuple(boot.evidence),
+                begins=k > 0,
                 ends=boot.ended_by if boot.manner != "open" else "",
             )
         )
@@ -137,7 +143,16 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
 
     def item(style: str, what: str, label: str = "") -> Item:
         told = f"{what}{_detail(interval)}"
-        return Item(style, start, end, told, rest if kind != "service" else node, label or what, tuple(interval.evidence))
+        return Item(
+            style,
+            start,
+            end,
+            told,
+            rest if kind != "service" else node,
+            label or what,
+            tuple(interval.evidence),
+            unended=interval.end is None,
+        )
 
     if kind == "node":
         if interval.state in _HIDDEN:
@@ -217,7 +232,8 @@ def clipped(found: Iterable[Lane], t0: int, t1: int) -> list[Lane]:
     """The lanes with the items that touch a window; lanes left empty go, but those of hosts."""
     kept = []
     for each in found:
-        items = [item for item in each.items if (item.start is None or item.start <= t1) and (item.end is None or item.end >= t0)]
+        touching = [item for item in each.items if (item.start is None or item.start <= t1) and (item.end is None or item.end >= t0)]
+        items = [replace(item, ends="") if item.end is not None and item.end > t1 else item for item in touching]
         if items or each.sub == "host":
             kept.append(Lane(each.name, each.sub, items, each.group, each.thin))
     return kept

@@ -61,28 +61,29 @@ class Callout:
     bad: bool
 
 
-def overview(found: Sequence[Lane], t0: int, t1: int, frames: Sequence[tuple[int, int, str]]) -> Sheet:
+def overview(found: Sequence[Lane], t0: int, t1: int, frames: Sequence[tuple[int, int, str]], *, calm: bool = False) -> Sheet:
     """All nodes as thin rows over the whole span, with the windows of the incidents framed and named."""
     hosts = [lane for lane in found if lane.group == "Nodes" and lane.sub == "host"]
     extra = {lane.name: lane.items for lane in found if lane.group == "Nodes" and lane.sub in ("network", "peers")}
     row = 17.0 if len(hosts) <= 8 else 13.0
     sheet, scale = Sheet(WIDTH), Scale(t0, t1, LABELS, WIDTH - 8)
-    top = _frames_top(sheet, scale, frames)
+    colour = "ink2" if calm else "bad"
+    top = _frames_top(sheet, scale, frames, colour)
     _axis(sheet, scale, top + 12, top + 18, top + 20 + row * len(hosts))
     y = top + 20
     for lane in hosts:
         sheet.text(0, y + row - 5, shortened(lane.name, LABELS - 8, 10), "ink2", size=10, title=lane.name)
-        _bars(sheet, scale, lane.items, y + 1, row - 4)
+        _bars(sheet, scale, lane.items, y + 1, row - 4, small=True)
         _bars(sheet, scale, [item for item in extra.get(lane.name, ()) if item.style in ("trouble", "lost")], y + row - 5, 3)
         y += row
     for start, end, _ in frames:
         x0, x1 = scale.x(start), max(scale.x(end), scale.x(start) + 4)
-        sheet.rect(x0 - 1, top + 17, x1 - x0 + 2, row * len(hosts) + 4, "none", stroke="bad")
+        sheet.rect(x0 - 1, top + 17, x1 - x0 + 2, row * len(hosts) + 4, "none", stroke=colour)
     sheet.height = y + 6
     return sheet
 
 
-def _frames_top(sheet: Sheet, scale: Scale, frames: Sequence[tuple[int, int, str]]) -> float:
+def _frames_top(sheet: Sheet, scale: Scale, frames: Sequence[tuple[int, int, str]], colour: str) -> float:
     """The names of the framed windows in as many rows as they need to stand apart."""
     rows: list[float] = []
     for start, _, label in sorted(frames):
@@ -93,7 +94,7 @@ def _frames_top(sheet: Sheet, scale: Scale, frames: Sequence[tuple[int, int, str
         if row == len(rows):
             rows.append(0.0)
         rows[row] = x + wide
-        sheet.text(x, 12 + row * 15, text, "bad", bold=True, title=label)
+        sheet.text(x, 12 + row * 15, text, colour, bold=True, title=label)
     return len(rows) * 15.0
 
 
@@ -161,51 +162,62 @@ def _second_axis(sheet: Sheet, scale: Scale, base: float, zone: str) -> None:
             sheet.text(scale.x(us), base, label, "ink3", size=10, anchor="middle")
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A callout with its leader's place, its row, and the stretch that its text takes."""
+
+    callout: Callout
+    x: float
+    row: int
+    text: str
+    left: float
+    right: float
+    flip: bool
+
+
 def _staircase(sheet: Sheet, scale: Scale, callouts: Sequence[Callout]) -> float:
-    """Callouts so that no text crosses an earlier leader: each stands in the lowest row whose texts end before it."""
-    rows: list[tuple[float, float]] = []
-    placed: list[tuple[Callout, float, int, str, bool]] = []
+    """Callouts in rows, so that no text touches another and no leader crosses one. Returns the height that they take."""
+    placed: list[_Placed] = []
     for callout in sorted(callouts, key=lambda each: each.at):
-        x = scale.x(callout.at)
-        text = shortened(callout.text, 380)
-        wide = text_width(text, 11, bold=callout.bad) + text_width(callout.code, 11, bold=True) + 16
-        flip = x + wide > WIDTH - 4
-        left, right = (x - wide - 6, x) if flip else (x, x + wide + 6)
-        row = next((k for k in range(len(rows)) if all(right < a or left > b for a, b in _below(placed, rows, k))), len(rows))
-        if row == len(rows):
-            rows.append((left, right))
-        placed.append((callout, x, row, text, flip))
-    depth = len(rows)
-    for callout, x, row, text, flip in placed:
-        y = 13 + row * 16
-        colour = "bad" if callout.bad else "ink"
-        sheet.line(x, y - 8, x, 14 + depth * 16, "bad" if callout.bad else "ink3", dash="" if callout.bad else "1 3")
-        step = text_width(callout.code, 11, bold=True) + 6
-        if flip:
-            sheet.text(x - 5, y, callout.code, colour, bold=True, anchor="end")
-            sheet.text(x - 5 - step, y, text, colour, anchor="end", bold=callout.bad, title=callout.text)
-        else:
-            sheet.text(x + 5, y, callout.code, colour, bold=True)
-            sheet.text(x + 5 + step, y, text, colour, bold=callout.bad, title=callout.text)
+        placed.append(_place(callout, scale.x(callout.at), placed))
+    depth = max((each.row + 1 for each in placed), default=0)
+    for each in placed:
+        y, bad = 13 + each.row * 16, each.callout.bad
+        colour = "bad" if bad else "ink"
+        sheet.line(each.x, y - 8, each.x, 3 + depth * 16, "bad" if bad else "ink3", dash="" if bad else "1 3")
+        step = text_width(each.callout.code, 11, bold=True) + 6
+        side, anchor = (-1, "end") if each.flip else (1, "start")
+        sheet.text(each.x + side * 5, y, each.callout.code, colour, bold=True, anchor=anchor)
+        if each.text:
+            sheet.text(each.x + side * (5 + step), y, each.text, colour, anchor=anchor, bold=bad, title=each.callout.text, halo=each.flip)
     return depth * 16.0
 
 
-def _below(
-    placed: Sequence[tuple[Callout, float, int, str, bool]], rows: Sequence[tuple[float, float]], row: int
-) -> list[tuple[float, float]]:
-    """What a new text in `row` must keep clear of: texts of that row, and the leaders of all rows above it."""
-    del rows
-    kept = []
-    for callout, x, its, text, flip in placed:
-        wide = text_width(text, 11, bold=callout.bad) + text_width(callout.code, 11, bold=True) + 22
-        if its == row:
-            kept.append((x - wide, x) if flip else (x, x + wide))
-        elif its < row:
-            kept.append((x - 2, x + 2))
-    return kept
+def _place(callout: Callout, x: float, placed: Sequence[_Placed]) -> _Placed:
+    """The highest row in which the text is free, its leader crosses no text below, and no leader from above crosses it."""
+    head = text_width(callout.code, 11, bold=True) + 18
+    room = WIDTH - 4 - x - head
+    flip = room < 150
+    text = shortened(callout.text, min(380, x - LABELS - head if flip else room), 11, bold=callout.bad)
+    wide = text_width(text, 11, bold=callout.bad) + head
+    left, right = (x - wide, x) if flip else (x, x + wide)
+    depth = max((each.row + 1 for each in placed), default=0)
+
+    def fits(row: int) -> bool:
+        for each in placed:
+            if each.row == row and left < each.right and each.left < right:
+                return False
+            if each.row < row and left < each.x - 1 and each.x + 1 < right and not flip:
+                return False
+            if each.row > row and each.left - 2 < x < each.right + 2:
+                return False
+        return True
+
+    row = next((k for k in range(depth) if fits(k)), depth)
+    return _Placed(callout, x, row, text, left, right, flip)
 
 
-def _bars(sheet: Sheet, scale: Scale, items: Sequence[Item], y: float, height: float) -> None:
+def _bars(sheet: Sheet, scale: Scale, items: Sequence[Item], y: float, height: float, *, small: bool = False) -> None:
     places = sorted(range(len(items)), key=lambda k: (_ORDER.index(items[k].style) if items[k].style in _ORDER else len(_ORDER), k))
     for k in places:
         item = items[k]
@@ -213,13 +225,22 @@ def _bars(sheet: Sheet, scale: Scale, items: Sequence[Item], y: float, height: f
         x0, x1 = _edges(scale, item)
         if x1 < LABELS:
             continue
-        title = f"{item.what}: {words.stamp(item.start)} to {words.stamp(item.end)} UTC"
+        title = f"{item.what}: {words.stamp(item.start)} to {words.stamp(None if item.unended else item.end)} UTC"
         if fill.startswith("hatch"):
             sheet.rect(x0, y + height * inset, x1 - x0, height * (1 - 2 * inset), "bg")
         sheet.rect(x0, y + height * inset, x1 - x0, height * (1 - 2 * inset), fill, stroke=stroke, dash=dash, title=title)
     for item in items:
-        if item.style == "run":
+        if item.style == "run" and small:
+            _end_mark(sheet, scale, item, y, height)
+        elif item.style == "run":
             _brackets(sheet, scale, item, y, height)
+
+
+def _end_mark(sheet: Sheet, scale: Scale, item: Item, y: float, height: float) -> None:
+    """The end of a boot in a row too small for brackets: one stroke, red for an end without a shutdown."""
+    if item.end is not None and item.ends:
+        x = scale.x(item.end)
+        sheet.line(x, y - 1, x, y + height + 1, "bad" if item.ends in UNCLEAN else "ink", width=3)
 
 
 def _edges(scale: Scale, item: Item) -> tuple[float, float]:
@@ -232,7 +253,7 @@ def _edges(scale: Scale, item: Item) -> tuple[float, float]:
 def _brackets(sheet: Sheet, scale: Scale, item: Item, y: float, height: float) -> None:
     """The start and the end of a boot: a black bracket, a red one for an end without a shutdown."""
     for us, inward, ended in ((item.start, 3.0, ""), (item.end, -3.0, item.ends)):
-        if us is None or not scale.t0 < us < scale.t1 or (inward < 0 and not ended):
+        if us is None or not scale.t0 < us < scale.t1 or (not ended if inward < 0 else not item.begins):
             continue
         colour = "bad" if ended in UNCLEAN else "ink"
         x = scale.x(us)

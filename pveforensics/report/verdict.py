@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -237,7 +238,7 @@ def gaps(node: shape.Node) -> list[tuple[int, int]]:
     spans = [(words.micros(each.start), words.micros(each.end)) for each in node.coverage]
     known = [(start, end) for start, end in spans if start is not None and end is not None]
     off = [(words.micros(b.end) or 0, words.micros(b.next_start) or 0) for b in node.boots if b.ended_by == "clean_shutdown"]
-    holes = [(before[1], after[0]) for before, after in zip(known, known[1:], strict=False)]
+    holes = [(before[1], after[0]) for before, after in itertools.pairwise(known)]
     return [(a, b) for a, b in holes if not any(abs(a - end) <= _SLACK_US and abs(b - back) <= _SLACK_US for end, back in off)]
 
 

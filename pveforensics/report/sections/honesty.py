@@ -70,7 +70,8 @@ def _bar(node: shape.Node, whole: tuple[int, int]) -> Bar:
     text = f"{_short(spans[0][0])} to {_short(spans[-1][1])}"
     holes = gaps(node)
     if len(holes) == 1:
-        text += f", gap {_short(holes[0][0])} to {_short(holes[0][1])}"
+        start, end = holes[0]
+        text += f", gap {_short(start)} to {words.clock(end)[:5] if words.day(start) == words.day(end) else _short(end)}"
     elif holes:
         text += f", {len(holes)} gaps"
     return Bar(node.name, sheet, text, flag=bool(holes))
@@ -121,7 +122,7 @@ def _clocks(doc: shape.Document) -> Fact | None:
     if shifted:
         return Fact("Clocks", "; ".join(f"{n.name} shifted by {-n.clock_offset_s:+.3f} s ± {n.clock_error_s:.3f}" for n in shifted[:4]))
     seen = [node.clock_error_s for node in doc.nodes if node.in_bundle]
-    return Fact("Clocks", f"none shifted; known to ± {max(seen):.3f} s at worst") if len(seen) > 1 else None
+    return Fact("Clocks", f"none shifted; known to ± {max(seen):g} s at worst") if len(seen) > 1 else None
 
 
 def _unread(doc: shape.Document) -> Fact | None:

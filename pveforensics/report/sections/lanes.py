@@ -63,10 +63,22 @@ def build(story: Story) -> View | None:
     zone = common_zone(story.doc)
     zooms = tuple(_zoom(story, found, chain, whole, k, zone) for k, chain in enumerate(targets, 1))
     frames = [(*_window(chain, whole), _name(chain, k)) for k, chain in enumerate(targets, 1)]
-    sheet = picture.overview(found, t0, t1, frames)
-    top = Picture("drawing-all", "The whole span", words.span(t0, t1), f"Overview of {words.counted(len(story.doc.nodes), 'node')}", sheet)
+    sheet = picture.overview(found, t0, t1, frames, calm=story.lead is None)
+    top = Picture(
+        "drawing-all",
+        "The whole span",
+        _whole_caption(story, whole, len(targets)),
+        f"Overview of {words.counted(len(story.doc.nodes), 'node')}",
+        sheet,
+    )
     rows, total = _rows(found, zone)
     return View("What happened, drawn", top, zooms, rows, total, zone)
+
+
+def _whole_caption(story: Story, whole: tuple[int, int], framed: int) -> str:
+    incidents = sum(chain.incident is not None for chain in story.chains)
+    more = f". Framed: the {framed} worst of {incidents} incidents" if incidents > framed else ""
+    return f"{words.span(*whole)}{more}."
 
 
 def common_zone(doc: shape.Document) -> str:
@@ -158,7 +170,7 @@ def _rows(found: Sequence[lanes.Lane], zone: str) -> tuple[tuple[Row, ...], int]
     kept.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
     rows = []
     for item in kept:
-        known = item.start is not None and item.end is not None
+        known = item.start is not None and item.end is not None and not item.unended
         lasted = words.duration(((item.end or 0) - (item.start or 0)) / 1e6) if known else "open"
         start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
         local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""

@@ -136,6 +136,8 @@ def _began(story: Story) -> Cell | None:
 
 def _impact(story: Story) -> Cell:
     chain = story.lead
+    if chain is None and not any(node.coverage for node in story.doc.nodes):
+        return Cell("Impact", "Unknown", "no log with a time to tell it")
     if chain is None:
         return Cell("Impact", "None found", "the state of guests is told where the logs hold it")
     nodes = tuple(dict.fromkeys(node for finding in chain.failures for node in finding.nodes))

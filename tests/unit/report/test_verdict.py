@@ -1,0 +1,125 @@
+"""The first sentence: true, hedged as sure as it is, and the same in every output."""
+
+import dataclasses
+import re
+
+import cases
+import pytest
+
+from pveforensics.model import Check, Criticality, Finding, Incident, Outcome
+from pveforensics.report import document, markdown, render, summary
+from pveforensics.report.story import tell
+from pveforensics.report.verdict import verdict
+
+
+def sentence(case):
+    return verdict(tell(document.to_document(case))).sentence
+
+
+def with_finding(*findings, nodes=None, **parts):
+    return cases.case(nodes or cases.nothing().nodes, findings=findings, **parts)
+
+
+def finding(class_="fencing", confidence=0.97, nodes=("alpha",), start=600.0, end=None, criticality=Criticality.CATASTROPHIC, **more):
+    values = {"rule": f"{class_}-{'-'.join(nodes)}", "title": f"a {class_} title", "summary": "s"} | more
+    moments = {"start": cases.t(start) if start is not None else None, "end": cases.t(end) if end is not None else None}
+    return Finding(class_=class_, criticality=criticality, confidence=confidence, nodes=nodes, **moments, **values)
+
+
+def test_a_fenced_node_is_told_with_time_cause_return_and_impact():
+    assert sentence(cases.fenced()) == (
+        "alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after trouble on the cluster network of alpha; "
+        "it was back after 3 min 49 s; 1 guest was down for up to 89 s."
+    )
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"), [(0.96, "was reset"), (0.8, "was likely reset"), (0.5, "was possibly reset"), (0.2, "was perhaps reset")]
+)
+def test_the_hedge_follows_the_confidence(confidence, words):
+    assert words in sentence(with_finding(finding(confidence=confidence)))
+
+
+def test_several_nodes_of_one_incident_are_told_together_with_the_least_confidence():
+    first, second = finding(start=600.0), finding(nodes=("beta",), start=604.0, confidence=0.8)
+    incident = Incident("both", first.id, (first.id, second.id))
+    text = sentence(with_finding(first, second, incidents=(incident,)))
+    assert text.startswith("All 2 nodes (alpha and beta) were likely reset by their watchdogs (fenced) between 02:10:00 and 02:10:04 UTC")
+
+
+def test_a_planned_reboot_is_no_failure():
+    text = sentence(cases.planned())
+    assert text.startswith("No failure found. alpha stopped on purpose at 02:10:00 UTC on 14 March 2026; it was back after 4 min 36 s.")
+    assert "Not checked: 1 rule that lacked evidence." in text
+    for word in ("fenc", "reset", "watchdog", "crash"):
+        assert word not in text
+
+
+def test_nothing_found_says_what_was_looked_at():
+    assert sentence(cases.nothing()) == "No failure found. Looked at the logs of alpha and beta, 14 March 2026, 02:00:00 to 03:00:00 UTC."
+
+
+def test_a_bundle_without_logs_is_not_called_healthy():
+    assert "no log line that would show one" in sentence(cases.empty())
+
+
+def test_a_missing_node_and_a_gap_are_named_in_a_calm_sentence():
+    nodes = (cases.node_info("alpha", 1, coverage=((0, 600), (1200, 3600))), cases.node_info("beta", 2, coverage=()))
+    text = sentence(cases.case(nodes, checks=(Check("a", Outcome.COULD_NOT_CHECK, "x"), Check("a", Outcome.COULD_NOT_CHECK, "y"))))
+    assert text.startswith("No failure found.")
+    assert "Not checked: beta (no log); the gaps in the log of alpha; 1 rule that lacked evidence." in text
+
+
+def test_weak_settings_and_near_misses_are_no_failures_but_told():
+    text = sentence(
+        with_finding(
+            finding("near_miss", title="the watchdog of alpha came close"), finding("misconfiguration", criticality=Criticality.MEDIUM)
+        )
+    )
+    assert text.startswith("No failure found. But it was close: the watchdog of alpha came close. 1 weak setting is told below.")
+
+
+def test_quorum_loss_tells_how_long_or_that_no_end_is_known():
+    assert "beta had no quorum at 02:10:00 UTC on 14 March 2026 for 62 s" in sentence(
+        with_finding(finding("quorum_loss", nodes=("beta",), end=662.0))
+    )
+    assert "with no end in the logs" in sentence(with_finding(finding("quorum_loss", nodes=("beta",))))
+
+
+def test_an_unknown_time_is_said():
+    assert "at a time that the logs do not tell" in sentence(with_finding(finding(start=None)))
+
+
+def test_an_assumed_zone_is_said_with_the_time():
+    nodes = (cases.node_info("alpha", 1, timezone=None, timezone_basis="assumed"),)
+    assert "02:10:00 UTC (zone assumed)" in sentence(with_finding(finding(), nodes=nodes))
+
+
+def test_a_node_that_stays_away_is_said():
+    nodes = (cases.node_info("alpha", 1, (cases.boot("alpha", 0, 600, "unclean", None, "unclean_unknown"),)),)
+    text = sentence(with_finding(finding("unclean_boot"), nodes=nodes))
+    assert "alpha went down without a shutdown" in text
+    assert "no sign in the logs that it came back" in text
+    assert "the logs do not tell the cause" in text
+
+
+def test_a_class_without_a_template_speaks_through_its_title():
+    text = sentence(
+        with_finding(finding("storage_failure", title="storage nas is gone.", nodes=("alpha",), criticality=Criticality.LOW, end=700.0))
+    )
+    assert text.startswith("storage nas is gone at 02:10:00 UTC on 14 March 2026 for 100 s")
+
+
+def test_what_went_down_is_told_before_what_led_to_it_whatever_the_order():
+    case = cases.fenced()
+    assert sentence(dataclasses.replace(case, findings=case.findings[::-1])) == sentence(case)
+
+
+@pytest.mark.parametrize("name", cases.ALL)
+def test_all_outputs_tell_the_same_verdict(name):
+    whole = document.to_document(cases.ALL[name]())
+    said = verdict(tell(whole))
+    flat = re.sub(r"\s+", " ", summary(whole))
+    assert said.sentence[:150] in flat
+    assert re.sub(r"\\(.)", r"\1", markdown(whole)).replace("**", "").find(said.sentence[:150]) > 0
+    assert said.strong in render(whole)
