@@ -16,8 +16,8 @@ class Leads(NamedTuple):
     """One way in which a finding of one class leads to one of another.
 
     `nodes` is `same` (they share a node), `other` (the effect is on a node that the cause is not about) or `any`. The
-    effect begins while the cause lasts or at most `within_s` seconds after it. `rules` narrows the cause to rules whose
-    id begins so.
+    effect begins while the cause lasts or at most `within_s` seconds after it; one that stops with its cause (`while_it_lasts`)
+    begins that late only after a cause without a length. `rules` narrows the cause to rules whose id begins so.
     """
 
     causes: tuple[str, ...]
@@ -26,17 +26,18 @@ class Leads(NamedTuple):
     within_s: float
     why: str
     rules: str = ""
+    while_it_lasts: bool = False
 
 
 # Times: corosync may need up to 50 s to see a loss (corosync:exec/totemconfig.c), a watchdog fires 60 s after the last
 # renewal and resets within 10 s more (pve-ha-manager:src/watchdog-mux.c), the master fences 60 s after it lost sight of a node.
 LEADS: tuple[Leads, ...] = (
-    Leads(("network_failure",), ("quorum_loss",), "any", 60, "without the cluster network the members cannot hold their majority together"),
+    Leads(("network_failure",), ("quorum_loss",), "any", 60, "without the cluster network the members cannot hold their majority together", while_it_lasts=True),
     Leads(("service_failure",), ("quorum_loss",), "same", 60, "a node has no quorum without a working corosync", "corosync"),
     Leads(("service_failure",), ("network_failure",), "any", 60, "a corosync that stands still looks like a broken network to its peers", "corosync"),
     Leads(
         ("planned_shutdown", "unclean_boot", "fencing", "kernel_crash", "node_lost"), ("quorum_loss",), "other", 60,
-        "the vote of the node that went away was missing",
+        "the vote of the node that went away was missing", while_it_lasts=True,
     ),
     Leads(("planned_shutdown",), ("quorum_loss",), "same", 60, "a node that is being stopped gives up its quorum"),
     Leads(
@@ -65,10 +66,33 @@ LEADS: tuple[Leads, ...] = (
 )  # fmt: skip
 """What leads to what. Time and nodes decide whether it did so here."""
 
-TOGETHER = frozenset({"network_failure", "quorum_loss", "fencing", "unclean_boot", "node_lost", "near_miss"})
-"""Classes of which findings on several nodes in the same minute are one thing that happened to all."""
+WEIGHED_AS: dict[str, frozenset[str]] = {
+    "network_failure": frozenset({"network"}),
+    "planned_shutdown": frozenset({"planned", "operator"}),
+    "storage_failure": frozenset({"storage_stall"}),
+    "clock_jump": frozenset({"clock_step"}),
+    "kernel_crash": frozenset({"kernel_panic"}),
+    "hardware_error": frozenset({"hardware"}),
+    "service_failure": frozenset({"daemon_crash", "starved_host", "out_of_memory"}),
+}
+"""Under which names a finding that weighs its causes speaks of findings of a class."""
 
-TOGETHER_S = 60.0
+OUT_OF_THE_QUESTION = 0.05
+"""Below this, an effect's own weighing refuses a cause that time and nodes would allow."""
+
+GRACE_S = 5.0
+"""An effect that stops with its cause may be logged so much after the cause's last sign."""
+
+TOGETHER_S: dict[str, float] = {
+    "network_failure": 10,
+    "quorum_loss": 10,
+    "near_miss": 30,
+    "fencing": 60,
+    "unclean_boot": 60,
+    "node_lost": 60,
+}
+"""Seconds within which findings of a class on different nodes are one thing that happened to all of them."""
+
 OPEN_S = 600.0
 """How long after its start a finding without an end is still taken to last."""
 
@@ -140,8 +164,7 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
     doubt = cause.start.error_us + effect.start.error_us
     if cause.start.us > effect.start.us + doubt:
         return False
-    last = cause.end.us if cause.end else cause.start.us + OPEN_S * SECOND
-    if effect.start.us > max(last, cause.start.us) + leads.within_s * SECOND + doubt:
+    if effect.start.us > _until(leads, cause, cause.start) + doubt or _refused(cause, effect):
         return False
     match leads.nodes:
         case "same":
@@ -150,6 +173,22 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
             return bool(set(effect.nodes) - set(cause.nodes))
         case _:
             return True
+
+
+def _until(leads: Leads, cause: Finding, start: Instant) -> float:
+    """The last microsecond at which an effect of this cause may begin."""
+    if cause.end is None:
+        return start.us + (OPEN_S + leads.within_s) * SECOND
+    lasted = cause.end.us - start.us > GRACE_S * SECOND
+    return max(cause.end.us, start.us) + (GRACE_S if leads.while_it_lasts and lasted else leads.within_s) * SECOND
+
+
+def _refused(cause: Finding, effect: Finding) -> bool:
+    """True if the effect has weighed this kind of cause and found it out of the question."""
+    names = WEIGHED_AS.get(cause.class_, frozenset())
+    weighed = [each.confidence for each in effect.causes if each.cause in names]
+    excluded = any(each.cause in names for each in effect.ruled_out)
+    return max(weighed) < OUT_OF_THE_QUESTION if weighed else excluded
 
 
 def _why(leads: Leads, cause: Finding, effect: Finding) -> str:
@@ -200,13 +239,14 @@ def _groups(findings: Sequence[Finding], links: Sequence[Link]) -> list[list[Fin
 
     for link in links:
         leader[lead(link.effect)] = lead(link.cause)
-    newest: dict[str, Finding] = {}
+    recent: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        before = newest.get(finding.class_)
-        if finding.class_ in TOGETHER and finding.start is not None:
-            if before is not None and _us(finding) - _us(before) <= TOGETHER_S * SECOND:
-                leader[lead(finding.id)] = lead(before.id)
-            newest[finding.class_] = finding
+        if finding.class_ in TOGETHER_S and finding.start is not None:
+            near = [each for each in recent[finding.class_] if _us(finding) - _us(each) <= TOGETHER_S[finding.class_] * SECOND]
+            for each in near:
+                if not set(each.nodes) & set(finding.nodes):
+                    leader[lead(finding.id)] = lead(each.id)
+            recent[finding.class_] = [*near[-LOOKED_BACK:], finding]
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[lead(finding.id)].append(finding)

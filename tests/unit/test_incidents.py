@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.incidents import LEADS, assemble, ordered
-from pveforensics.model import Cluster, Criticality, Finding, History, Interval
+from pveforensics.model import Cause, Cluster, Criticality, Finding, History, Interval, RuledOut
 from pveforensics.timebase import SECOND, Instant
 
 NOTHING_HAPPENED = History(Cluster())
@@ -182,3 +182,19 @@ def test_order_of_findings_and_unrelated_ones_change_nothing(findings, chance):
 def test_thousands_of_findings_take_no_time():
     many = [finding(class_, 30 * number, 30 * number + 20) for number in range(1500) for class_ in ("network_failure", "quorum_loss")]
     assert assemble(many, NOTHING_HAPPENED)
+
+
+def test_what_the_effect_itself_holds_out_of_the_question_is_not_linked():
+    for causes, ruled_out, linked in (
+        ((Cause("planned", 0.98), Cause("network", 0.01)), (), False),
+        ((Cause("unknown", 0.6), Cause("network", 0.4)), (), True),
+        ((Cause("unknown", 1.0),), (RuledOut("network", "it answered"),), False),
+        ((Cause("unknown", 1.0),), (), True),
+    ):
+        lost = finding("quorum_loss", 108, 220, causes=causes, ruled_out=ruled_out)
+        assert any(incident.links for incident in assemble([CUT, lost], NOTHING_HAPPENED)) == linked
+
+
+def test_quorum_lost_after_the_network_is_back_has_another_cause():
+    assert len(assemble([finding("network_failure", 100, 140), finding("quorum_loss", 156, 160)], NOTHING_HAPPENED)) == 2
+    assert len(assemble([finding("network_failure", 100, 100), finding("quorum_loss", 112, 160)], NOTHING_HAPPENED)) == 1
