@@ -5,25 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pveforensics import yamlfile
 from pveforensics.detect import detect
-from pveforensics.detect.fields import Place
 from pveforensics.detect.load import benign_of, question_of, rule_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-HEAD = """
-id: a-rule
-class: quorum_loss
-title: "{node} lost it"
-summary: "It was so at {x.start}."
-criticality: high
-why: "It matters."
-"""
-
-
-def parsed(text, make):
-    return make(yamlfile.loads(text, "a-rule.yaml"), Place("a-rule.yaml", 1))
+from written import HEAD, parsed
 
 
 @pytest.fixture

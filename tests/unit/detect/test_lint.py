@@ -1,7 +1,7 @@
 """lint() names every kind of mistake that would cost a reader's trust."""
 
 import pytest
-from conftest import HEAD
+from written import HEAD
 
 from pveforensics.detect import lint, load_rules, unused_kinds
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from conftest import HEAD, parsed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written import HEAD, parsed
 
 from pveforensics import yamlfile
 from pveforensics.detect import load_benign, load_questions, load_rules
