@@ -12,7 +12,8 @@ from pveforensics.model import Criticality, Remedy
 class Test:
     """What a field must hold: one of `values` (placeholders allowed), none of them, a bound, or a word among others.
 
-    `op` is `in`, `not`, `below`, `above` or `has` (a word of a list separated by blanks or commas).
+    `op` is `in`, `not`, `below`, `above`, `has` (a word of a list separated by blanks or commas), `contains` (a part of the text,
+    whatever its case) or `bit` (one of these bits is set in a number, which may be hexadecimal).
     """
 
     op: str
@@ -257,6 +258,9 @@ class Rule:
     applies: Condition | None = None
     per: str = "node"
     nodes: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    storages: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
     merge: Merge | None = None
     start: Edge | None = None
     end: Edge | None = None

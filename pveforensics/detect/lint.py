@@ -194,7 +194,7 @@ def _placeholders(pack: Pack) -> Iterator[Problem]:
     """Fields that sentences show are fields of what the step matches."""
     for rule in pack.rules:
         given = {step.name: _fields_of(step.clause, pack) for step in rule.find}
-        for sentence in (rule.title, rule.summary, rule.why):
+        for sentence in (rule.title, rule.summary, rule.why, *rule.guests, *rule.storages, *rule.jobs):
             for name, part in placeholders(sentence):
                 field = part.removeprefix("fields.")
                 known = given.get(name)

@@ -96,9 +96,17 @@ def _bound(value: Any, place: Place) -> tuple[str, ...]:
     return (str(value),)
 
 
+def _bit(value: Any, place: Place) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 64:
+        raise place.expected("the number of a bit, 0 to 63", value)
+    return str(value)
+
+
 _OPERATORS: dict[str, Callable[[Any, Place], tuple[str, ...]]] = {
     "not": one_or_more(word),
     "has": one_or_more(word),
+    "contains": one_or_more(word),
+    "bit": one_or_more(_bit),
     "below": _bound,
     "above": _bound,
 }

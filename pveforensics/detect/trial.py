@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pveforensics.detect.clauses import Rule, VerdictClause
@@ -85,9 +85,16 @@ def _draft(rule: Rule, bound: Mapping[str, Match], found: Mapping[str, tuple[Mat
         causes=causes,
         ruled_out=ruled_out,
         remarks=(*graver, *surer),
-        subjects=tuple(dict.fromkeys(match.subject for match in bound.values() if match.subject)),
+        subjects=tuple(dict.fromkeys((*(match.subject for match in bound.values() if match.subject), *_named(rule, ground)))),
         primary=name,
     )
+
+
+def _named(rule: Rule, ground: Ground) -> Iterator[str]:
+    """The guests, storages and jobs that the rule names from fields; one whose field is unknown is none."""
+    scene = ground.scene()
+    for kind, templates in (("guest", rule.guests), ("storage", rule.storages), ("job", rule.jobs)):
+        yield from (f"{kind}:{value}" for value in map(scene.value, templates) if value)
 
 
 def _confidence(rule: Rule, primary: Match, inquiry: Inquiry, ground: Ground) -> tuple[float, tuple[str, ...]]:

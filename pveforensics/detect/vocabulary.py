@@ -59,6 +59,7 @@ STATES: dict[str, dict[str, State]] = {
             "any",
         ),
         "paused": State(_fields("ms threshold")),
+        "last_word": State(_fields("source said lrm mode"), "any"),
         "fence_claimed": State(_fields("acknowledged master seconds planned own_log to_unknown to_fence"), "any"),
         "watchdog_expiring": State(_fields("outcome client said why")),
     },
@@ -68,9 +69,16 @@ STATES: dict[str, dict[str, State]] = {
         "running": State(_fields("unit ended version")),
         "down": State(_fields("unit ended version why")),
     },
-    "ha": {"armed": State(_fields("closed_by"))},
+    "ha": {
+        "armed": State(_fields("closed_by")),
+        "dead": State(_fields("said age_s source"), "any"),
+    },
     "crm": {},
-    "guest": {"down": State(_fields("node_before node_after planned name why"), "any")},
+    "guest": {
+        "down": State(_fields("node_before node_after planned name why state closed_by source"), "any"),
+        "error": State(_fields("node source"), "any"),
+        "unplaced": State(_fields("node source"), "any"),
+    },
     "storage": {"offline": State(_fields("why"))},
     "setting": {},
 }

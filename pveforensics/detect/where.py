@@ -52,11 +52,21 @@ def _passes(test: Test, value: str) -> bool:
             return value not in test.values
         case "has":
             return any(word in test.values for word in re.split(r"[\s,]+", value))
+        case "contains":
+            return any(part.lower() in value.lower() for part in test.values)
+        case "bit":
+            return any(_bits(value) >> int(bit) & 1 for bit in test.values if bit.isdecimal())
         case _:
             bound, number = _number(test.values[0] if test.values else ""), _number(value)
             if bound is None or number is None:
                 return False
             return number < bound if test.op == "below" else number > bound
+
+
+def _bits(text: str) -> int:
+    """A register's value, decimal or hexadecimal; 0 for anything else."""
+    found = re.fullmatch(r"\s*(?:(?P<hex>0x[0-9a-fA-F]{1,16})|(?P<dec>\d{1,18}))\s*", text, re.ASCII)
+    return 0 if not found else int(found["hex"], 16) if found["hex"] else int(found["dec"])
 
 
 def _number(text: str) -> float | None:
