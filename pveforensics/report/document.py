@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -117,14 +118,15 @@ def _joined(value: Any) -> Any:
     return [_joined(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _cite(evidence: Iterable[model.Evidence], seen: dict[str, model.Evidence]) -> list[str]:
-    """The ids of evidence, each once, in order; remembers the evidence itself."""
+def _cite(evidence: Iterable[model.Evidence], seen: dict[str, model.Evidence], *, near: bool = True) -> list[str]:
+    """The ids of evidence, each once, in order; remembers the evidence itself, with the lines around it if `near`."""
     ids: list[str] = []
     for one in evidence:
         if len(ids) >= EVIDENCE_PER_PART:
             break
         key = one.id
-        seen.setdefault(key, one)
+        if key not in seen:
+            seen[key] = one if near else replace(one, before=(), after=())
         if key not in ids:
             ids.append(key)
     return ids
@@ -244,7 +246,7 @@ def _event(event: model.Event, seen: dict[str, model.Evidence]) -> shape.Event:
         fields={key: event.fields[key] for key in sorted(event.fields)},
         count=event.count,
         last=_time(event.last),
-        evidence=_cite(event.evidence, seen),
+        evidence=_cite(event.evidence, seen, near=False),
     )
 
 

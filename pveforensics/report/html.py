@@ -16,7 +16,7 @@ from pveforensics.report.sections import SECTIONS, findings
 from pveforensics.report.story import tell
 from pveforensics.report.ticket import markdown
 from pveforensics.report.verdict import verdict
-from pveforensics.report.visible import one_line, visible
+from pveforensics.report.visible import one_line, prose, visible
 from pveforensics.resources import templates_folder
 
 
@@ -47,7 +47,7 @@ def render(document: Mapping[str, Any]) -> str:
 @functools.cache
 def _environment() -> Environment:
     """Jinja with everything escaped: `select_autoescape` would leave names that end in .j2 alone."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(templates_folder(), encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -55,6 +55,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = prose
+    return environment
 
 
 @functools.cache

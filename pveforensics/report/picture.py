@@ -45,7 +45,7 @@ _INK = {
     "halost": "warn",
     "split": "warn",
 }
-_INSIDE = frozenset({"ha", "haidle", "halost", "ring", "split", "down", "off", "absent", "other", "claimed", "fuse", "nolog"})
+_INSIDE = frozenset({"inquorate", "ha", "haidle", "halost", "ring", "split", "down", "off", "absent", "other", "claimed", "fuse", "nolog"})
 """Styles whose label may stand in the bar; the others carry it behind."""
 _ORDER = ("absent", "nolog", "run", "off", "down")
 """Painting order: what is not named here lies on top, in the order of time."""
@@ -273,12 +273,14 @@ def _labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> 
         inside = item.style in _INSIDE
         text = shortened(item.label, x1 - x0 - 8, 10) if inside else ""
         if inside and text and sheet.free(Box(x0 + 4, x0 + 4 + text_width(text, 10), base - 8, base + 2)):
-            plain = item.style in ("down", "off", "nolog", "absent")
+            plain = item.style in ("down", "off", "absent")
+            if _STYLES[item.style][0].startswith("hatch"):
+                sheet.rect(x0 + 2, y + 3, text_width(text, 10) + 4, height - 6, "bg")
             sheet.text(
                 x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=item.label if text != item.label else ""
             )
             continue
-        room = min([a for a, _ in spans if a > x1 + 1] + [WIDTH - 4]) - x1 - 8
+        room = min([a for a, b in spans if a >= x1 - 1 and (a, b) != (x0, x1)] + [WIDTH - 4]) - x1 - 8
         text = shortened(item.label, room, 10)
         if len(text) >= 4 and sheet.free(Box(x1 + 4, x1 + 4 + text_width(text, 10), base - 8, base + 2)):
             ink = _INK.get(item.style, "ink2")

@@ -77,7 +77,7 @@ def verdict(story: Story) -> Verdict:
 
 def _same_news(finding: shape.Finding, head: shape.Finding, *, loose: bool) -> bool:
     """True if both can stand in one clause: one class, and of findings without an incident only those of the same minutes."""
-    if finding.class_ != head.class_ or head.class_ not in _SAYS:
+    if finding.class_ != head.class_ or finding.criticality != head.criticality or head.class_ not in _SAYS:
         return finding.id == head.id
     first, second = words.micros(finding.start), words.micros(head.start)
     return not loose or (first is not None and second is not None and abs(first - second) <= 5 * _SLACK_US)
@@ -200,9 +200,14 @@ def _others(story: Story, lead: Chain) -> str:
 
 def _calm(story: Story) -> Verdict:
     strong = "No failure found."
-    rest = "".join(f" {sentence}" for sentence in (*_planned(story), *_mild(story), scope(story.doc)) if sentence)
+    looked = {check.rule for check in story.doc.checks if check.outcome in ("clear", "found")}
+    blind = {check.rule for check in story.doc.checks if check.outcome == "could_not_check"} - looked
     if not any(node.coverage for node in story.doc.nodes) and not story.doc.events:
         strong = "No failure found, but the bundle holds no log line that would show one."
+    elif len(blind) > len(looked):
+        strong = f"No failure found, but {len(blind)} of {len(blind) + len(looked)} rules lacked the evidence to find one."
+    sentences = (*_planned(story), *_mild(story), scope(story.doc, told_unchecked=strong != "No failure found."))
+    rest = "".join(f" {sentence}" for sentence in sentences if sentence)
     return Verdict(strong, rest, calm=True)
 
 
@@ -227,6 +232,11 @@ def _mild(story: Story) -> list[str]:
     misses = [finding for finding in story.findings if finding.class_ == "near_miss"]
     if misses:
         told.append(f"But it was close: {misses[0].title.rstrip('. ')}" + (f", and {len(misses) - 1} more." if len(misses) > 1 else "."))
+    seen = {node.name for node in story.doc.nodes if node.in_bundle}
+    doubts = [
+        finding.title.rstrip(". ") for finding in story.findings if finding.class_ == "evidence_gap" and seen.intersection(finding.nodes)
+    ]
+    told += [f"Left open: {doubts[0]}{f', and {len(doubts) - 1} more' if len(doubts) > 1 else ''}."] if doubts else []
     weak = sum(finding.class_ == "misconfiguration" for finding in story.findings)
     if weak:
         told.append(f"{words.counted(weak, 'weak setting is', 'weak settings are')} told below.")
@@ -242,19 +252,20 @@ def gaps(node: shape.Node) -> list[tuple[int, int]]:
     return [(a, b) for a, b in holes if not any(abs(a - end) <= _SLACK_US and abs(b - back) <= _SLACK_US for end, back in off)]
 
 
-def scope(doc: shape.Document) -> str:
+def scope(doc: shape.Document, *, told_unchecked: bool = False) -> str:
     """What a calm verdict rests on and what it leaves open: without this, silence would read as health."""
     seen = [node for node in doc.nodes if node.coverage]
     edges = [us for node in seen for each in node.coverage for us in (words.micros(each.start), words.micros(each.end)) if us is not None]
     checked = f"Looked at the logs of {words.names([n.name for n in seen])}, {words.span(min(edges), max(edges))}." if edges else ""
     blind = [node.name for node in doc.nodes if not node.coverage]
+    dateless = any(node.in_bundle for node in doc.nodes if not node.coverage)
     unchecked = len({check.rule for check in doc.checks if check.outcome == "could_not_check"})
     torn = [node.name for node in seen if gaps(node)]
     damaged = sum(skipped.damage for skipped in doc.not_read)
     open_points = [
-        f"{words.names(blind)} ({'no log' if len(blind) == 1 else 'no logs'})" if blind else "",
+        f"{words.names(blind)} (no log{' with a time' if dateless else ''})" if blind else "",
         f"the gaps in the {'log' if len(torn) == 1 else 'logs'} of {words.names(torn)}" if torn else "",
-        words.counted(unchecked, "rule that lacked evidence", "rules that lacked evidence") if unchecked else "",
+        words.counted(unchecked, "rule that lacked evidence", "rules that lacked evidence") if unchecked and not told_unchecked else "",
         words.counted(damaged, "damaged file") if damaged else "",
     ]
     left = [point for point in open_points if point]

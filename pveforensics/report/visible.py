@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 LONGEST = 4_096
 """Characters of one value that are shown; the rest is cut and its length told."""
@@ -24,6 +24,14 @@ def visible(value: object) -> object:
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … [cut: {len(text):,} characters]"
     return _HIDDEN.sub(_escape, text)
+
+
+def prose(value: str) -> Markup:
+    """A sentence of a rule as markup: what stands between backticks is code, all else is escaped text."""
+    parts = str(visible(value)).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup().join(Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts))
 
 
 def one_line(value: str) -> str:

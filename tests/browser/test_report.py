@@ -37,7 +37,8 @@ CASES = _cases()
 
 @pytest.fixture(scope="module")
 def browser():
-    assert CHROMIUM and PLAYWRIGHT, MISSING
+    assert CHROMIUM, MISSING
+    assert PLAYWRIGHT, MISSING
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -114,14 +114,14 @@ def _cause(story: Story) -> Cell | None:
     if best.decided_by and best.confidence < 0.95:
         note = f"would decide it: {best.decided_by}"
     if best.confidence < 0.4 or best.cause == "unknown":
-        return Cell("Cause", "Not proven", note or "the logs do not tell", best.confidence, head.id)
+        return Cell("Cause", "Not proven", note or "the logs do not tell")
     return Cell("Cause", words.cause_word(best.cause).capitalize(), note, best.confidence, head.id)
 
 
 def _began(story: Story) -> Cell | None:
     chain = story.lead
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None) if chain else None
-    if root is None:
+    if root is None or root in verdict(story).group:
         return None
     start = words.micros(root.start)
     where = f" on {words.names(root.nodes, 3)}" if root.nodes else ""

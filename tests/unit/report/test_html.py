@@ -10,7 +10,7 @@ import pytest
 
 from pveforensics.report import document, render
 from pveforensics.report.story import tell
-from pveforensics.report.visible import LONGEST, marked, visible
+from pveforensics.report.visible import LONGEST, marked, prose, visible
 
 VOID = {"meta", "input", "br", "rect", "line", "path"}
 
@@ -146,6 +146,12 @@ def test_hostile_text_is_text(payload):
 def test_what_cannot_be_seen_is_written_out():
     assert visible("\x1b[31m\u202e\udcff\x00\ufeff") == "\\x1b[31m\\u202e\\xff\\x00\\ufeff"
     assert visible("tab\tand\nnewline, ünï, 名前") == "tab\tand\nnewline, ünï, 名前"
+
+
+def test_backticks_of_a_rule_are_code_and_nothing_more():
+    assert prose("run `journalctl -b -1` <now>") == "run <code>journalctl -b -1</code> &lt;now&gt;"
+    assert prose("`<b>`") == "<code>&lt;b&gt;</code>"
+    assert prose("one ` only") == "one ` only"
 
 
 def test_a_long_line_is_cut_and_its_length_told():

@@ -65,7 +65,12 @@ def test_a_bundle_without_logs_is_not_called_healthy():
 
 def test_a_missing_node_and_a_gap_are_named_in_a_calm_sentence():
     nodes = (cases.node_info("alpha", 1, coverage=((0, 600), (1200, 3600))), cases.node_info("beta", 2, coverage=()))
-    text = sentence(cases.case(nodes, checks=(Check("a", Outcome.COULD_NOT_CHECK, "x"), Check("a", Outcome.COULD_NOT_CHECK, "y"))))
+    text = sentence(
+        cases.case(
+            nodes,
+            checks=(Check("a", Outcome.COULD_NOT_CHECK, "x"), Check("a", Outcome.COULD_NOT_CHECK, "y"), Check("b", Outcome.CLEAR, "")),
+        )
+    )
     assert text.startswith("No failure found.")
     assert "Not checked: beta (no log); the gaps in the log of alpha; 1 rule that lacked evidence." in text
 
@@ -123,3 +128,14 @@ def test_all_outputs_tell_the_same_verdict(name):
     assert said.sentence[:150] in flat
     assert re.sub(r"\\(.)", r"\1", markdown(whole)).replace("**", "").find(said.sentence[:150]) > 0
     assert said.strong in render(whole)
+
+
+def test_where_most_rules_were_blind_the_sentence_says_so_first():
+    checks = (*(Check(f"r{k}", Outcome.COULD_NOT_CHECK, "no log") for k in range(5)), Check("s", Outcome.CLEAR, ""))
+    text = sentence(cases.case(cases.nothing().nodes, checks=checks))
+    assert text.startswith("No failure found, but 5 of 6 rules lacked the evidence to find one. Looked at")
+
+
+def test_an_end_of_a_boot_that_cannot_be_told_is_left_open_in_the_first_sentence():
+    gap = finding("evidence_gap", title="How alpha's boot ended cannot be told", criticality=Criticality.INFO)
+    assert sentence(with_finding(gap)).startswith("No failure found. Left open: How alpha's boot ended cannot be told. Looked at")
