@@ -51,7 +51,9 @@ def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Cas
     naming = identify(intake.scans, intake.documents)
     timeline = date(intake.scans, intake.documents, naming, options)
     history = reconstruct(timeline, naming)
-    facts = Facts(timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle)
+    facts = Facts(
+        timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings
+    )
     verdicts = detect(pack.rules, pack.questions, facts, pack.benign)
     incidents = assemble(verdicts.findings, history)
     return compile_case(intake, naming, timeline, history, verdicts, incidents, options, pack.sha256)
