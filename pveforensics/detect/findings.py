@@ -99,7 +99,7 @@ def _joined(group: _Group) -> Draft:
 
 
 def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
-    guests = tuple(subject[6:] for subject in draft.subjects if subject.startswith("guest:"))
+    guests = tuple(dict.fromkeys(subject[6:].partition("@")[0] for subject in draft.subjects if subject.startswith("guest:")))
     nodes = enumerate_words(draft.nodes)
     words = {"node": nodes, "nodes": nodes, "times": str(draft.times), "guests": enumerate_words(guests)}
     scene = Scene(draft.bound, words, dated=dated)
