@@ -182,3 +182,12 @@ def test_print_shows_what_was_folded(open_report):
     assert page.locator(".ev details pre").first.is_visible()
     assert not page.locator(".bar nav").is_visible()
     assert len(page.pdf()) > 10_000
+
+
+@pytest.mark.parametrize("name", ["fenced", "many"])
+def test_page_one_of_the_print_is_the_summary(open_report, name):
+    page = open_report(CASES.ALL[name](), width=690)
+    page.emulate_media(media="print")
+    box = page.locator("#honesty").bounding_box()
+    assert box["y"] + box["height"] < 1000
+    assert page.evaluate("getComputedStyle(document.querySelector('#lanes')).breakBefore") == "page"
