@@ -1,7 +1,7 @@
 """From the bytes of a log to records: what lines mean (`signatures`), what they look like (`formats`), and the pass over them (`scan`)."""
 
 from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
-from pveforensics.events.scan import make_matcher, scan_log
+from pveforensics.events.scan import backend_name, make_matcher, scan_log
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.signatures import Sample, Signature, SignatureIndex, load_signatures, match_line
 
@@ -12,6 +12,7 @@ __all__ = [
     "Sample",
     "Signature",
     "SignatureIndex",
+    "backend_name",
     "is_binary",
     "is_binary_journal",
     "load_signatures",

@@ -45,6 +45,13 @@ def program_name(written: str) -> str:
     return written
 
 
+def uptime_before(message: str) -> tuple[int | None, int]:
+    """Microseconds of the `[uptime]` that a kernel message begins with, and its length; None and 0 if it has none."""
+    if message.startswith("[") and (prefix := _KERNEL_UPTIME.match(message)):
+        return int(prefix[1]) * 1_000_000 + int(prefix[2]), prefix.end()
+    return None, 0
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A shape of log line. `pattern` has the groups stamp, host, prog, pid and msg; `decode` reads the stamp's text.
@@ -75,11 +82,11 @@ class Format:
         offset = found.start("msg")
         program = program_name(program) if program else self.program
         uptime = None
-        if program == "kernel" and message.startswith("[") and (prefix := _KERNEL_UPTIME.match(message)):
-            uptime = int(prefix[1]) * 1_000_000 + int(prefix[2])
-            offset += prefix.end()
-            message = message[prefix.end() :]
-        elif stamp is not None and stamp.uptime_us is not None:
+        if program == "kernel":
+            uptime, skipped = uptime_before(message)
+            offset += skipped
+            message = message[skipped:]
+        if uptime is None and stamp is not None and stamp.uptime_us is not None:
             uptime = stamp.uptime_us
         return Line(stamp, host or "", program or "", pid or "", message, offset, uptime)
 

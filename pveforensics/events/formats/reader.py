@@ -34,11 +34,14 @@ class LineReader:
         if found is None:
             found = _first(_UNSTAMPED, text) or _shifted(_UNSTAMPED, text, peel.before_text(text))
         if found is not None:
-            shape = found[0]
-            self.used[shape.name] = self.used.get(shape.name, 0) + 1
-            self.kinds[shape.kind] = self.kinds.get(shape.kind, 0) + 1
-            self.weight += shape.weight
+            self.note(found[0])
         return found
+
+    def note(self, shape: Format, count: int = 1) -> None:
+        """Count lines of a shape."""
+        self.used[shape.name] = self.used.get(shape.name, 0) + count
+        self.kinds[shape.kind] = self.kinds.get(shape.kind, 0) + count
+        self.weight += shape.weight * count
 
     def _stamped(self, text: str) -> tuple[Format, Line] | None:
         for place, shape in enumerate(self._strict):

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pveforensics.events.formats import Recognition, recognize
 from pveforensics.events.formats.journal_streams import JsonEntries, VerboseEntries
 from pveforensics.events.formats.recognize import HEAD, decoded
 from pveforensics.events.scan import hints
+from pveforensics.events.scan.aho import AhoCorasickMatcher
+from pveforensics.events.scan.hyper import HyperscanMatcher
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.matcher import MakeMatcher, Matcher
-from pveforensics.events.scan.pieces import as_utf8, batches, looks_quoted, unquoted
+from pveforensics.events.scan.naive import scan_text
+from pveforensics.events.scan.pieces import as_utf8, looks_quoted
 from pveforensics.events.scan.plain import PlainMatcher
-from pveforensics.events.scan.streams import anchors_by_line, scan_export, scan_lines
+from pveforensics.events.scan.streams import scan_export, scan_lines
 from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.readings import LogScan
 
-BACK_ENDS: tuple[MakeMatcher, ...] = (PlainMatcher,)
+BACK_ENDS: tuple[MakeMatcher, ...] = (HyperscanMatcher, AhoCorasickMatcher, PlainMatcher)
 """Ways to find anchors, best first."""
 
 
-def make_matcher(index: SignatureIndex) -> Matcher:
-    """The best back-end at hand, for the anchors of these signatures and of the time hints."""
-    return BACK_ENDS[0]([text.encode() for text in index.texts] + list(hints.ANCHORS))
+def make_matcher(index: SignatureIndex, back_ends: Sequence[MakeMatcher] = BACK_ENDS) -> Matcher:
+    """The best back-end at hand, for the anchors of these signatures, of the time hints, and what the fast scan stops at."""
+    literals = [*(text.encode() for text in index.texts), *hints.ANCHORS, REPEATED]
+    for make in back_ends[:-1]:
+        try:
+            return make(literals)
+        except Exception:  # noqa: BLE001, S112 - whatever keeps a fast engine from starting, a slower one does
+            continue
+    return back_ends[-1](literals)
+
+
+def backend_name() -> str:
+    """Which engine finds the anchors here: `hyperscan`, `ahocorasick_rs` or `plain`."""
+    return make_matcher(SignatureIndex(())).name
+
+
+REPEATED = b"message repeated"
+"""A line that states this may count for the one before it."""
 
 
 class _Tally:
@@ -50,10 +68,11 @@ def scan_log(
     mtime: float | None = None,
     recognition: Recognition | None = None,
     matcher: Matcher | None = None,
+    fast: bool = True,
 ) -> LogScan:
     """Read a log to its end. Memory depends on its hits and holes, not on its size; where chunks are cut makes no difference.
 
-    `recognition` (of the first 64 KiB) is worked out if not given. No bytes raise: what is damaged stands in `problems`.
+    `fast=False` reads a text log line by line, with the same result. `recognition` (of the first 64 KiB) is worked out if not given. No bytes raise: what is damaged stands in `problems`.
     """
     tally = _Tally(chunks)
     source = iter(tally)
@@ -73,7 +92,7 @@ def scan_log(
     elif seen.kind == "journal-export":
         scan_export(stream, scan, engine, problems)
     else:
-        _scan_text(as_utf8(stream), scan, engine, quoted=looks_quoted(decoded(first[:HEAD])))
+        _scan_text(as_utf8(stream), scan, engine, quoted=looks_quoted(decoded(first[:HEAD])), fast=fast)
     for _ in source:  # a reader that stopped early must not spoil the hash
         pass
     return _result(path, seen, scan, tally, mtime, problems)
@@ -84,15 +103,13 @@ def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, *, quoted: bool) -> None:
-    for batch in batches(chunks):
-        data = unquoted(batch.data) if quoted else batch.data
-        found = anchors_by_line(matcher, data)
-        nuls = batch.nuls
-        for place, text in enumerate(data.decode("utf-8", "replace").split("\n")):
-            scan.feed(batch.first + place, text, found.get(place), nuls)
-            nuls = 0
-    scan.finish()
+def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, *, quoted: bool, fast: bool) -> None:
+    if quoted or not fast:
+        scan_text(chunks, scan, matcher, quoted=quoted)
+        return
+    from pveforensics.events.scan import fast as columns  # noqa: PLC0415 - numpy only where a log is read
+
+    columns.scan_text(chunks, scan, matcher)
 
 
 def _result(path: str, seen: Recognition, scan: TextScan, tally: _Tally, mtime: float | None, problems: list[str]) -> LogScan:

@@ -59,6 +59,11 @@ class Collector:
         self._storms: dict[tuple[object, ...], Draft] = {}
         self._twins: dict[tuple[str, str], tuple[bool, int, int]] = {}
 
+    @property
+    def waits(self) -> bool:
+        """True while a record wants the lines behind it."""
+        return bool(self._waiting)
+
     def neighbour(self, number: int, text: str) -> None:
         """A physical line went by."""
         self._recent.append((number, text))

@@ -76,6 +76,19 @@ class RunBuilder:
             self._newest, self._newest_at = stamp, at
         self._lines = (self._lines[0], line)
 
+    def extend(self, newest: Stamp, last: Stamp, line: int) -> None:
+        """Note lines that follow the one before without a hole or a step back: the newest of their stamps, and the last one."""
+        at = moment(newest)
+        ahead = step(self._newest_at, at)
+        if ahead is not None and ahead >= 0:
+            self._newest, self._newest_at = newest, at
+        self._last, self._at = last, moment(last)
+        self._lines = (self._lines[0], line)
+
+    def far_behind(self, moment_us: int) -> bool:
+        """True for a moment so far behind the newest that a step to it may be a year's end."""
+        return moment_us < self._newest_at[1] - 200 * _DAY_US
+
     def close(self) -> None:
         """End the open run."""
         if self._first is not None and self._newest is not None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pveforensics.readings import Stamp, TimeHint
 from pveforensics.timebase import SECOND
 
-ANCHORS = (b"UPID:", b"__replicate_", b" TIME ", b"(@1", b"Active: ", b"Date: ", b" begin", b"Linux version ")
+ANCHORS = (b"UPID:", b"__replicate_", b" TIME ", b"(@", b"Active: ", b"Date: ", b" begin", b"Linux version ")
 """Literals of which each hint holds one."""
 
 MOST = 5_000

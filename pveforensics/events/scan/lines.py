@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
 from pveforensics.events.scan.collector import Collector, Draft
 from pveforensics.events.scan.coverage import RunBuilder
-from pveforensics.events.scan.hints import Hints
+from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
 from pveforensics.readings import NulRun
@@ -32,6 +33,11 @@ _NOISE = re.compile(
 _STATUS_FIELD = re.compile(r"\s+(?:Loaded|Active|Drop-In|Docs|Process|Main PID|Tasks|Memory|CPU|CGroup|Invocation|Status|TriggeredBy): ")
 
 
+def second_head(message: str) -> re.Match[str] | None:
+    """The stamp and head of another record inside a message, where it may be reached by a signature."""
+    return _SECOND_HEAD.search(message, 0, LONGEST_MESSAGE)
+
+
 @dataclass(slots=True)
 class _Open:
     """The record at hand, which lines without a head may continue."""
@@ -49,6 +55,7 @@ class TextScan:
     def __init__(self, index: SignatureIndex) -> None:
         """`index` numbers the anchors that `feed` is told of."""
         self.index = index
+        self.anchors = len(index.texts) + len(ANCHORS)
         self.reader = LineReader()
         self.collector = Collector()
         self.coverage = RunBuilder()
@@ -84,6 +91,17 @@ class TextScan:
         self._end_record()
         self._head(number, text, read, found)
 
+    @property
+    def crowded(self) -> bool:
+        """True where so many names were seen that each further one must be looked at."""
+        return len(self.programs) * 2 > MOST_NAMES or len(self.hosts) * 2 > MOST_NAMES
+
+    def count(self, shape: Format, lines: int, hosts: Mapping[str, int]) -> None:
+        """Note lines of one shape that were not fed, since they fit it and hold nothing; their hosts and programs are known."""
+        self.recognized += lines
+        self.reader.note(shape, lines)
+        self.hosts.update(hosts)
+
     def take_entry(self, number: int, text: str, line: Line, found: set[int] | None) -> None:
         """One entry of a journal stream; `text` is the line of the file that shows it, where its message may be escaped."""
         self._note(number, line)
@@ -109,7 +127,7 @@ class TextScan:
             return
         draft = None
         if found:
-            second = _SECOND_HEAD.search(line.message, 0, LONGEST_MESSAGE)
+            second = second_head(line.message)
             if second and second["host"] == line.host and second.start() > 1:
                 self._two(number, text, line, found, second.start())
                 return

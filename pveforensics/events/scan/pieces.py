@@ -14,17 +14,28 @@ _NULS = re.compile(rb"\0+")
 _SOFT = re.compile(rb"=([0-9A-F]{2})")
 
 
+class Piece(NamedTuple):
+    """Lines without their last newline, NUL bytes or carry: `nuls` is how many NULs stood before it.
+
+    `fresh` is true if it begins a line, false if it goes on behind NUL bytes with the line at which the piece before ended.
+    """
+
+    data: bytes
+    nuls: int
+    fresh: bool
+
+
 class Batch(NamedTuple):
-    """Lines without their last newline, NUL bytes or carry: `first` is the number of the first, `nuls` how many NULs stood before it."""
+    """A piece whose lines are counted: `first` is the number of the first."""
 
     first: int
     data: bytes
     nuls: int
 
 
-def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
+def pieces(chunks: Iterable[bytes]) -> Iterator[Piece]:
     """Whole lines as they come. A run of NUL bytes ends a piece but not its line: what follows has the same number."""
-    carry, line, nuls, dropping = b"", 1, 0, False
+    carry, fresh, nuls, dropping = b"", True, 0, False
     for chunk in chunks:
         for text, run in _split(chunk):
             if dropping:
@@ -33,23 +44,46 @@ def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
                     dropping = not run
                     nuls += run
                     continue
-                text, line, dropping = text[newline + 1 :], line + 1, False  # noqa: PLW2901
+                text, fresh, dropping = text[newline + 1 :], True, False  # noqa: PLW2901
             data = carry + text
             cut = data.rfind(b"\n")
             if cut >= 0:
-                yield Batch(line, data[:cut], nuls)
-                line, nuls = line + data.count(b"\n"), 0
+                yield Piece(data[:cut], nuls, fresh)
+                fresh, nuls = True, 0
             carry = data[cut + 1 :]
             if run:
                 if carry:
-                    yield Batch(line, carry, nuls)
-                    nuls = 0
+                    yield Piece(carry, nuls, fresh)
+                    fresh, nuls = False, 0
                 carry, nuls = b"", nuls + run
             elif len(carry) > LONGEST_LINE:
-                yield Batch(line, carry, nuls)
-                carry, nuls, dropping = b"", 0, True
+                yield Piece(carry, nuls, fresh)
+                carry, fresh, nuls, dropping = b"", False, 0, True
     if carry or nuls:
-        yield Batch(line, carry, nuls)
+        yield Piece(carry, nuls, fresh)
+
+
+def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
+    """The pieces with the numbers of their lines."""
+    line = 0
+    for data, nuls, fresh in pieces(chunks):
+        line += fresh
+        yield Batch(line, data, nuls)
+        line += data.count(b"\n")
+
+
+def gathered(chunks: Iterable[bytes], least: int) -> Iterator[bytes]:
+    """The same bytes in chunks of at least this length, but for the last one."""
+    waiting: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        length += len(chunk)
+        if length >= least:
+            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _split(chunk: bytes) -> Iterator[tuple[bytes, int]]:

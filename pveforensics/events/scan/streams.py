@@ -110,16 +110,18 @@ def _take(entries: Iterable[Entry], scan: TextScan, matcher: Matcher) -> None:
 
 def _take_some(entries: list[Entry], scan: TextScan, matcher: Matcher) -> None:
     messages = [entry.line.message.replace("\n", " ") for entry in entries if entry.line is not None]
-    found = anchors_by_line(matcher, "\n".join(messages).encode("utf-8", "replace"))
+    found = anchors_by_line(matcher, "\n".join(messages).encode("utf-8", "replace"), scan.anchors)
     for place, entry in enumerate(entries):
         _take_one(entry, found.get(place), scan)
 
 
-def anchors_by_line(matcher: Matcher, buffer: bytes) -> dict[int, set[int]]:
-    """Which anchors stand in which line of a buffer, lines counted from 0."""
+def anchors_by_line(matcher: Matcher, buffer: bytes, known: int) -> dict[int, set[int]]:
+    """Which anchors stand in which line of a buffer, lines counted from 0; marks of the fast scan are left out."""
     result: dict[int, set[int]] = {}
     line, at = 0, 0
     for anchor, end in matcher.hits(buffer):
+        if anchor >= known:
+            continue
         line += buffer.count(b"\n", at, end)
         at = end
         result.setdefault(line, set()).add(anchor)

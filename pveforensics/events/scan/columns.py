@@ -1,0 +1,117 @@
+"""Columns: reads the fixed columns of all lines of a page at once and tells which lines fit them without any doubt."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pveforensics.events.scan.heads import Heads
+from pveforensics.events.scan.layout import Layout
+from pveforensics.events.scan.words import Indexes, Mask, Page, Words, low_bytes, word
+from pveforensics.timebase import SECOND
+
+LONGEST = 8_192
+"""Bytes of a line that fits; the reader of lines takes no more of it apart either."""
+
+_TIME = word(b"00:00:00")
+_TIME_CARRY = word(b"\x0d\x06\0\x0a\x06\0\x0a\x06")
+_TIME_MASK = word(b"\xf0\xf0\xff\xf0\xf0\xff\xf0\xf0")
+_FRACTION = word(b".000000")
+_FRACTION_CARRY = word(b"\0" + b"\x06" * 6)
+_FRACTION_MASK = word(b"\xff" + b"\xf0" * 6)
+
+
+class Rows(NamedTuple):
+    """What the columns of a page say. Where `ok` is false nothing else holds.
+
+    `at` is the moment as coverage counts (microseconds), `host` and `tag` are numbers of `Heads`, `message` is the offset of the
+    message in the page, `taught` are lines from which a host or tag was learned.
+    """
+
+    ok: Mask
+    at: Indexes
+    host: Indexes
+    tag: Indexes
+    message: Indexes
+    taught: list[int]
+
+
+class Columns:
+    """The columns of one layout in one file."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Nothing is known of hosts, tags and dates yet."""
+        self.layout = layout
+        self.heads = Heads(layout)
+        self._midnights: dict[bytes, int | None] = {}
+
+    def read(self, page: Page) -> Rows:
+        """Take the heads of all lines apart."""
+        layout, starts = self.layout, page.starts
+        ok = page.ends - starts <= LONGEST
+        clock, valid = _clock(page.words[starts + layout.date])
+        ok &= valid
+        if layout.fraction:
+            micros, valid = _micros(page.words[starts + layout.date + 8])
+            clock += micros
+            ok &= valid
+        if layout.zone:
+            ok &= (page.words[starts + layout.zone_at] & low_bytes(len(layout.zone))) == word(layout.zone)
+        clock += self._dates(page, ok)
+        taught: list[int] = []
+        host = self.heads.find_hosts(page, ok, taught)
+        ok &= host >= 0
+        tag, message = np.zeros_like(starts), np.zeros_like(starts)
+        lines = np.flatnonzero(ok)
+        if len(lines):
+            widths = np.array([known.width for known in self.heads.hosts], np.int64)
+            places = starts[lines] + (layout.head + 2) + widths[host[lines]]
+            tag[lines], message[lines], ok[lines] = self.heads.find_tags(page, lines, places, taught)
+        return Rows(ok, clock, host, tag, message, taught)
+
+    def _dates(self, page: Page, ok: Mask) -> Indexes:
+        """Midnight of each line's date; clears `ok` where there is no such date."""
+        starts, length = page.starts, self.layout.date
+        first = page.words[starts] & low_bytes(min(length, 8))
+        change = first[1:] != first[:-1]
+        if length > 8:
+            second = page.words[starts + (length - 8)]
+            change |= second[1:] != second[:-1]
+        edges = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(change) + 1, np.full(1, len(starts))))
+        midnights = [self._midnight(page.data[at : at + length]) for at in starts[edges[:-1]].tolist()]
+        counts = np.diff(edges)
+        values = np.repeat(np.array([value or 0 for value in midnights], np.int64), counts)
+        if None in midnights:
+            ok &= np.repeat(np.array([value is not None for value in midnights], np.bool_), counts)
+        return values
+
+    def _midnight(self, date: bytes) -> int | None:
+        if date not in self._midnights:
+            if len(self._midnights) > 10_000:
+                self._midnights.clear()
+            self._midnights[date] = self.layout.midnight(date)
+        return self._midnights[date]
+
+
+def _clock(words: Words) -> tuple[Indexes, Mask]:
+    """Microseconds of the day of `HH:MM:SS`, and whether it is one; a leap second is none."""
+    value = words ^ _TIME
+    valid = ((value | (value + _TIME_CARRY)) & _TIME_MASK) == 0
+    pairs = value * np.uint64(10) + (value >> np.uint64(8))
+    hours = _byte(pairs, 0)
+    valid &= hours < 24
+    return (hours * 3600 + _byte(pairs, 3) * 60 + _byte(pairs, 6)) * SECOND, valid
+
+
+def _micros(words: Words) -> tuple[Indexes, Mask]:
+    """Microseconds of `.123456`, and whether it is that."""
+    value = (words ^ _FRACTION) & low_bytes(7)
+    valid = ((value | (value + _FRACTION_CARRY)) & _FRACTION_MASK) == 0
+    pairs = value * np.uint64(10) + (value >> np.uint64(8))
+    return _byte(pairs, 1) * 10_000 + _byte(pairs, 3) * 100 + _byte(pairs, 5), valid
+
+
+def _byte(words: Words, place: int) -> npt.NDArray[np.int64]:
+    return ((words >> np.uint64(8 * place)) & np.uint64(0xFF)).astype(np.int64)

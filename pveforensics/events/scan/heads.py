@@ -1,0 +1,181 @@
+"""Heads: the hosts and tags that a log's lines begin with, learned from the reader of lines and then known by their bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from pveforensics.events.scan.layout import Layout, only_shape
+from pveforensics.events.scan.words import ALL, Indexes, Mask, Page, Words, first_byte, low_bytes, negative, word, zero_bytes
+
+MOST_HOSTS = 16
+MOST_TAGS = 400
+_TAG_WORDS = 4
+_TRIES_A_PAGE = 64
+_HOST = re.compile(rb"[A-Za-z0-9][\w.-]{0,61}")
+_TAG = re.compile(rb"[\w/(][\w./@+~%()-]*[\[:]")
+_OPENING, _COLON = word(b"[" * 8), word(b":" * 8)
+_FACTORS = np.random.default_rng(20_251_122).integers(1 << 32, 1 << 63, (64, _TAG_WORDS), np.uint64) | np.uint64(1)
+
+
+class Host(NamedTuple):
+    """A name in the host column, with the blanks around it as words and their masks."""
+
+    name: str
+    width: int
+    words: tuple[tuple[np.uint64, np.uint64], ...]
+
+
+class Heads:
+    """What has been learned of one file's heads.
+
+    A tag is all up to its `[` or `:`, that character included; `programs` are the names that they stand for, an empty one marks a
+    tag that must be left to the reader of lines.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        """Nothing is known yet; tag 0 stands for none."""
+        self._layout = layout
+        self.hosts: list[Host] = []
+        self.programs: list[str] = [""]
+        self._tags = np.full((_TAG_WORDS, MOST_TAGS + 1), ALL, np.uint64)
+        self._with_pid = np.zeros(MOST_TAGS + 1, np.bool_)
+        self._good = np.zeros(MOST_TAGS + 1, np.bool_)
+        self._slots = np.zeros(1 << 16, np.int16)
+        self._factors = _FACTORS[0]
+
+    def find_hosts(self, page: Page, ok: Mask, taught: list[int]) -> Indexes:
+        """The index of each line's host, -1 where it is unknown; appends to `taught` the lines from which a host was learned."""
+        found = np.full(len(ok), -1, np.int64)
+        at = page.starts + self._layout.head
+        left = np.flatnonzero(ok)
+        for number in range(MOST_HOSTS):
+            if not len(left):
+                break
+            if number == len(self.hosts):
+                if len(taught) >= _TRIES_A_PAGE or not self._learn_host(page, int(left[0])):
+                    break
+                taught.append(int(left[0]))
+            places = at[left]
+            same = np.ones(len(left), np.bool_)
+            for step, (mask, wanted) in enumerate(self.hosts[number].words):
+                same &= (page.words[places + 8 * step] & mask) == wanted
+            found[left[same]] = number
+            left = left[~same]
+        return found
+
+    def _learn_host(self, page: Page, line: int) -> bool:
+        start = int(page.starts[line]) + self._layout.head
+        token = page.data[start + 1 : start + 64].split(b" ", 1)[0]
+        if not _HOST.fullmatch(token):
+            return False
+        shown = b" " + token + b" "
+        parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
+        words = tuple((low_bytes(len(part)), word(part)) for part in parts)
+        self.hosts.append(Host(token.decode("ascii"), len(token), words))
+        return True
+
+    def find_tags(self, page: Page, lines: Indexes, places: Indexes, taught: list[int]) -> tuple[Indexes, Indexes, Mask]:
+        """Of lines whose tags begin at `places`: the tag, where the message begins, and whether the head is whole and known."""
+        parts, lengths = _tag_words(page.words, places)
+        tags = self._lookup(parts)
+        unknown = np.flatnonzero(tags == 0)
+        for _ in range(_TRIES_A_PAGE):
+            if not len(unknown) or not self._learn_tag(page, int(lines[unknown[0]]), int(places[unknown[0]]), parts[:, unknown[0]]):
+                break
+            taught.append(int(lines[unknown[0]]))
+            tags[unknown] = self._lookup(parts[:, unknown])
+            unknown = unknown[tags[unknown] == 0]
+        with_pid = self._with_pid[tags]
+        closing = places + lengths
+        digits = _digits(page.words[closing + 1])
+        digits[~with_pid] = -1
+        tail = page.words[closing + 1 + digits]
+        good = self._good[tags] & (~with_pid | ((digits >= 1) & (digits <= 7) & ((tail & np.uint64(0xFF)) == ord("]"))))
+        tail = np.where(with_pid, tail >> np.uint64(8), tail)
+        good &= (tail & np.uint64(0xFFFF)) == word(b": ")
+        return tags, closing + 3 + digits + with_pid, good
+
+    def _lookup(self, parts: Words) -> Indexes:
+        tags = self._slots[_slot(parts, self._factors)].astype(np.int64)
+        same = parts[0] == self._tags[0][tags]
+        for step in range(1, _TAG_WORDS):
+            same &= parts[step] == self._tags[step][tags]
+        return np.where(same, tags, 0)
+
+    def _learn_tag(self, page: Page, line: int, place: int, parts: Words) -> bool:
+        """Ask the reader of lines what this tag is; true if it is known from now on, for good or bad."""
+        number = len(self.programs)
+        if number > MOST_TAGS:
+            return False
+        tag = b"".join(int(part).to_bytes(8, "little") for part in parts).rstrip(b"\0")
+        self._tags[:, number] = parts
+        program = self._program(page, line, place, tag) if _TAG.fullmatch(tag) and tag != b"corosync:" else ""
+        self.programs.append(program)
+        self._with_pid[number] = tag.endswith(b"[")
+        self._good[number] = bool(program)
+        return self._place_all()
+
+    def _program(self, page: Page, line: int, place: int, tag: bytes) -> str:
+        """The program's name if the reader of lines takes this head apart in the same way, else an empty text."""
+        start, end = int(page.starts[line]), int(page.ends[line])
+        text = page.data[start:end].decode("utf-8", "replace").rstrip("\r")
+        shape = only_shape(text)
+        read = shape.parse(text) if shape is not None and shape.name == self._layout.name else None
+        if read is None or read.stamp is None or len(read.stamp.text) != self._layout.head:
+            return ""
+        host = page.data[start + self._layout.head + 1 : place - 1]
+        # the message behind the tag begins with a pid or not: both are behind the colon, and where is checked for each line
+        at = place - start + len(tag) - 1
+        written = text[at:]
+        plain = re.match(r"(?:\[\d{1,7}\])?: ", written)
+        if read.host.encode() != host or plain is None or (read.uptime_us is None and read.message_offset != at + plain.end()):
+            return ""
+        return read.program
+
+    def _place_all(self) -> bool:
+        """Give every tag a slot of its own."""
+        count = len(self.programs)
+        for factors in (self._factors, *_FACTORS):
+            slots = _slot(self._tags[:, 1:count], factors)
+            if len(np.unique(slots)) == count - 1:
+                self._factors = factors
+                self._slots[:] = 0
+                self._slots[slots] = np.arange(1, count)
+                return True
+        return False
+
+
+def _slot(parts: Words, factors: Words) -> Words:
+    mixed = parts[0] * factors[0]
+    for step in range(1, _TAG_WORDS):
+        mixed ^= parts[step] * factors[step]
+    slots: Words = mixed >> np.uint64(48)
+    return slots
+
+
+def _tag_words(words: Words, places: Indexes) -> tuple[Words, Indexes]:
+    """The bytes from each place to the first `[` or `:`, that one included, and how many stand before it."""
+    parts = np.zeros((_TAG_WORDS, len(places)), np.uint64)
+    lengths = np.zeros(len(places), np.int64)
+    left: Indexes | slice = slice(None)
+    for step in range(_TAG_WORDS):
+        found = words[places[left] + 8 * step]
+        ends = zero_bytes(found ^ _OPENING) | zero_bytes(found ^ _COLON)
+        lowest = ends & negative(ends)
+        parts[step, left] = found & ((lowest << np.uint64(1)) - np.uint64(1))
+        lengths[left] += first_byte(lowest)
+        more = np.flatnonzero(lowest == 0)
+        if not len(more):
+            break
+        left = more if isinstance(left, slice) else left[more]
+    return parts, lengths
+
+
+def _digits(words: Words) -> Indexes:
+    """How many of the first bytes of each word are digits."""
+    value = words ^ word(b"0" * 8)
+    odd = (value | (value + word(b"\6" * 8))) & word(b"\xf0" * 8)
+    return first_byte(odd & negative(odd))

@@ -1,0 +1,66 @@
+"""The hyperscan back-end: all literals at once, at more than a gigabyte a second."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pveforensics.events.scan import cache, cpu
+
+
+class HyperscanMatcher:
+    """Literals compiled to one database; the compiled form is kept in the user's cache folder."""
+
+    name = "hyperscan"
+
+    def __init__(self, literals: Sequence[bytes]) -> None:
+        """Compile or load. Raises ImportError where hyperscan is missing or would not run, and its own errors for what it refuses."""
+        if not cpu.runs_hyperscan():
+            raise ImportError("this processor lacks what hyperscan needs")
+        import hyperscan  # noqa: PLC0415 - on another processor the import itself may crash
+
+        self._literals = tuple(literals)
+        self._engine: Any = hyperscan
+        self._database = self._load() or self._compile()
+        self._local = threading.local()
+
+    def __reduce__(self) -> tuple[type[HyperscanMatcher], tuple[tuple[bytes, ...]]]:
+        return type(self), (self._literals,)
+
+    def hits(self, buffer: bytes) -> list[tuple[int, int]]:
+        """Every occurrence, sorted by offset."""
+        found: list[tuple[int, int]] = []
+        add = found.append
+        self._scan(buffer, lambda index, _start, end, _flags, _context: add((index, end)))
+        found.sort(key=lambda hit: hit[1])
+        return found
+
+    def _scan(self, buffer: bytes, report: Callable[..., None]) -> None:
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None:  # a scratch space serves one thread
+            scratch = self._local.scratch = self._engine.Scratch(self._database)
+        self._database.scan(buffer, match_event_handler=report, scratch=scratch)
+
+    def _compile(self) -> Any:
+        engine, count = self._engine, len(self._literals)
+        database = engine.Database(mode=engine.HS_MODE_BLOCK)
+        database.compile(expressions=list(self._literals), ids=list(range(count)), elements=count, flags=[0] * count, literal=True)
+        cache.keep("literals", self._key(), engine.dumpb(database))
+        return database
+
+    def _load(self) -> Any:
+        kept = cache.load("literals", self._key())
+        if kept is None:
+            return None
+        try:
+            return self._engine.loadb(kept, self._engine.HS_MODE_BLOCK)
+        except Exception:  # noqa: BLE001 - whatever it dislikes about the kept form, it can be compiled again
+            return None
+
+    def _key(self) -> str:
+        """A compiled database belongs to one version, one family of processors and one set of literals."""
+        literals = hashlib.sha256(b"\0".join(b"%d:%s" % (len(text), text) for text in self._literals)).hexdigest()
+        return "\n".join((self._engine.__version__, platform.machine(), " ".join(sorted(cpu.flags())), literals))

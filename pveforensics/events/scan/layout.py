@@ -1,0 +1,86 @@
+"""Layouts: where a line of a format with fixed columns has its date, its time and the begin of its head."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pveforensics.events.formats import Format
+from pveforensics.events.formats.shapes import STRICT
+from pveforensics.events.scan.coverage import moment
+from pveforensics.readings import Stamp
+
+_BSD = re.compile(rb"(?P<date>[A-Z][a-z]{2} [ \d]\d )\d\d:\d\d:\d\d(?P<fraction>)(?P<zone>) (?=\S)")
+_ISO = re.compile(rb"(?P<date>\d{4}-\d\d-\d\dT)\d\d:\d\d:\d\d(?P<fraction>\.\d{6})?(?P<zone>Z|[+-]\d\d:?\d\d) (?=\S)")
+# Months of other languages may be read by another format: they are left to the reader of lines.
+_DATES = {
+    "syslog": re.compile(rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d "),
+    "rfc3339": re.compile(rb"\d{4}-\d\d-\d\dT"),
+    "short-iso": re.compile(rb"\d{4}-\d\d-\d\dT"),
+}
+_TIME = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Fixed columns: date, `HH:MM:SS`, perhaps six decimals, perhaps a zone that is the same on all lines; then a blank and the head."""
+
+    name: str
+    date: int
+    fraction: bool
+    zone: bytes
+
+    @property
+    def shape(self) -> Format:
+        """The format that reads such a line."""
+        return _SHAPES[self.name]
+
+    @property
+    def zone_at(self) -> int:
+        """Where the zone stands."""
+        return self.date + _TIME + 7 * self.fraction
+
+    @property
+    def head(self) -> int:
+        """Where the blank before the host stands: the length of the stamp."""
+        return self.zone_at + len(self.zone)
+
+    def midnight(self, date: bytes) -> int | None:
+        """The moment (as coverage counts) at which a date begins; None if it is none."""
+        if not _DATES[self.name].fullmatch(date):
+            return None
+        text = date + b"00:00:00" + (b".000000" if self.fraction else b"") + self.zone
+        stamp = self.stamp(text)
+        return moment(stamp)[1] if stamp is not None else None
+
+    def stamp(self, text: bytes) -> Stamp | None:
+        """The stamp of a line's first `head` bytes."""
+        decode = self.shape.decode
+        return decode(text.decode("ascii", "replace")) if decode is not None else None
+
+
+_SHAPES = {shape.name: shape for shape in STRICT if shape.name in _DATES}
+
+
+def layout_of(lines: Iterable[bytes]) -> Layout | None:
+    """The layout that most of these lines have; None if none of them has one."""
+    found = Counter(layout for line in lines if (layout := _of_line(line)) is not None)
+    return found.most_common(1)[0][0] if found else None
+
+
+def _of_line(line: bytes) -> Layout | None:
+    columns = _BSD.match(line) or _ISO.match(line)
+    if columns is None:
+        return None
+    shape = only_shape(line.decode("utf-8", "replace").rstrip("\r"))
+    if shape is None or shape.name not in _SHAPES:
+        return None
+    return Layout(shape.name, len(columns["date"]), bool(columns["fraction"]), columns["zone"])
+
+
+def only_shape(text: str) -> Format | None:
+    """The strict format of a line that no other strict format could take as well."""
+    shapes = [shape for shape in STRICT if shape.parse(text) is not None]
+    return shapes[0] if len(shapes) == 1 else None

@@ -1,0 +1,88 @@
+"""Eight bytes of every line at once: the numpy arithmetic on which the fast scan rests.
+
+All words are little-endian unsigned 64-bit numbers, whatever the machine: byte 0 of a text is the lowest byte of its word.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Indexes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+PAD = 128
+"""Bytes behind a page that may be gathered, all NUL: they fit no column."""
+
+_LITTLE = np.dtype("<u8")
+_ONES = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def word(text: bytes) -> np.uint64:
+    """Up to eight bytes as a number."""
+    return np.uint64(int.from_bytes(text, "little"))
+
+
+def low_bytes(count: int) -> np.uint64:
+    """A mask of the first `count` bytes."""
+    return np.uint64((1 << 8 * count) - 1)
+
+
+class Page(NamedTuple):
+    """A piece of a log: where its lines begin and end (behind the last byte, without the newline), and its words at every offset."""
+
+    data: bytes
+    starts: Indexes
+    ends: Indexes
+    words: Words
+
+
+def page(data: bytes) -> Page:
+    """The page of whole lines that have no last newline."""
+    padded = data + bytes(PAD + -len(data) % 8)
+    newlines = _newlines(np.frombuffer(padded, np.uint8))
+    starts = np.empty(len(newlines) + 1, np.int64)
+    starts[0] = 0
+    np.add(newlines, 1, out=starts[1:])
+    ends = np.empty_like(starts)
+    ends[:-1] = newlines
+    ends[-1] = len(data)
+    words: Any = np.ndarray((len(padded) - 7,), _LITTLE, padded, strides=(1,))
+    return Page(data, starts, ends, words)
+
+
+def _newlines(text: npt.NDArray[np.uint8]) -> Indexes:
+    """Offsets of the newlines, found eight bytes at a time."""
+    flags = (text == 10).view(_LITTLE)
+    places = np.flatnonzero(flags)
+    left = flags[places]
+    found = []
+    while len(places):
+        found.append(places * 8 + first_byte(left & negative(left)))
+        left &= left - np.uint64(1)
+        more = np.flatnonzero(left)
+        places, left = places[more], left[more]
+    if not found:
+        return np.empty(0, np.int64)
+    return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+
+
+def negative(words: Words) -> Words:
+    """Two's complement: `x & -x` is the lowest bit of x."""
+    return ~words + np.uint64(1)
+
+
+def first_byte(lowest: Words) -> Indexes:
+    """Which byte a word's only bit lies in; 8 for a word without one."""
+    counts: Indexes = (np.bitwise_count(lowest - np.uint64(1)) >> np.uint8(3)).astype(np.int64)
+    return counts
+
+
+def zero_bytes(words: Words) -> Words:
+    """The high bit of each byte that is zero; exact up to and with the first one, which is all that is asked."""
+    return (words - _ONES) & ~words & _HIGH
