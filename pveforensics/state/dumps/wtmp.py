@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import sqlite3
 import struct
 from collections.abc import Iterator
@@ -144,13 +145,16 @@ def read_database(page: Page) -> Reading:
     return Reading(snapshots=(snapshot,)) if rows else Reading()
 
 
+_MOST_STEPS = 2_000
+
+
 def _query(data: bytes) -> list[tuple[int, str, int, int, str, str]]:
     connection = sqlite3.connect(":memory:")
     try:
         connection.deserialize(data)
         connection.execute("PRAGMA trusted_schema = OFF")
-        left = [2_000]
-        connection.set_progress_handler(lambda: left.append(left.pop() - 1) or left[0] <= 0, 10_000)
+        steps = itertools.count()
+        connection.set_progress_handler(lambda: next(steps) > _MOST_STEPS, 10_000)
         table = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'wtmp'").fetchone()
         if not table or not table[0]:
             return []

@@ -27,9 +27,13 @@ def track(view: View) -> tuple[Interval, ...]:
 def _service(node: str, runs: tuple[Run, ...]) -> Iterator[Interval]:
     subject = f"service:corosync@{node}"
     for run, after in zip(runs, (*runs[1:], None), strict=False):
-        yield Interval(subject, "running", run.start, run.end, {"unit": "corosync", "ended": run.ended, "version": run.version}, run.evidence)
+        yield Interval(
+            subject, "running", run.start, run.end, {"unit": "corosync", "ended": run.ended, "version": run.version}, run.evidence
+        )
         if run.end is not None:
-            yield Interval(subject, "down", run.end, after.start if after else None, {"unit": "corosync", "ended": run.ended}, run.evidence[-1:])
+            yield Interval(
+                subject, "down", run.end, after.start if after else None, {"unit": "corosync", "ended": run.ended}, run.evidence[-1:]
+            )
 
 
 @dataclass(frozen=True, slots=True)
