@@ -19,7 +19,7 @@ CAUSES: frozenset[str] = frozenset(
     {
         "network", "storage_stall", "starved_host", "kernel_panic", "hardware", "power_loss", "reset_button_or_bmc",
         "hypervisor_reset", "thermal", "out_of_memory", "daemon_crash", "clock_step", "operator", "planned",
-        "configuration", "unknown",
+        "configuration", "fencing", "unknown",
     }
 )  # fmt: skip
 """Names of causes."""
@@ -59,6 +59,7 @@ STATES: dict[str, dict[str, State]] = {
             "any",
         ),
         "paused": State(_fields("ms threshold")),
+        "bmc_record": State(_fields("what said")),
         "last_word": State(_fields("source said lrm mode"), "any"),
         "fence_claimed": State(_fields("acknowledged master seconds planned own_log to_unknown to_fence"), "any"),
         "watchdog_expiring": State(_fields("outcome client said why")),
@@ -80,6 +81,10 @@ STATES: dict[str, dict[str, State]] = {
         "unplaced": State(_fields("node source"), "any"),
     },
     "storage": {"offline": State(_fields("why"))},
+    "clock": {
+        "stepped": State(_fields("seconds size why at_boot")),
+        "off": State(_fields("seconds size error against anchors duration"), "any"),
+    },
     "setting": {},
 }
 """Subject kind, state, fields. `ha`, `crm` and `setting` also take the daemons' own words."""

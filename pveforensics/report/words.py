@@ -27,6 +27,7 @@ CAUSES = {
     "operator": "operator",
     "planned": "planned work",
     "configuration": "configuration",
+    "fencing": "self-fence by the HA watchdog",
     "unknown": "unknown",
 }
 
