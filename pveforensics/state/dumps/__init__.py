@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pveforensics.state.dumps import boot_list, clock, ha_status, json_state, last, link_status, quorum_status, wtmp
+from pveforensics.state.dumps import boot_list, clock, ha_status, json_state, last, link_status, quorum_status, sel, wtmp
 from pveforensics.state.page import Reader
 
 PASTED: tuple[Reader, ...] = (
@@ -11,6 +11,7 @@ PASTED: tuple[Reader, ...] = (
     Reader(ha_status.KIND, ha_status.score, ha_status.read),
     Reader(boot_list.KIND, boot_list.score, boot_list.read),
     Reader(last.KIND, last.score, last.read),
+    Reader(sel.KIND, sel.score, sel.read),
     Reader("timedatectl", clock.score_timedatectl, clock.read_timedatectl),
 )
 """Outputs of commands that people paste one below the other: all that fit a page read it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pveforensics.model import Boot, Interval
-from pveforensics.state.trackers import ha, links, membership, network, node_life, quorum, watchdog
+from pveforensics.state.trackers import bmc, ha, links, membership, network, node_life, quorum, watchdog
 from pveforensics.state.view import View
 
 Tracker = Callable[[View], tuple[Interval, ...]]
@@ -21,4 +21,5 @@ TRACKERS: tuple[tuple[str, Tracker], ...] = (
     ("network", network.track),
     ("HA", ha.track),
     ("watchdog", watchdog.track),
+    ("BMC", bmc.track),
 )
