@@ -18,6 +18,7 @@ def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> 
     An id is taken only if it is the only one left for its node, no other node claims it, and no configuration
     names it otherwise.
     """
+    known = {**_told(events), **known}
     named = {name for number, name in known.items() if name != f"node{number}"}
     claims: dict[str, int] = {}
     for node, log in events.items():
@@ -28,7 +29,18 @@ def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> 
             claims[node] = own
     count = Counter(claims.values())
     found = {number: node for node, number in claims.items() if count[number] == 1}
-    return found | _last_left(events, {**known, **found})
+    return _told(events) | found | _last_left(events, {**known, **found})
+
+
+def _told(events: Mapping[str, Iterable[Event]]) -> dict[int, str]:
+    """Names that another cluster manager's lines put beside an id; one that is told two ways is left out."""
+    told: dict[int, set[str]] = {}
+    for log in events.values():
+        for event in log:
+            number = event.fields.get("nodeid") or ""
+            if event.kind == "pacemaker_peer_named" and number.isdecimal() and len(number) <= 10:
+                told.setdefault(int(number), set()).add((event.fields.get("node") or "").partition(".")[0])
+    return {number: next(iter(names)) for number, names in told.items() if len(names) == 1 and names != {""}}
 
 
 def _last_left(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
