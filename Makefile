@@ -52,7 +52,7 @@ $(DEV): $(STAMP) requirements-dev.txt
 # Tests run against the built wheel, never against the checkout: what users install is what is tested.
 wheel: $(DEV)
 	@rm -rf dist
-	@$(BIN)/python -m build -q --outdir dist . >/dev/null
+	@$(BIN)/python -m build -q --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
 
 fixtures: $(STAMP)
