@@ -165,7 +165,7 @@ class Interval:
     def node(self) -> str:
         """The node the subject belongs to, or an empty string."""
         kind, _, rest = self.subject.partition(":")
-        if kind in ("node", "ha", "crm", "qdevice"):
+        if kind in ("node", "ha", "crm", "qdevice", "clock"):
             return "" if self.subject == "ha:master" else rest
         if kind in ("link", "setting"):
             return rest.partition("/")[0]
@@ -318,7 +318,7 @@ class Timeline:
     """All readings, dated and named: what the trackers work on.
 
     `events` are sorted by node-independent moment, then `seq`; those without a moment come last, in file order.
-    `settings` are intervals with open edges (`setting:<node>/<key>`).
+    `settings` are intervals with open edges (`setting:<node>/<key>`), `clock_states` say when a node's clock was off or stepped.
     """
 
     events: tuple[Event, ...]
@@ -329,6 +329,7 @@ class Timeline:
     clocks: Mapping[str, NodeClock] = field(default_factory=dict)
     sources: tuple[SourceInfo, ...] = ()
     notes: tuple[str, ...] = ()
+    clock_states: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
+from pveforensics.clocks import align
 from pveforensics.dating import date
 from pveforensics.detect import BenignRule, Question, Rule, detect, load_benign, load_questions, load_rules
 from pveforensics.events import Signature, load_signatures
@@ -49,7 +50,7 @@ def analyze(
 def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Case:
     """The stages after reading: who, when, what state, what it means, what came of it. The self-test begins here."""
     naming = identify(intake.scans, intake.documents)
-    timeline = date(intake.scans, intake.documents, naming, options)
+    timeline = align(date(intake.scans, intake.documents, naming, options))
     history = reconstruct(timeline, naming)
     facts = Facts(
         timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings

@@ -38,7 +38,7 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     first = view_of(timeline, naming, chosen)
     boots: tuple[Boot, ...] = attempt("boots", lambda: BOOTS(first), ())
     view = view_of(timeline, naming, chosen, boots)
-    found: list[Interval] = []
+    found: list[Interval] = [*timeline.clock_states]
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
     notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())

@@ -6,8 +6,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pveforensics.model import Interval
+from pveforensics.model import Event, Evidence, Interval
 from pveforensics.timebase import Instant
+
+
+def common_at(event: Event, evidence: Evidence) -> Instant | None:
+    """The moment of one of an event's lines on the common clock: evidence keeps the node's own time, the event may have been moved."""
+    own = event.evidence[0].at if event.evidence else None
+    if evidence.at is None or own is None or event.at is None or own.us == event.at.us:
+        return evidence.at
+    return Instant(evidence.at.us + event.at.us - own.us, event.at.error_us, event.at.basis)
 
 
 @dataclass(frozen=True, slots=True)

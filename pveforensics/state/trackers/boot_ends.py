@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pveforensics.model import Coverage, Event, Evidence
+from pveforensics.state.moments import common_at
 from pveforensics.state.trackers.boot_marks import Start
 from pveforensics.state.trackers.boot_records import crashes, records_of
 from pveforensics.state.trackers.daemons import NODE_SHUTDOWN
@@ -269,7 +270,7 @@ def _unclean_marks(view: View, life: Life, expiry: tuple[Instant, Event] | None)
     if start.at is not None and start.last is not None:
         first, last = start.at.us - 2 * SECOND, start.last.us
         for at, event in view.dated(life.node, *_AFTER):
-            moments = {at.us, *(e.at.us for e in event.evidence if e.at is not None)}
+            moments = {at.us, *(moment.us for e in event.evidence if (moment := common_at(event, e)) is not None)}
             if any(first <= us <= last + _AFTER[event.kind] * SECOND for us in moments) and _of_node(event):
                 found.append((event.kind, event.evidence[:1]))
     for event in view.events_of(life.node, "syslog_nul_bytes"):

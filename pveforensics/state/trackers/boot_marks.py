@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
+from pveforensics.state.moments import common_at
 from pveforensics.state.trackers.boot_records import Row, rows_of
 from pveforensics.state.trackers.daemons import Restart, restarts_of
 from pveforensics.state.trackers.nearby import known_before, line_moment, neighbours_of, place_of
@@ -80,7 +81,12 @@ class _Group:
 
 def signs_of(view: View, node: str) -> list[Instant]:
     """Every moment at which some log of the node holds a line, in order."""
-    moments = [at for event in view.events_of(node) for at in (event.at, event.last, *(e.at for e in event.evidence)) if at is not None]
+    moments = [
+        at
+        for event in view.events_of(node)
+        for at in (event.at, event.last, *(common_at(event, e) for e in event.evidence))
+        if at is not None
+    ]
     moments += [at for c in view.coverage_of(node) for at in (c.start, c.end)]
     return sorted(moments)
 
@@ -114,7 +120,11 @@ def _groups(view: View, node: str, signs: list[Instant]) -> list[_Group]:
             continue
         boot_id = (event.fields.get("boot_id") or "") if event.kind == "boot_separator" else ""
         for evidence in event.evidence or (Evidence("", 0, node, ""),):
-            at = evidence.at or (event.at if event.kind != "boot_separator" else None) or place_of(view, node, evidence, signs)
+            at = (
+                common_at(event, evidence)
+                or (event.at if event.kind != "boot_separator" else None)
+                or place_of(view, node, evidence, signs)
+            )
             if at is not None:
                 by_path.setdefault(evidence.path, []).append(_Mark(at, event.kind, boot_id, evidence))
     logged = [mark.at.us for marks in by_path.values() for mark in marks]
@@ -175,7 +185,7 @@ def _last_before(view: View, node: str, group: _Group) -> Instant | None:
     if group.path.startswith("row:"):
         return None
     for moment in (
-        *(line_moment(text, mark.evidence) for text in reversed(mark.evidence.before)),
+        *(line_moment(text, mark.evidence, mark.at) for text in reversed(mark.evidence.before)),
         *known_before(view, node, mark.evidence),
     ):
         # daemons of the new boot stamp lines in the second before rsyslogd's first; a file pasted newest first goes back by hours

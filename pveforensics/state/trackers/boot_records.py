@@ -99,7 +99,13 @@ def _evidence(dump: Snapshot, node: str, row: Mapping[str, str]) -> tuple[Eviden
 
 
 def moment(view: View, node: str, text: str) -> Instant | None:
-    """The moment of a row: RFC 3339, epoch seconds, or local time read in the node's zone; None if it is none of these."""
+    """The moment of a row on the common clock: RFC 3339, epoch seconds, or local time in the node's zone; None if it is none of these."""
+    own = _own_moment(view, node, text)
+    clock = view.timeline.clocks.get(node)
+    return own.plus(-clock.offset_s) if own is not None and clock is not None and clock.offset_s else own
+
+
+def _own_moment(view: View, node: str, text: str) -> Instant | None:
     word = text.strip()
     if not word:
         return None

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from pveforensics.model import Event, Evidence
+from pveforensics.state.moments import common_at
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant, local_us, parse_moment
 
@@ -18,12 +19,16 @@ _FARTHEST_US = 40 * 86_400 * SECOND
 _BACK = 400
 
 
-def line_moment(text: str, near: Evidence) -> Instant | None:
-    """The moment of a line that stands beside a dated one: stated in full, or by its distance to the other's stamp of the same form."""
+def line_moment(text: str, near: Evidence, common: Instant) -> Instant | None:
+    """The moment of a line that stands beside a dated one: stated in full, or by its distance to the other's stamp of the same form.
+
+    `common` is the moment of the dated line on the common clock, to which the other is moved as well.
+    """
     found = _RFC3339.match(text)
     if found:
-        return _moment(found[1])
-    at, own, other = near.at, _short(text), _short(near.written)
+        stated = _moment(found[1])
+        return stated if stated is None or near.at is None else stated.plus(common.seconds_since(near.at))
+    at, own, other = common if near.at is not None else None, _short(text), _short(near.written)
     if at is None or own is None or other is None or not -SECOND <= other - own <= _FARTHEST_US:
         return None
     return at.plus((own - other) / SECOND)
@@ -94,7 +99,7 @@ def _lines(view: View, node: str) -> dict[str, list[tuple[int, Instant]]]:
         if event.kind == "boot_separator":
             continue  # it has no time of its own
         for evidence in event.evidence:
-            at = evidence.at or event.at
+            at = common_at(event, evidence) or event.at
             if at is not None:
                 found.setdefault(evidence.path, []).append((evidence.line, at))
     for lines in found.values():

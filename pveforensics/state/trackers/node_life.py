@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pveforensics.model import Boot, Evidence, Interval
+from pveforensics.state.moments import common_at
 from pveforensics.state.trackers.boot_ends import Ending, Life, ending_of
 from pveforensics.state.trackers.boot_marks import Start, signs_of, starts_of
 from pveforensics.state.trackers.boot_records import rows_of
@@ -99,7 +100,7 @@ def _lines(view: View, node: str) -> list[tuple[Instant, str]]:
     lines = [
         (at, event.boot)
         for event in view.events_of(node)
-        for at in (event.at, event.last, *(e.at for e in event.evidence))
+        for at in (event.at, event.last, *(common_at(event, e) for e in event.evidence))
         if at is not None
     ]
     return sorted([*lines, *((c.end, "") for c in view.coverage_of(node))], key=lambda line: line[0].us)

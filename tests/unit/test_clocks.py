@@ -1,0 +1,157 @@
+"""Clocks: what nodes log together tells how far they differ; nothing else moves anything."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pveforensics.clocks import align
+from pveforensics.model import Coverage, Event, Evidence, NodeClock, Snapshot, Timeline
+from pveforensics.timebase import SECOND, Basis, Instant
+
+HOUR = 1_780_000_000 * SECOND
+KNOWN = NodeClock("Europe/Berlin", "etc/timezone")
+ASSUMED = NodeClock(None, "assumed UTC")
+
+
+def at(seconds):
+    return Instant(HOUR + round(seconds * SECOND))
+
+
+def line(node, when, kind, number, text="", **fields):
+    program = {"clock_stepped": "chronyd", "boot_started": "kernel"}.get(kind, "corosync")
+    proof = Evidence(f"{node}/syslog", number, node, text or f"{when} {node} {program}: {kind}", "", at(when))
+    return Event(kind, node, at(when), fields, (proof,), seq=number, program=program)
+
+
+def ring(node, when, number, name):
+    return line(node, when, "totem_membership_changed", number, ring_rep="1", ring_seq=name)
+
+
+def timeline(*events, clocks=None, **more):
+    ordered = tuple(sorted(events, key=lambda event: (event.at.us, event.seq)))
+    nodes = {event.node for event in events}
+    return Timeline(ordered, clocks=clocks or dict.fromkeys(nodes, KNOWN), **more)
+
+
+def rings(node, offset, moments, names="abcdefgh"):
+    return [ring(node, moment + offset, number, name) for number, (moment, name) in enumerate(zip(moments, names, strict=False), 1)]
+
+
+MOMENTS = (0, 400, 900, 1300)
+
+
+def states(found, state):
+    return [each for each in found.clock_states if each.state == state]
+
+
+def test_agreeing_clocks_stay_as_they_are():
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *rings("beta", 0.8, MOMENTS)))
+    assert {node: clock.offset_s for node, clock in told.clocks.items()} == {"alpha": 0.0, "beta": 0.0}
+    assert told.clock_states == told.notes == ()
+    assert all(event.at.basis is Basis.STATED for event in told.events)
+
+
+@pytest.mark.parametrize("offset", [37, -37, 3600, -3599.5, 86400 * 70])
+def test_an_offset_moves_events_coverage_and_dumps_and_not_the_evidence(offset):
+    events = [*rings("alpha", 0, MOMENTS), *rings("beta", offset, MOMENTS), *rings("gamma", 0.5, MOMENTS)]
+    span = Coverage("beta", at(offset), at(offset + 1300), "beta/syslog")
+    dump = Snapshot("quorum_status", "beta", at(offset + 500))
+    told = align(timeline(*events, coverage=(span,), snapshots=(dump,)))
+    assert told.clocks["beta"].offset_s == pytest.approx(offset, abs=0.6)
+    for event in told.events:
+        assert abs(event.at.us - (HOUR + MOMENTS["abcd".index(event.fields["ring_seq"])] * SECOND)) <= SECOND
+    moved = [event for event in told.events if event.node == "beta"]
+    assert {event.at.basis for event in moved} == {Basis.ALIGNED}
+    assert moved[0].evidence[0].at == at(offset)
+    assert told.coverage[0].start.seconds_since(at(0)) == pytest.approx(0, abs=0.6)
+    assert told.snapshots[0].at.seconds_since(at(500)) == pytest.approx(0, abs=0.6)
+    assert [state.fields["against"] for state in states(told, "off")] == ["alpha"]
+    assert any("clock of beta" in note for note in told.notes)
+
+
+def test_one_anchor_proves_nothing():
+    told = align(timeline(*rings("alpha", 0, (0,)), *rings("beta", 500, (0,))))
+    assert told.clock_states == ()
+    assert [event.at for event in told.events] == [at(0), at(500)]
+
+
+def test_scattered_anchors_shift_nothing_and_are_told():
+    late = [
+        ring("beta", moment + lag, number, name)
+        for number, (moment, lag, name) in enumerate(zip(MOMENTS, (0, 50, 140, 300), "abcd", strict=True))
+    ]
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *late))
+    assert told.clocks["beta"].offset_s == 0.0
+    assert any("cannot be compared" in note for note in told.notes)
+
+
+def test_a_ring_id_that_came_back_after_a_restart_is_paired_with_its_own_round():
+    again = (0, 400, 90_000, 90_400)
+    told = align(timeline(*rings("alpha", 0, again, "abab"), *rings("beta", 37, again, "abab")))
+    assert told.clocks["beta"].offset_s == pytest.approx(37, abs=0.1)
+
+
+def test_a_lost_first_half_does_not_pair_yesterdays_ring_with_todays():
+    told = align(timeline(*rings("alpha", 0, (0,), "a"), *rings("beta", 0, (90_000,), "a")))
+    assert told.clock_states == ()
+
+
+def test_a_zone_that_was_only_assumed_is_healed_and_noted():
+    events = (*rings("alpha", 0, MOMENTS), *rings("beta", 3600, MOMENTS))
+    told = align(timeline(*events, clocks={"alpha": KNOWN, "beta": ASSUMED}))
+    assert told.clocks["beta"].offset_s == 3600
+    assert states(told, "off") == []
+    assert any("zone" in note and "+01:00" in note for note in told.notes)
+
+
+def test_each_boot_has_its_own_offset_where_a_step_lies_between_them():
+    beta = [*rings("beta", 900.5, MOMENTS[:2], "ab"), line("beta", 600, "boot_started", 3)]
+    beta += [ring("beta", moment, number, name) for number, moment, name in ((4, 900, "c"), (5, 1300, "d"))]
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *beta, *rings("gamma", 0, MOMENTS)))
+    offsets = {e.fields["ring_seq"]: round(e.at.seconds_since(at(0))) for e in told.events if e.node == "beta" and e.kind != "boot_started"}
+    assert offsets == {"a": 0, "b": 400, "c": 900, "d": 1300}
+
+
+def test_the_time_services_step_is_told_with_its_size_and_parts_the_offsets():
+    beta = [ring("beta", -120, 1, "a"), ring("beta", 280, 2, "b"), line("beta", 600, "clock_stepped", 3, seconds="120.0")]
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *beta, *[ring("beta", m, n, r) for n, m, r in ((4, 900, "c"), (5, 1300, "d"))]))
+    (step,) = states(told, "stepped")
+    assert (step.fields["seconds"], step.fields["size"], step.fields["at_boot"]) == ("+120.0", "120", "no")
+    assert [round(e.at.seconds_since(at(0))) for e in told.events if e.node == "beta" and "ring_seq" in e.fields] == [0, 400, 900, 1300]
+
+
+def kernel(node, when, number, up):
+    return line(node, when, "nic_link_up", number, f"Mar 14 02:13:07 {node} kernel: [{up:12.6f}] igb: link is up")
+
+
+def test_kernel_seconds_show_a_step_that_no_line_tells():
+    told = align(timeline(kernel("alpha", 0, 1, 1000), kernel("alpha", 600, 2, 1600), kernel("alpha", 4300, 3, 1700)))
+    (step,) = states(told, "stepped")
+    assert float(step.fields["seconds"]) == pytest.approx(3600, abs=1)
+    assert "kernel" in step.fields["why"]
+
+
+def test_late_lines_of_an_early_boot_and_slow_drift_are_no_step():
+    early = (kernel("alpha", 40, 1, 2), kernel("alpha", 41, 2, 38), kernel("alpha", 90_000 + 20, 3, 90_000))
+    assert align(timeline(*early)).clock_states == ()
+
+
+def test_two_outputs_behind_each_other_are_no_step():
+    first = [line("alpha", 10 * k, "quiet", k, program_="") for k in range(1, 30)]
+    second = [line("alpha", 10 * k, "quiet", 40 + k, program_="") for k in range(1, 30)]
+    events = tuple(first + second)
+    assert align(Timeline(events, clocks={"alpha": KNOWN})).clock_states == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-(10**6), 10**6), st.sampled_from("uvwxyz"), st.booleans()), max_size=40))
+def test_any_mixture_of_anchors_and_boots_keeps_every_event_and_its_evidence(rows):
+    events = [
+        line(node, when, "boot_started", number) if boots else ring(node, when, number, name)
+        for number, (node, when, name, boots) in enumerate(rows)
+    ]
+    told = align(timeline(*events))
+    assert len(told.events) == len(events)
+    assert sorted(e.evidence[0].line for e in told.events) == sorted(e.evidence[0].line for e in events)
+    assert [e.at.us for e in told.events] == sorted(e.at.us for e in told.events)
+    assert all(s.start is None or s.end is None or s.start.us <= s.end.us for s in told.clock_states)
