@@ -21,7 +21,7 @@ from pveforensics.events import (
     scan_log,
 )
 from pveforensics.model import BundleInfo, NotRead
-from pveforensics.readings import Document, LogScan
+from pveforensics.readings import Document, LogScan, Stamp
 
 HEAD = 65_536
 LONGEST_DOCUMENT = 16 << 20
@@ -29,6 +29,9 @@ LONGEST_DOCUMENT = 16 << 20
 
 LONGEST_EXCERPT = 256 << 10
 """Bytes of a text without any stamp or tag that is still searched for quoted messages."""
+
+TASK_LASTS_US = 600_000_000
+"""How much later than its task's start a line of a task log may have been written: ten minutes, in microseconds."""
 
 LOG_FROM = 0.1
 DOCUMENT_FROM = 0.2
@@ -142,8 +145,8 @@ def _read(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
         scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher)
         if document is not None and not scan.recognized:
             scan = None
-    if scan is None and document is None:
-        scan = _excerpt(member, start, index, matcher)
+    if scan is None and (document is None or document.kind in state.QUOTING):
+        scan = _by_task(_excerpt(member, start, index, matcher))
     if scan is None and document is None:
         return _Reading(skipped=NotRead(member.path, "unknown kind of file", damage=False))
     return _with_hint(member, _Reading(scan, document))
@@ -158,6 +161,16 @@ def _excerpt(member: Member, start: bytes, index: SignatureIndex, matcher: Match
         member.path, [data], index, mtime=member.mtime, recognition=Recognition(("excerpt",), LOG_FROM, "excerpt"), matcher=matcher
     )
     return scan if scan.records else None
+
+
+def _by_task(scan: LogScan | None) -> LogScan | None:
+    """A task log has no stamps, but its name says when the task began: its lines are of that moment or a little later."""
+    began = state.started_us(state.upid_of(scan.path)) if scan is not None else None
+    if scan is None or began is None:
+        return scan
+    stamp = Stamp("", epoch_us=began, resolution_us=TASK_LASTS_US)
+    records = tuple(dataclasses.replace(record, stamp=record.stamp or stamp) for record in scan.records)
+    return dataclasses.replace(scan, records=records)
 
 
 def _with_hint(member: Member, reading: _Reading) -> _Reading:

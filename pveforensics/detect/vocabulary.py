@@ -42,6 +42,8 @@ def _fields(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+_STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
+
 STATES: dict[str, dict[str, State]] = {
     "node": {
         "running": State(_fields("boot_id kernel")),
@@ -68,7 +70,8 @@ STATES: dict[str, dict[str, State]] = {
     "qdevice": {"lost": State(_fields("lines"))},
     "service": {
         "running": State(_fields("unit ended version")),
-        "down": State(_fields("unit ended version why")),
+        "down": State(_fields("unit ended version why restarted restarts own count closed_by")),
+        "blocked": State(_fields("unit why count alone support closed_by")),
     },
     "ha": {
         "armed": State(_fields("closed_by")),
@@ -80,7 +83,16 @@ STATES: dict[str, dict[str, State]] = {
         "error": State(_fields("node source"), "any"),
         "unplaced": State(_fields("node source"), "any"),
     },
-    "storage": {"offline": State(_fields("why"))},
+    "storage": {state: State(_fields(_STORAGE)) for state in ("offline", "slow", "degraded", "full")},
+    "memory": {"exhausted": State(_fields("comm pid scope guest unit asked"))},
+    "filesystem": {"full": State(_fields("path count closed_by"))},
+    "disk": {"failing": State(_fields("dev why count lost readonly remote phase pool closed_by"))},
+    "task": {"failed": State(_fields("type how guest error user upid"))},
+    "lock": {"met": State(_fields("guest vmid lock held count closed_by"))},
+    "job": {
+        "failed": State(_fields("jobid guest error cause count closed_by")),
+        "unfinished": State(_fields("jobid guest last died")),
+    },
     "clock": {
         "stepped": State(_fields("seconds size why at_boot")),
         "off": State(_fields("seconds size error against anchors duration"), "any"),

@@ -9,10 +9,12 @@ from typing import TypeVar
 from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
 from pveforensics.readings import Naming
 from pveforensics.state.documents import document_score, read_document
+from pveforensics.state.dumps import QUOTING
+from pveforensics.state.dumps.task_files import started_us, upid_of
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions, quorum
 from pveforensics.state.view import View, view_of
 
-__all__ = ["View", "document_score", "read_document", "reconstruct", "view_of"]
+__all__ = ["QUOTING", "View", "document_score", "read_document", "reconstruct", "started_us", "upid_of", "view_of"]
 
 STRICT = "PVEFORENSICS_STRICT"
 """Environment variable under which a failing tracker raises instead of leaving a note; for tests."""
@@ -38,7 +40,7 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     first = view_of(timeline, naming, chosen)
     boots: tuple[Boot, ...] = attempt("boots", lambda: BOOTS(first), ())
     view = view_of(timeline, naming, chosen, boots)
-    found: list[Interval] = [*timeline.clock_states]
+    found: list[Interval] = []
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
     notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())

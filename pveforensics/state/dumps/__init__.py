@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pveforensics.state.dumps import boot_list, clock, ha_status, json_state, last, link_status, quorum_status, sel, wtmp
+from pveforensics.state.dumps import (
+    boot_list,
+    clock,
+    ha_status,
+    json_state,
+    last,
+    link_status,
+    quorum_status,
+    sel,
+    task_files,
+    wtmp,
+    zpool_status,
+)
 from pveforensics.state.page import Reader
 
 PASTED: tuple[Reader, ...] = (
@@ -12,6 +24,7 @@ PASTED: tuple[Reader, ...] = (
     Reader(boot_list.KIND, boot_list.score, boot_list.read),
     Reader(last.KIND, last.score, last.read),
     Reader(sel.KIND, sel.score, sel.read),
+    Reader(zpool_status.KIND, zpool_status.score, zpool_status.read),
     Reader("timedatectl", clock.score_timedatectl, clock.read_timedatectl),
 )
 """Outputs of commands that people paste one below the other: all that fit a page read it."""
@@ -21,5 +34,10 @@ WHOLE: tuple[Reader, ...] = (
     Reader("wtmp", wtmp.score_binary, wtmp.read_binary),
     Reader("wtmpdb", wtmp.score_database, wtmp.read_database),
     Reader("date", clock.score_date, clock.read_date),
+    Reader(task_files.LIST, task_files.score_list, task_files.read_list),
+    Reader(task_files.LOG, task_files.score_log, task_files.read_log),
 )
 """Files that are one thing from beginning to end."""
+
+QUOTING = frozenset({task_files.LOG})
+"""Kinds of documents in which daemons and tools speak without stamps: their lines are also searched for known messages."""

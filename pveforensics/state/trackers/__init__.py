@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pveforensics.model import Boot, Interval
-from pveforensics.state.trackers import bmc, ha, links, membership, network, node_life, quorum, watchdog
+from pveforensics.state.trackers import (
+    bmc,
+    disks,
+    ha,
+    links,
+    locks,
+    membership,
+    network,
+    node_life,
+    pmxcfs,
+    quorum,
+    replication,
+    resources,
+    services,
+    storage,
+    tasks,
+    watchdog,
+)
 from pveforensics.state.view import View
 
 Tracker = Callable[[View], tuple[Interval, ...]]
@@ -22,4 +39,12 @@ TRACKERS: tuple[tuple[str, Tracker], ...] = (
     ("HA", ha.track),
     ("watchdog", watchdog.track),
     ("BMC", bmc.track),
+    ("storage", storage.track),
+    ("services", services.track),
+    ("cluster file system", pmxcfs.track),
+    ("resources", resources.track),
+    ("disks", disks.track),
+    ("tasks", tasks.track),
+    ("replication", replication.track),
+    ("locks", locks.track),
 )
