@@ -44,13 +44,13 @@ class Span(NamedTuple):
     feed: bool
 
 
-def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, *, least: int = LEAST, size: int = SIZE) -> None:
+def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher) -> None:
     """The same as `naive.scan_text`, faster."""
     reader = _Pages(scan, matcher)
     line = 0
-    for data, nuls, fresh in pieces(gathered(chunks, size)):
+    for data, nuls, fresh in pieces(gathered(chunks, SIZE)):
         line += fresh
-        line += (reader.take if len(data) >= least else reader.feed)(line, data, nuls)
+        line += (reader.take if len(data) >= LEAST else reader.feed)(line, data, nuls)
     scan.finish()
 
 

@@ -1,0 +1,141 @@
+"""The fast scan gives what the line-by-line scan gives: every record, run, host, hint and NUL run, whatever the text and its chunks."""
+
+import random
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pveforensics.events import Signature, SignatureIndex, make_matcher, scan_log
+from pveforensics.events.scan import BACK_ENDS, fast
+from pveforensics.events.scan.lines import TextScan
+from pveforensics.events.scan.plain import PlainMatcher
+
+SIGNATURES = [
+    Signature("lost", "lost", "s", r"\[QUORUM\] This node is within the non-primary component", programs=("corosync",)),
+    Signature("retransmit", "retransmit", "s", r"\[TOTEM *\] Retransmit List: (?P<seqs>[0-9a-f ]+)", programs=("corosync",), storm=True),
+    Signature("slow", "slow", "s", r"^status update time \((?P<seconds>[\d.]+) seconds\)$", programs=("pvestatd",), storm=True),
+    Signature("crm", "crm", "s", r"status change (?P<from>\w+) => (?P<to>\w+)", programs=("pve-ha-crm",)),
+    Signature("started", "started", "s", r"^Started (?P<what>.+)\.", programs=("systemd",), pid="1"),
+    Signature("link", "link", "s", r"(?P<nic>\w+): [Ll]ink (?P<state>down|up)\b", programs=("kernel",), storm=True),
+    Signature("task", "task", "s", r"starting task UPID:(?P<node>[^:]+):"),
+]
+INDEX = SignatureIndex(SIGNATURES)
+HOSTS = ["alpha", "alpha", "alpha", "beta", "gamma.example.net", "a-host-with-a-very-long-name.example.net"]
+MESSAGES = [
+    ("pvestatd[1201]", "auth key pair too old, rotating.."), ("CRON[77123]", "pam_unix(cron:session): session closed for user root"),
+    ("pvestatd[1201]", "status update time (12.5 seconds)"), ("systemd[1]", "Started session-4.scope - Session 4 of User root."),
+    ("systemd[812]", "Started x.service."), ("postfix/smtpd[31]", "disconnect from unknown[192.0.2.7]: x"), ("(sd-pam)[55]", "closing"),
+    ("kernel", "[12345.678901] eno1: Link down"), ("kernel", "eno1: link up"), ("kernel", "[    0.000000] Linux version 6.8.12-4-pve (x) (2024-11-06T15:04Z)"),
+    ("corosync[15]", "  [QUORUM] This node is within the non-primary component and will NOT"), ("corosync", "[TOTEM ] Retransmit List: 4a 4b"),
+    ("corosync[15]", "  [TOTEM ] Retransmit List: 4a 4b 4c"), ("corosync[15]", "notice  [TOTEM ] Retransmit List: 4a 4b 4c"),
+    ("pvedaemon[9]", "<root@pam> starting task UPID:alpha:000003E0:000005E8:69B4B5A3:qmstart:100:root@pam:"),
+    ("pve-ha-crm[8]", "status change startup =>"), ("pve-ha-crm[8]", "status change slave => master"), ("a:b[3]", "x"), ("x y[3]", "z"), ("é[3]", "z"),
+    ("corosync[15]", "message repeated 3 times: [   [TOTEM ] Retransmit List: 5a]"), ("python3[99]", "Grüße \ufffd"), ("systemd[12345678]", "Started a."),
+    ("tag-that-is-longer-than-any-column-of-the-fast-scan[4]", "x"), ("logger", ""), ("logger", "  "), ("foo(bar)[3]", "x"), ("pvestatd[1201]", "x" * 300),
+    ("logger[3]", "said Mar 14 02:13:09 alpha corosync[1]: [TOTEM ] Retransmit List: 4a"),
+    ("systemd[1]", "Started x. Mar 14 02:13:09 alpha corosync[15]: [TOTEM ] Retransmit List: 4a"),
+]  # fmt: skip
+LOOSE = [
+    "  continued", "", "wait_for_quorum", "-- Reboot --", "-- Boot 0123456789abcdef0123456789abcdef --", "…", "\r", "\0" * 40, "> quoted", "Mar 14 x",
+    "[QUORUM] This node is within the non-primary component", "     Active: active since Sat 2026-03-14 01:00:00 CET; 1h", "\tat Foo::bar line 3",
+    "Mar 14 02:13:07 alpha last message repeated 3 times", "Feb 31 02:13:07 alpha x[1]: y", "Mär 14 02:13:07 alpha x[1]: y", "Mar 14 24:13:07 alpha x[1]: y",
+    "Mar 14 02:13:60 alpha x[1]: y", "Mar  4 02:13:07.123456 alpha x[1]: y", "2026-03-14T02:13:07,123456+01:00 alpha x[1]: y", "y" * 9_000,
+]  # fmt: skip
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def stamp(kind, at):
+    day, rest = divmod(at, 86_400)
+    month, day = day // 28 % 12, day % 28 + 1
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    if kind == "bsd":
+        return f"{MONTHS[month]} {day:2} {clock}"
+    date = f"{2025 + at // 86_400 // 336}-{month + 1:02}-{day:02}T{clock}"
+    return date + {"iso": f".{at * 7919 % 1_000_000:06}+01:00", "short": "+0100", "zulu": f".{at * 31 % 1_000_000:06}Z"}[kind]
+
+
+def text_of(seed, *, lines=400, loose=0.02, kinds=("bsd", "iso", "short", "zulu")):
+    draw = random.Random(seed)
+    kind, at, rows = draw.choice(kinds), draw.randrange(86_400 * 330, 86_400 * 400), []
+    hosts = draw.choice([["alpha"], HOSTS])
+    wanted = draw.sample(MESSAGES, draw.randint(1, len(MESSAGES)))
+    loose *= draw.choice([0, 1, 1, 5])
+    while len(rows) < lines:
+        at += draw.choice([0, 0, 0, 1, 1, 5, 40])
+        if draw.random() < 0.01:
+            at += draw.choice([-3, -100, -500, -90_000, 4_000, 90_000])
+            kind = draw.choice([kind, kind, draw.choice(kinds)])
+        if draw.random() < loose:
+            rows.append(draw.choice(LOOSE))
+            continue
+        tag, message = draw.choice(wanted)
+        tag = tag.replace("CRON[77123", f"CRON[{draw.randrange(1, 9_999_999)}")
+        rows.append(f"{stamp(kind, at)} {draw.choice(hosts)} {tag}: {message}{draw.choice(['', '', ' ', chr(13)])}")
+    between = draw.choice(["\n", "\n", "\r\n"])
+    return between.join(rows).encode() + draw.choice([b"", b"\n", b"\xff\xe2\x82"])
+
+
+def both(data, *, size=0, page=1 << 20, matcher=None):
+    matcher = matcher or make_matcher(INDEX)
+    chunks = [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
+    slow = scan_log("syslog", [data], INDEX, matcher=make_matcher(INDEX, (PlainMatcher,)), fast=False)
+    with mock.patch.multiple(fast, LEAST=1, SIZE=page):
+        return slow, scan_log("syslog", chunks, INDEX, matcher=matcher)
+
+
+def the_same(data, **how):
+    slow, quick = both(data, **how)
+    assert quick == slow
+    assert list(quick.hosts) == list(slow.hosts)
+    return quick
+
+
+@given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000, 4_096, 7_777]), st.sampled_from([1 << 20, 3_000, 9_000]))
+@settings(max_examples=80, deadline=None)
+def test_any_text_gives_the_same_in_any_chunks(seed, size, page):
+    the_same(text_of(seed), size=size, page=page)
+
+
+@pytest.mark.parametrize("make", BACK_ENDS)
+def test_every_engine_gives_the_same(make):
+    try:
+        matcher = make_matcher(INDEX, (make,))
+    except ImportError:
+        pytest.skip("not installed")
+    for seed in range(20):
+        the_same(text_of(seed), matcher=matcher)
+
+
+@given(st.integers(0, 1 << 32), st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_flipped_bytes_give_the_same(seed, flips):
+    data = bytearray(text_of(seed, lines=150))
+    for at, value in flips:
+        data[at % len(data)] = value
+    the_same(bytes(data), page=4_000)
+
+
+@pytest.mark.parametrize("kind", ["bsd", "iso", "short", "zulu"])
+def test_nearly_all_lines_are_read_by_their_columns(kind):
+    rows = [f"{stamp(kind, 30_000_000 + at)} alpha CRON[{at}]: session opened\n" for at in range(5_000)]
+    rows[3_000:3_000] = [f"{stamp(kind, 30_003_000)} alpha corosync[15]:   [TOTEM ] Retransmit List: 4a\n"]
+    with mock.patch.object(TextScan, "feed", autospec=True, side_effect=TextScan.feed) as feed, mock.patch.multiple(fast, LEAST=1):
+        result = scan_log("syslog", ["".join(rows).encode()], INDEX)
+    assert feed.call_count < 60
+    assert [record.kind for record in result.records] == ["retransmit"]
+    assert result.records[0].before == (rows[2_998].rstrip(), rows[2_999].rstrip())
+    assert the_same("".join(rows).encode()).recognized == 5_001
+
+
+def test_drift_over_a_year_backwards_is_not_taken_for_a_step():
+    rows = [f"{stamp('bsd', 30_000_000 - 110 * at)} alpha x[1]: y\n" for at in range(2_000)]
+    rows += [f"{stamp('bsd', 30_000_000 - 110 * 2_000 + at)} alpha x[1]: y\n" for at in range(2_000)]
+    assert len(the_same("".join(rows).encode(), page=20_000).runs) == 1
+
+
+def test_many_hosts_and_many_programs_give_the_same():
+    rows = [f"{stamp('bsd', 30_000_000 + at)} host{at % 97} program{at % 1_300}[7]: y\n" for at in range(6_000)]
+    result = the_same("".join(rows).encode(), page=50_000)
+    assert (len(result.hosts), len(result.programs)) == (97, 1_000)
