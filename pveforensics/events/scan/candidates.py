@@ -122,7 +122,7 @@ class Candidates:
         data, start, begin = lines.data, int(lines.starts[place]), int(rows.message[place])
         text = data[start : int(lines.ends[place])].decode("utf-8", "replace").rstrip("\r")
         program = columns.heads.programs[int(rows.tag[place])]
-        stamp = columns.layout.stamp(data[start : start + columns.layout.head])
+        stamp = columns.stamp(lines, rows, place)
         if anchors[-1] >= self._signatures:
             scan.hints.look(first + place, text, stamp)
         fitting = self._fitting_ones(program, anchors)
@@ -139,8 +139,11 @@ class Candidates:
         for signature in fitting:
             if (signature.pid and pid and pid != signature.pid) or (match := signature.search(message)) is None:
                 continue
+            host = columns.heads.hosts[int(rows.host[place])].name
+            if program != "corosync" and scan.collector.fold(signature, host, program, scan.coverage.boot, stamp) is not None:
+                return shown
             shown = self._show(first, max(shown, place - 2), place + 1)
-            line = Line(stamp, columns.heads.hosts[int(rows.host[place])].name, program, pid, message, offset, uptime)
+            line = Line(stamp, host, program, pid, message, offset, uptime)
             scan.collector.add(first + place, text, line, signature, match, boot=scan.coverage.boot, offset=offset)
             return shown
         return shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pveforensics.events.formats import Line
 from pveforensics.events.scan.coverage import moment
@@ -27,23 +26,26 @@ _MINUTE_US = 60 * SECOND
 _TWIN = re.compile(r"(?:(?P<level>emerg|alert|crit|error|warning|notice|info|debug) +)?(?P<body>\[[A-Z]+ *\].*)", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Draft:
-    """A record that may still gain neighbours and repeats."""
+_Made = tuple[str, str, int, Stamp | None, str, str, str, str, Mapping[str, str], tuple[int, int] | None]
 
-    record: Record
-    before: tuple[str, ...]
-    after: list[str]
-    count: int = 1
-    last: Stamp | None = None
+
+class Draft:
+    """A record that may still gain neighbours and repeats: `made` are the first ten fields of Record."""
+
+    __slots__ = ("_boot", "_made", "after", "before", "count", "last")
+
+    def __init__(self, made: _Made, before: tuple[str, ...], after: list[str], boot: tuple[int, str, int | None]) -> None:
+        """`boot` is the count of boots before it, the boot's id and the uptime."""
+        self._made = made
+        self._boot = boot
+        self.before = before
+        self.after = after
+        self.count = 1
+        self.last: Stamp | None = None
 
     def finished(self) -> Record:
         """The record as it stands."""
-        made = self.record
-        return Record(
-            made.kind, made.signature, made.line, made.stamp, made.host, made.program, made.pid, made.text, made.fields, made.match,
-            self.before, tuple(self.after), self.count, self.last, made.boot, made.boot_id, made.uptime_us,
-        )  # fmt: skip
+        return Record(*self._made, self.before, tuple(self.after), self.count, self.last, *self._boot)
 
 
 class Collector:
@@ -90,21 +92,27 @@ class Collector:
         """
         if self._is_second_copy(line):
             return None
-        key = (signature.id, line.host, line.program, boot, _minute(line.stamp))
-        if signature.storm or len(self.drafts) >= FOLD_ALL_FROM:
-            folded = self._storms.get(key)
-            if folded is not None:
-                folded.count += count
-                folded.last = line.stamp or folded.last
-                return folded
+        folded = self.fold(signature, line.host, line.program, boot, line.stamp, count)
+        if folded is not None:
+            return folded
         fields = {name: value for name, value in match.groupdict().items() if value is not None}
         span = (match.start() + offset, match.end() + offset) if offset is not None else None
         draft = self._make(number, text, line, (signature.kind, signature.id), fields, span, boot)
         if draft is not None:
             draft.count = count
             if signature.storm or len(self.drafts) >= FOLD_ALL_FROM:
-                self._storms[key] = draft
+                self._storms[signature.id, line.host, line.program, boot, _minute(line.stamp)] = draft
         return draft
+
+    def fold(self, signature: Signature, host: str, program: str, boot: int, stamp: Stamp | None, count: int = 1) -> Draft | None:
+        """Count a match to the record of the same minute, if its signature is counted and there is one."""
+        if not signature.storm and len(self.drafts) < FOLD_ALL_FROM:
+            return None
+        folded = self._storms.get((signature.id, host, program, boot, _minute(stamp)))
+        if folded is not None:
+            folded.count += count
+            folded.last = stamp or folded.last
+        return folded
 
     def add_boot(self, number: int, text: str, stamp: Stamp | None, host: str, boot: int, boot_id: str) -> None:
         """A separator between two boots, or a change of the boot id."""
@@ -124,13 +132,10 @@ class Collector:
             self.lost += 1
             return None
         text, span = _shortened(text, span)
-        record = Record(
-            *names, number, line.stamp, line.host, line.program, line.pid, text, fields, span,
-            boot=boot, boot_id=self.boot_id, uptime_us=line.uptime_us,
-        )  # fmt: skip
+        made = (*names, number, line.stamp, line.host, line.program, line.pid, text, fields, span)
         before = tuple(near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at < number)[-NEIGHBOURS:]
         after = [near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at > number][:NEIGHBOURS]
-        draft = Draft(record, before, after)
+        draft = Draft(made, before, after, (boot, self.boot_id, line.uptime_us))
         if len(after) < NEIGHBOURS:
             self._waiting.append((draft, NEIGHBOURS - len(after)))
         self.drafts.append(draft)

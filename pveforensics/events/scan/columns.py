@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pveforensics.events.scan.heads import Heads
-from pveforensics.events.scan.layout import Layout
+from pveforensics.events.scan.layout import Layout, Midnight
 from pveforensics.events.scan.words import Indexes, Mask, Page, Words, low_bytes, word
+from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 
 LONGEST = 8_192
@@ -45,7 +46,7 @@ class Columns:
         """Nothing is known of hosts, tags and dates yet."""
         self.layout = layout
         self.heads = Heads(layout)
-        self._midnights: dict[bytes, int | None] = {}
+        self._midnights: dict[bytes, Midnight | None] = {}
 
     def read(self, page: Page) -> Rows:
         """Take the heads of all lines apart."""
@@ -82,12 +83,20 @@ class Columns:
         edges = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(change) + 1, np.full(1, len(starts))))
         midnights = [self._midnight(page.data[at : at + length]) for at in starts[edges[:-1]].tolist()]
         counts = np.diff(edges)
-        values = np.repeat(np.array([value or 0 for value in midnights], np.int64), counts)
+        values = np.repeat(np.array([value.at if value else 0 for value in midnights], np.int64), counts)
         if None in midnights:
             ok &= np.repeat(np.array([value is not None for value in midnights], np.bool_), counts)
         return values
 
-    def _midnight(self, date: bytes) -> int | None:
+    def stamp(self, page: Page, rows: Rows, line: int) -> Stamp | None:
+        """The stamp of a line that fits."""
+        start = int(page.starts[line])
+        midnight = self._midnight(page.data[start : start + self.layout.date])
+        if midnight is None:
+            return None
+        return midnight.later(page.data[start : start + self.layout.head].decode("ascii"), int(rows.at[line]))
+
+    def _midnight(self, date: bytes) -> Midnight | None:
         if date not in self._midnights:
             if len(self._midnights) > 10_000:
                 self._midnights.clear()

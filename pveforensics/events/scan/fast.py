@@ -21,7 +21,6 @@ from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.pieces import gathered, pieces
 from pveforensics.events.scan.streams import anchors_by_line
 from pveforensics.events.scan.words import Indexes, Mask, Page, page
-from pveforensics.readings import Stamp
 
 SIZE = 1 << 20
 """Bytes gathered before they are looked at: larger pages leave the processor's cache."""
@@ -122,30 +121,27 @@ class _Pages:
         columns, scan = self._columns, self._scan
         if columns is None:
             return
-        layout, begin, end = columns.layout, span.begin, span.end
+        begin, end = span.begin, span.end
         counts = np.bincount(rows.host[begin:end])
         hosts = {columns.heads.hosts[number].name: int(counts[number]) for number in np.flatnonzero(counts)}
-        scan.count(layout.shape, end - begin, hosts)
+        scan.count(columns.layout.shape, end - begin, hosts)
         borders = cuts[np.searchsorted(cuts, begin, "right") : np.searchsorted(cuts, end)].tolist()
         for start, stop in zip((begin, *borders), (*borders, end), strict=True):
-            self._cover(first, lines, rows, layout, start, stop)
+            self._cover(first, lines, rows, columns, start, stop)
 
-    def _cover(self, first: int, lines: Page, rows: Rows, layout: Layout, begin: int, end: int) -> None:
+    def _cover(self, first: int, lines: Page, rows: Rows, columns: Columns, begin: int, end: int) -> None:
         """Coverage of lines that follow each other without a hole or a step back."""
         coverage = self._scan.coverage
-
-        def stamp(line: int) -> Stamp | None:
-            at = int(lines.starts[line])
-            return layout.stamp(lines.data[at : at + layout.head])
 
         moments = rows.at[begin + 1 : end]
         one_by_one = len(moments) > 0 and coverage.far_behind(int(moments.min()))
         for line in range(begin, end if one_by_one else begin + 1):
-            if (one := stamp(line)) is not None:
+            if (one := columns.stamp(lines, rows, line)) is not None:
                 coverage.add(one, first + line)
         if one_by_one or not len(moments):
             return
-        newest, last = stamp(end - 1 - int(moments[::-1].argmax())), stamp(end - 1)
+        newest = columns.stamp(lines, rows, end - 1 - int(moments[::-1].argmax()))
+        last = columns.stamp(lines, rows, end - 1)
         if newest is not None and last is not None:
             coverage.extend(newest, last, first + end - 1)
 

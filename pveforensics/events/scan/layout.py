@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pveforensics.events.formats import Format
 from pveforensics.events.formats.shapes import STRICT
 from pveforensics.events.scan.coverage import moment
 from pveforensics.readings import Stamp
+from pveforensics.timebase import SECOND
 
 _BSD = re.compile(rb"(?P<date>[A-Z][a-z]{2} [ \d]\d )\d\d:\d\d:\d\d(?P<fraction>)(?P<zone>) (?=\S)")
 _ISO = re.compile(rb"(?P<date>\d{4}-\d\d-\d\dT)\d\d:\d\d:\d\d(?P<fraction>\.\d{6})?(?P<zone>Z|[+-]\d\d:?\d\d) (?=\S)")
@@ -47,18 +49,34 @@ class Layout:
         """Where the blank before the host stands: the length of the stamp."""
         return self.zone_at + len(self.zone)
 
-    def midnight(self, date: bytes) -> int | None:
-        """The moment (as coverage counts) at which a date begins; None if it is none."""
+    def midnight(self, date: bytes) -> Midnight | None:
+        """The begin of a date; None if it is none."""
         if not _DATES[self.name].fullmatch(date):
             return None
         text = date + b"00:00:00" + (b".000000" if self.fraction else b"") + self.zone
         stamp = self.stamp(text)
-        return moment(stamp)[1] if stamp is not None else None
+        return Midnight(stamp, moment(stamp)[1]) if stamp is not None else None
 
     def stamp(self, text: bytes) -> Stamp | None:
         """The stamp of a line's first `head` bytes."""
         decode = self.shape.decode
         return decode(text.decode("ascii", "replace")) if decode is not None else None
+
+
+class Midnight(NamedTuple):
+    """The begin of a date as a stamp, and as coverage counts moments."""
+
+    stamp: Stamp
+    at: int
+
+    def later(self, text: str, at: int) -> Stamp:
+        """The stamp of the same day that `text` states, whose moment is known to be `at`."""
+        of_day = at - self.at
+        first = self.stamp
+        if first.epoch_us is not None:
+            return Stamp(text, first.epoch_us + of_day, resolution_us=first.resolution_us, zone=first.zone)
+        second, micro = divmod(of_day, SECOND)
+        return Stamp(text, None, first.year, first.month, first.day, second, micro, first.resolution_us, first.zone)
 
 
 _SHAPES = {shape.name: shape for shape in STRICT if shape.name in _DATES}
