@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from pveforensics.intake import Intake, take_in
 from pveforensics.model import Case, Facts, Options
 from pveforensics.resources import content_hash, rules_folder
 from pveforensics.state import reconstruct
+from pveforensics.stopwatch import timed
 
 Progress = Callable[[str], None]
 
@@ -56,5 +58,6 @@ def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Cas
         timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings
     )
     verdicts = detect(pack.rules, pack.questions, facts, pack.benign)
+    verdicts = replace(verdicts, findings=timed(verdicts.findings, facts))
     incidents = assemble(verdicts.findings, history)
     return compile_case(intake, naming, timeline, history, verdicts, incidents, options, pack.sha256)
