@@ -1,4 +1,4 @@
-"""The command line: the only module that prints, exits and knows exit codes."""
+"""The command line: with cli_rules the only module that prints, exits and knows exit codes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pveforensics import __version__
+from pveforensics.cli_rules import rules_app
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pveforensics.model import Case
-    from pveforensics.pipeline import RulePack
+    from pveforensics.rulepack import RulePack
 
 EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_PARTIAL, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip", ".gz", ".bz2", ".xz", ".zst", ".lz4")
@@ -30,9 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     add_completion=False,
-)
-rules_app = typer.Typer(
-    help="The rule pack: see it, check it, run the examples that every rule carries.", rich_markup_mode=None, no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
 
@@ -97,9 +95,9 @@ def analyze(
     """Evidence in, post-mortem out: read bundles of logs and write one HTML file for the ticket."""
     from pveforensics.model import Options
     from pveforensics.pipeline import analyze as run
-    from pveforensics.pipeline import load_pack
     from pveforensics.report import document, render, summary
     from pveforensics.report import markdown as markdown_of
+    from pveforensics.rulepack import load_pack
 
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
@@ -152,54 +150,6 @@ def render(
     if not quiet:
         typer.echo(summary(drawn))
         typer.echo(f"report: {report}")
-
-
-@rules_app.command("list")
-def rules_list(rules: RuleFolders = None) -> None:
-    """List signatures and finding rules, one a line."""
-    from pveforensics.pipeline import load_pack
-
-    pack = load_pack(rules or ())
-    for rule in pack.rules:
-        typer.echo(f"rule       {rule.id:34} {rule.class_:24} {rule.title}")
-    for question in pack.questions:
-        typer.echo(f"question   {question.id:34} {len(question.hypotheses)} hypotheses")
-    for signature in pack.signatures:
-        typer.echo(f"signature  {signature.id:34} {signature.kind:34} {signature.says}")
-
-
-@rules_app.command("show")
-def rules_show(identity: Annotated[str, typer.Argument(metavar="ID", show_default=False)], rules: RuleFolders = None) -> None:
-    """Print the text of one rule or signature with the place where it stands."""
-    from pveforensics.selftest import source_text
-
-    typer.echo(source_text(identity, rules or ()))
-
-
-@rules_app.command("lint")
-def rules_lint(folder: Annotated[str | None, typer.Argument(metavar="[DIR]", show_default=False)] = None) -> None:
-    """Check the rule pack: samples, examples, names, cautions. Exit 1 if something is wrong."""
-    from pveforensics.selftest import lint_pack
-
-    problems = lint_pack([folder] if folder else [])
-    for problem in problems:
-        typer.echo(str(problem))
-    typer.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}")
-    raise typer.Exit(EXIT_FOUND if problems else 0)
-
-
-@rules_app.command("test")
-def rules_test(folder: Annotated[str | None, typer.Argument(metavar="[DIR]", show_default=False)] = None) -> None:
-    """Run every sample and example through the real pipeline. Exit 1 if one fails."""
-    from pveforensics.pipeline import load_pack
-    from pveforensics.selftest import run_examples
-
-    results = run_examples(load_pack([folder] if folder else []))
-    failed = [result for result in results if not result.ok]
-    for result in failed:
-        typer.echo(f"FAILED {result.rule}: {result.name}: {result.message}")
-    typer.echo(f"{len(results) - len(failed)} of {len(results)} examples hold")
-    raise typer.Exit(EXIT_FOUND if failed else 0)
 
 
 def default_output(bundle: str) -> str:

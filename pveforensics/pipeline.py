@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
 from pveforensics.clocks import align
 from pveforensics.dating import date
-from pveforensics.detect import BenignRule, Question, Rule, detect, load_benign, load_questions, load_rules
-from pveforensics.events import Signature, load_signatures
+from pveforensics.detect import detect
 from pveforensics.identity import identify
 from pveforensics.incidents import assemble
 from pveforensics.intake import Intake, take_in
-from pveforensics.model import Case, Facts, Options
-from pveforensics.resources import content_hash, rules_folder
+from pveforensics.model import Case, Facts, History, Options, Timeline
+from pveforensics.readings import Naming
+from pveforensics.rulepack import RulePack, load_pack
 from pveforensics.state import reconstruct
 from pveforensics.stopwatch import timed
 
+__all__ = ["RulePack", "analyze", "examine", "load_pack", "reconstructed"]
+
 Progress = Callable[[str], None]
-
-
-class RulePack(NamedTuple):
-    """Everything loaded from rules/: what lines mean, what events mean, how causes are weighed, what is harmless."""
-
-    signatures: tuple[Signature, ...]
-    rules: tuple[Rule, ...]
-    questions: tuple[Question, ...]
-    benign: tuple[BenignRule, ...]
-    sha256: str
-
-
-def load_pack(extra: Sequence[str] = ()) -> RulePack:
-    """The shipped rules and those of more folders. Raises RulePackError with file and line."""
-    folders = (rules_folder(), *map(Path, extra))
-    return RulePack(load_signatures(folders), load_rules(folders), load_questions(folders), load_benign(folders), content_hash(folders))
 
 
 def analyze(
@@ -49,15 +34,30 @@ def analyze(
     return examine(intake, pack, options)
 
 
+class Reconstruction(NamedTuple):
+    """What is known before any rule is asked: who, when, in which state; `facts` is what rules look at."""
+
+    naming: Naming
+    timeline: Timeline
+    history: History
+    facts: Facts
+
+
 def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Case:
     """The stages after reading: who, when, what state, what it means, what came of it. The self-test begins here."""
+    naming, timeline, history, facts = reconstructed(intake, options)
+    verdicts = detect(pack.rules, pack.questions, facts, pack.benign)
+    verdicts = replace(verdicts, findings=timed(verdicts.findings, facts))
+    incidents = assemble(verdicts.findings, history)
+    return compile_case(intake, naming, timeline, history, verdicts, incidents, options, pack.sha256)
+
+
+def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:
+    """The stages between reading and rules."""
     naming = identify(intake.scans, intake.documents)
     timeline = align(date(intake.scans, intake.documents, naming, options))
     history = reconstruct(timeline, naming)
     facts = Facts(
         timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings
     )
-    verdicts = detect(pack.rules, pack.questions, facts, pack.benign)
-    verdicts = replace(verdicts, findings=timed(verdicts.findings, facts))
-    incidents = assemble(verdicts.findings, history)
-    return compile_case(intake, naming, timeline, history, verdicts, incidents, options, pack.sha256)
+    return Reconstruction(naming, timeline, history, facts)

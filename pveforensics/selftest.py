@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from pveforensics.detect import BenignRule, Example, Problem, Question, Rule, lint, load_questions
-from pveforensics.errors import InputError, UsageError
-from pveforensics.events import Signature, SignatureIndex, load_signatures, make_matcher, recognize, scan_log
+from pveforensics.detect import BenignRule, Example, Rule
+from pveforensics.errors import InputError
+from pveforensics.events import Signature, SignatureIndex, make_matcher, recognize, scan_log
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.intake import Member, take_in
 from pveforensics.model import BundleInfo, Case, Finding, NotRead, Options, Outcome
-from pveforensics.pipeline import RulePack, examine, load_pack
+from pveforensics.pipeline import RulePack, examine
 from pveforensics.readings import Record
-from pveforensics.resources import rules_folder
 
 EXAMPLE_OPTIONS = Options(timezone="UTC", year=2026)
 """Examples carry stamps without year and zone."""
@@ -82,17 +79,17 @@ class MemoryBundle:
 # --- examples --------------------------------------------------------------------------------
 
 
-def run_examples(pack: RulePack, rule_ids: Sequence[str] | None = None) -> list[ExampleResult]:
-    """Every sample of every signature and every example of every rule (or of the named ones), with its result."""
-    wanted = frozenset(rule_ids or ())
+def run_examples(pack: RulePack, rule_ids: Sequence[str] | None = None, mine: RulePack | None = None) -> list[ExampleResult]:
+    """Every sample of every signature and every example of every rule (or of the named ones, or of `mine`), with its result."""
+    wanted, chosen_pack = frozenset(rule_ids or ()), mine or pack
     results: list[ExampleResult] = []
-    chosen = [signature for signature in pack.signatures if not wanted or signature.id in wanted]
+    chosen = [signature for signature in chosen_pack.signatures if not wanted or signature.id in wanted]
     if chosen:
         index = SignatureIndex(pack.signatures)
         matcher = make_matcher(index)
         for signature in chosen:
             results += _samples(signature, index, matcher)
-    rules: tuple[Rule | BenignRule, ...] = (*pack.rules, *pack.benign)
+    rules: tuple[Rule | BenignRule, ...] = (*chosen_pack.rules, *chosen_pack.benign)
     for rule in rules:
         if not wanted or rule.id in wanted:
             results += [_run(rule, example, pack) for example in rule.examples]
@@ -186,46 +183,3 @@ def _samples(signature: Signature, index: SignatureIndex, matcher: Matcher) -> I
 def _scan(line: str, index: SignatureIndex, matcher: Matcher) -> tuple[Record, ...]:
     data = (line if line.endswith("\n") else line + "\n").encode("utf-8", "surrogatepass")
     return scan_log("sample", [data], index, recognition=recognize(data, "sample"), matcher=matcher).records
-
-
-# --- the pack as text and under review -------------------------------------------------------
-
-
-def kinds_of(signatures: Sequence[Signature]) -> dict[str, frozenset[str]]:
-    """Each event kind with the fields that its signatures give."""
-    kinds: dict[str, frozenset[str]] = {}
-    for signature in signatures:
-        kinds[signature.kind] = kinds.get(signature.kind, frozenset()) | frozenset(re.compile(signature.match).groupindex)
-    return kinds
-
-
-def lint_pack(extra: Sequence[str] = ()) -> list[Problem]:
-    """The problems of the shipped pack, or of other packs (which may use the shipped signatures and questions).
-
-    Raises RulePackError if the signatures do not load.
-    """
-    shipped = rules_folder()
-    own = tuple(map(Path, extra)) or (shipped,)
-    every = own if shipped in own else (shipped, *own)
-    known = () if own == (shipped,) else load_questions((shipped,))
-    return lint(own, kinds_of(load_signatures(every)), known)
-
-
-def source_text(identity: str, extra: Sequence[str] = ()) -> str:
-    """The text of a rule, question, benign line or signature, with its place as first line. Raises UsageError if there is none."""
-    pack = load_pack(extra)
-    for signature in pack.signatures:
-        if signature.id == identity:
-            return f"# {signature.file}:{signature.line}\n{_entry(Path(signature.file), signature.line)}"
-    every: tuple[Rule | Question | BenignRule, ...] = (*pack.rules, *pack.questions, *pack.benign)
-    for each in every:
-        if each.id == identity:
-            return f"# {each.path}:{each.line}\n{Path(each.path).read_text(encoding='utf-8').rstrip()}"
-    raise UsageError(f"no rule, question or signature is called '{identity}'; `pveforensics rules list` shows all")
-
-
-def _entry(path: Path, line: int) -> str:
-    """One entry of a list: its lines up to the next entry."""
-    lines = path.read_text(encoding="utf-8").splitlines()[line - 1 :]
-    end = next((place for place, text in enumerate(lines[1:], 1) if text.startswith("- ")), len(lines))
-    return "\n".join(lines[:end]).rstrip()

@@ -14,6 +14,7 @@ from pveforensics.detect.clauses import (
     SettingClause,
     SnapshotClause,
     StateClause,
+    Step,
     ThresholdClause,
     VerdictClause,
 )
@@ -70,7 +71,7 @@ class Inquiry:
         clear: list[str] = []
         cut: list[str] = []
         for node in self.index.subjects:
-            result = evaluate(_of_one_node(clause), replace(self.ground(node, {}), limit=PRIMARIES)) if node else self._nodeless(clause)
+            result = evaluate(on_one_node(clause), replace(self.ground(node, {}), limit=PRIMARIES)) if node else self._nodeless(clause)
             if isinstance(result, Fired):
                 matches.extend((match,) for match in result.matches)
                 cut += [node] if len(result.matches) == PRIMARIES else []
@@ -101,6 +102,15 @@ class Inquiry:
             self._subjects[question_id] = self.primaries(self._questions[question_id].about.clause)
         return self._subjects[question_id]
 
+    def about(self, question_id: str) -> Step:
+        """What a question is asked about. Raises KeyError for a question that does not exist."""
+        return self._questions[question_id].about
+
+    def answers(self, question_id: str) -> Iterator[tuple[Match, Answered]]:
+        """Every match that a question is asked about, with its answer."""
+        for match, *_ in self._of_question(question_id).matches:
+            yield match, self.answer(question_id, match)
+
     def _verdicts(self, clause: VerdictClause) -> Iterator[Match]:
         """The matches of a question whose winner is one of those asked for, sure enough."""
         for match, *_ in self._of_question(clause.question).matches:
@@ -109,7 +119,7 @@ class Inquiry:
                 yield match
 
 
-def _of_one_node(clause: Clause) -> Clause:
+def on_one_node(clause: Clause) -> Clause:
     """A primary step looks at one node at a time, whatever its `on` says."""
     match clause:
         case EventClause() | StateClause() | SnapshotClause() | SettingClause():
@@ -117,8 +127,8 @@ def _of_one_node(clause: Clause) -> Clause:
         case ThresholdClause():
             return replace(clause, inner=replace(clause.inner, on="same"))
         case AnyClause():
-            return AnyClause(tuple(_of_one_node(part) for part in clause.parts))
+            return AnyClause(tuple(on_one_node(part) for part in clause.parts))
         case AllClause():
-            return AllClause(tuple(_of_one_node(part) for part in clause.parts))
+            return AllClause(tuple(on_one_node(part) for part in clause.parts))
         case _:
             return clause

@@ -245,4 +245,13 @@ def _empty(between: Between) -> bool:
     return low.name == high.name and order[low.which] >= order[high.which] and low.offset_s > high.offset_s
 
 
-CHECKS: tuple[Check, ...] = (_names, _examples, _words, _causes, _placeholders, _dangers, _reach)
+def _unfinished(pack: Pack) -> Iterator[Problem]:
+    """Nothing of a skeleton is left: `TODO` in any text."""
+    every: tuple[Rule | Question | BenignRule, ...] = (*pack.rules, *pack.questions, *pack.benign)
+    for each in {each.path: each for each in every}.values():
+        for line, text in enumerate(Path(each.path).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if "TODO" in text:
+                yield Problem(each.path, line, f"still to be written: {text.strip()[:80]}")
+
+
+CHECKS: tuple[Check, ...] = (_names, _examples, _words, _causes, _placeholders, _dangers, _reach, _unfinished)

@@ -32,6 +32,7 @@ class Signature:
     """One message of one program: `match` is searched in the text behind `program[pid]: `; named groups are the fields.
 
     `programs` are lower case, empty for any; `pid` if set is demanded of the line. With `storm` its lines are counted by the minute.
+    `timeline` says that no rule or tracker needs it: it is there to be shown among the events.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Signature:
     source: str = ""
     versions: str = ""
     severity: str = ""
+    timeline: bool = False
     anchors: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
@@ -150,6 +152,7 @@ _FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "program": ((list, str), False),
     "pid": ((str, int), False),
     "storm": ((bool,), False),
+    "timeline": ((bool,), False),
     "severity": ((str,), False),
     "since": ((str, int, float), False),
     "until": ((str, int, float), False),
@@ -188,6 +191,7 @@ def _signature(entry: yamlfile.Map, path: Path) -> Signature:
         source=entry["source"],
         versions=_versions(entry),
         severity=entry.get("severity", ""),
+        timeline=entry.get("timeline", False),
         anchors=literals,
         file=str(path),
         line=entry.line,

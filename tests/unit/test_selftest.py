@@ -10,7 +10,8 @@ from pveforensics.detect.fields import Place
 from pveforensics.detect.load import benign_of, rule_of
 from pveforensics.errors import UsageError
 from pveforensics.pipeline import load_pack
-from pveforensics.selftest import case_of, kinds_of, lint_pack, run_examples, source_text
+from pveforensics.review import kinds_of, lint_pack, source_text
+from pveforensics.selftest import case_of, run_examples
 
 RULE = """
 id: said-no-quorum

@@ -1,0 +1,65 @@
+"""A rule pack as a whole: signatures, rules, questions and benign lines of one or more folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pveforensics.detect import BenignRule, Question, Rule, load_benign, load_questions, load_rules
+from pveforensics.errors import UsageError
+from pveforensics.events import Signature, load_signatures
+from pveforensics.resources import content_hash, rules_folder
+
+ROOMS = ("events", "findings", "questions", "benign")
+"""The folders of a pack; one is enough."""
+
+
+class RulePack(NamedTuple):
+    """Everything loaded from rules/: what lines mean, what events mean, how causes are weighed, what is harmless."""
+
+    signatures: tuple[Signature, ...]
+    rules: tuple[Rule, ...]
+    questions: tuple[Question, ...]
+    benign: tuple[BenignRule, ...]
+    sha256: str
+
+    def of(self, folders: Sequence[str]) -> RulePack:
+        """The part of the pack that stands in some folders (all of it for none), to be looked at alone."""
+        if not folders:
+            return self
+        roots = tuple(Path(folder).resolve() for folder in folders)
+
+        def inside(path: str) -> bool:
+            return any(Path(path).resolve().is_relative_to(root) for root in roots)
+
+        return self._replace(
+            signatures=tuple(each for each in self.signatures if inside(each.file)),
+            rules=tuple(each for each in self.rules if inside(each.path)),
+            questions=tuple(each for each in self.questions if inside(each.path)),
+            benign=tuple(each for each in self.benign if inside(each.path)),
+        )
+
+
+def load_pack(extra: Sequence[str] = ()) -> RulePack:
+    """The shipped rules and those of more folders.
+
+    Raises RulePackError with file and line, UsageError for a folder that is none or holds no rules.
+    """
+    folders = folders_of(extra)
+    return RulePack(load_signatures(folders), load_rules(folders), load_questions(folders), load_benign(folders), content_hash(folders))
+
+
+def folders_of(extra: Sequence[str]) -> tuple[Path, ...]:
+    """The shipped pack's folder and those of more packs, each once. Raises UsageError for a folder that is none or holds no rules."""
+    shipped = rules_folder()
+    found = [shipped]
+    for name in extra:
+        folder = Path(name)
+        if not folder.is_dir():
+            raise UsageError(f"{name}: is no folder; a rule pack is a folder with {', '.join(f'{room}/' for room in ROOMS)} in it")
+        if not any((folder / room).is_dir() for room in ROOMS):
+            raise UsageError(f"{name}: holds no rules; expected at least one of {', '.join(f'{room}/' for room in ROOMS)} in it")
+        if all(folder.resolve() != each.resolve() for each in found):
+            found.append(folder)
+    return tuple(found)
