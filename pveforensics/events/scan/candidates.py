@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
 from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
+from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.lines import TextScan, second_head
+from pveforensics.events.scan.templates import Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
 from pveforensics.events.signatures import Signature
+from pveforensics.timebase import SECOND
 
 _MOST_KNOWN = 50_000
+_BITS = 20  # of a code: anchors below, places above
+
+
+class Todo(NamedTuple):
+    """A candidate: its place in the page, offsets, tag and host, its anchors, and how many lines count with it (the last of them)."""
+
+    place: int
+    start: int
+    end: int
+    message: int
+    tag: int
+    host: int
+    anchors: tuple[int, ...]
+    lines: int
+    last: int
 
 
 class Candidates:
@@ -28,10 +47,11 @@ class Candidates:
         self._relevant: dict[str, Mask] = {}
         self._table: Mask = np.zeros((0, 0), np.bool_)
         self._programs: list[str] = []
+        self._templates: dict[int, Templates] = {}
+        self._todo: list[Todo] = []
+        self._next = 0
         self._places: Indexes
         self._anchors: Indexes
-        self._todo: list[tuple[int, tuple[int, ...]]] = []
-        self._next = 0
         self._lines: Page
         self._rows: Rows
         self._columns: Columns
@@ -40,40 +60,74 @@ class Candidates:
         """Make a page the one at hand; gives the lines that only the reader of lines can judge."""
         self._lines, self._rows, self._columns = lines, rows, columns
         table = np.array(hits, np.int64).reshape(-1, 2)
-        self._anchors = table[:, 0]
-        self._places = np.searchsorted(lines.ends, table[:, 1])
-        marked = self._anchors >= self._scan.anchors
-        repeated = self._places[marked]
-        self._places, self._anchors = self._places[~marked], self._anchors[~marked]
-        places = self._places
-        unique = places[np.flatnonzero(places[1:] != places[:-1]) + 1] if len(places) else places
-        unique = np.concatenate((places[:1], unique))
+        places, anchors = np.searchsorted(lines.ends, table[:, 1]), table[:, 0]
+        marked = anchors >= self._scan.anchors
+        repeated = places[marked]
+        codes = np.unique(places[~marked] << _BITS | anchors[~marked])
+        self._places, self._anchors = codes >> _BITS, codes & ((1 << _BITS) - 1)
+        unique = self._places[_firsts(self._places)]
         return np.concatenate((repeated, np.array(self._with_second_head(unique[rows.ok[unique]]), np.int64)))
 
     def _with_second_head(self, places: Indexes) -> list[int]:
         """Lines in which another record may stand behind the first."""
         data = self._lines.data
-        begins, ends = self._rows.message[places].tolist(), self._lines.ends[places].tolist()
-        found = []
-        for place, begin, end in zip(places.tolist(), begins, ends, strict=True):
-            if data.find(b"]: ", begin, end) >= 0 and second_head(data[begin:end].decode("utf-8", "replace")):
-                found.append(place)
-        return found
+        find = data.find
+        bounds = zip(places.tolist(), self._rows.message[places].tolist(), self._lines.ends[places].tolist(), strict=True)
+        maybe = [(place, begin, end) for place, begin, end in bounds if find(b"]: ", begin, end) >= 0]
+        return [place for place, begin, end in maybe if second_head(data[begin:end].decode("utf-8", "replace"))]
 
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
-        places, anchors = self._places, self._anchors
+        places, anchors, rows = self._places, self._anchors, self._rows
         fed = feed[places]
         found: dict[int, set[int]] = {}
         for place, anchor in zip(places[fed].tolist(), anchors[fed].tolist(), strict=True):
             found.setdefault(place, set()).add(anchor)
-        wanted = ~fed & self._matrix()[self._rows.tag[places], anchors]
-        todo: dict[int, list[int]] = {}
-        for place, anchor in zip(places[wanted].tolist(), anchors[wanted].tolist(), strict=True):
-            todo.setdefault(place, []).append(anchor)
-        self._todo = [(place, tuple(sorted(set(useful)))) for place, useful in todo.items()]
+        wanted = ~fed & self._matrix()[rows.tag[places], anchors]
+        places, anchors = places[wanted], anchors[wanted]
+        begins = _firsts(places)
+        ends = np.append(begins[1:], len(places))
+        places = places[begins]
+        counts, lasts = self._storms(places, np.where(ends - begins == 1, anchors[begins], -1), feed)
+        kept = np.flatnonzero(counts)
+        texts = anchors.tolist()
+        groups = [tuple(texts[begin:end]) for begin, end in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True)]
+        here = places[kept]
+        columns = (here, self._lines.starts[here], self._lines.ends[here], rows.message[here], rows.tag[here], rows.host[here])
+        self._todo = list(map(Todo, *(column.tolist() for column in columns), groups, counts[kept].tolist(), lasts[kept].tolist()))
         self._next = 0
         return found
+
+    def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes]:
+        """How many lines each candidate stands for (0: it is counted with an earlier one), and the last of them.
+
+        Lines of one host, program and minute between the same fed lines that begin with one template count together.
+        """
+        counts, lasts = np.ones(len(places), np.int64), places.copy()
+        templates = self._templates.get(id(self._columns))
+        if templates is None:
+            return counts, lasts
+        rows, tags = self._rows, self._rows.tag[places]
+        keys = tags << _BITS | anchors
+        gaps = np.cumsum(feed)
+        for code in np.unique(keys[anchors >= 0]).tolist():
+            key = code >> _BITS, code & ((1 << _BITS) - 1)
+            if key not in templates:
+                continue
+            alike = np.flatnonzero(keys == code)
+            found, known = templates.find(self._lines.words, rows.message[places[alike]], key)
+            alike, found = alike[found >= 0], found[found >= 0]
+            forms = np.array([template.leveled for template in known], np.int64)[found]
+            here = places[alike]
+            groups = np.stack((rows.at[here] // (60 * SECOND), gaps[here], rows.host[here], forms))
+            order = np.lexsort(groups)
+            changes = np.flatnonzero((np.diff(groups[:, order]) != 0).any(axis=0)) + 1
+            for group in np.split(alike[order], changes):
+                if len(group) > 1:
+                    counts[group] = 0
+                    counts[group[0]] = len(group)
+                    lasts[group[0]] = places[group[-1]]
+        return counts, lasts
 
     def _matrix(self) -> Mask:
         """Which anchor can mean anything on a line of which tag."""
@@ -93,60 +147,63 @@ class Candidates:
 
     def take(self, first: int, begin: int, end: int) -> None:
         """Try the candidates among lines `begin` to `end` of the page; `first` is the number of its first line."""
-        todo = self._todo
-        while self._next < len(todo) and todo[self._next][0] < begin:
-            self._next += 1
         shown = begin
-        collector = self._scan.collector
-        while self._next < len(todo) and todo[self._next][0] < end:
-            place, anchors = todo[self._next]
+        if self._scan.collector.waits:  # a record among the lines that were fed before
+            shown = min(end, begin + NEIGHBOURS)
+            self._show(first, begin, shown)
+        todo = self._todo
+        while self._next < len(todo) and todo[self._next].place < end:
+            self._try(first, todo[self._next])
             self._next += 1
-            if collector.waits:
-                shown = self._show(first, shown, min(place, shown + 2))
-            shown = self._try(first, place, anchors, max(shown, begin))
-        if collector.waits:
-            shown = self._show(first, shown, min(end, shown + 2))
-        self._show(first, max(shown, end - 2), end)
+        self._show(first, max(shown, end - NEIGHBOURS), end)
 
-    def _show(self, first: int, begin: int, end: int) -> int:
+    def _show(self, first: int, begin: int, end: int) -> None:
         """Let the collector see lines as neighbours."""
-        lines = self._lines
-        for place in range(begin, end):
-            text = lines.data[int(lines.starts[place]) : int(lines.ends[place])].decode("utf-8", "replace").rstrip("\r")
+        for place, text in enumerate(self._texts(begin, end) if begin < end else [], begin):
             self._scan.collector.neighbour(first + place, text)
-        return max(begin, end)
 
-    def _try(self, first: int, place: int, anchors: tuple[int, ...], shown: int) -> int:
-        """Try one line; gives the first line that the collector has not seen yet."""
-        lines, rows, scan, columns = self._lines, self._rows, self._scan, self._columns
-        data, start, begin = lines.data, int(lines.starts[place]), int(rows.message[place])
-        text = data[start : int(lines.ends[place])].decode("utf-8", "replace").rstrip("\r")
-        program = columns.heads.programs[int(rows.tag[place])]
-        stamp = columns.stamp(lines, rows, place)
-        if anchors[-1] >= self._signatures:
-            scan.hints.look(first + place, text, stamp)
+    def _texts(self, begin: int, end: int) -> list[str]:
+        lines = self._lines
+        block = lines.data[lines.starts.item(begin) : lines.ends.item(end - 1)].decode("utf-8", "replace")
+        return [text.rstrip("\r") for text in block.split("\n")]
+
+    def _near(self, place: int) -> Near:
+        """The neighbours of a line; both ends of a page are fed, so that there are some."""
+        texts = [text[:LONGEST_NEIGHBOUR] for text in self._texts(place - NEIGHBOURS, place + NEIGHBOURS + 1)]
+        return tuple(texts[:NEIGHBOURS]), texts[NEIGHBOURS + 1 :]
+
+    def _try(self, first: int, todo: Todo) -> None:
+        """Try one line."""
+        place, start, end, begin, tag, host, anchors, count, last = todo
+        data, scan, columns = self._lines.data, self._scan, self._columns
+        program = columns.heads.programs[tag]
         fitting = self._fitting_ones(program, anchors)
-        if not fitting:
-            return shown
+        hinting = anchors[-1] >= self._signatures
+        if not fitting and not hinting:
+            return
+        text = data[start:end].decode("utf-8", "replace").rstrip("\r")
+        stamp = columns.stamp(self._lines, self._rows, place)
+        if hinting:
+            scan.hints.look(first + place, text, stamp)
         offset, uptime = begin - start, None
         message = text[offset:]
         if program == "kernel":
             uptime, skipped = uptime_before(message)
             message, offset = message[skipped:], offset + skipped
-        pid = ""
-        if data[begin - 3 : begin] == b"]: ":
-            pid = data[data.rindex(b"[", start, begin) + 1 : begin - 3].decode("ascii")
+        pid = data[data.rindex(b"[", start, begin) + 1 : begin - 3].decode("ascii") if data[begin - 3] == _CLOSING else ""
         for signature in fitting:
             if (signature.pid and pid and pid != signature.pid) or (match := signature.search(message)) is None:
                 continue
-            host = columns.heads.hosts[int(rows.host[place])].name
-            if program != "corosync" and scan.collector.fold(signature, host, program, scan.coverage.boot, stamp) is not None:
-                return shown
-            shown = self._show(first, max(shown, place - 2), place + 1)
-            line = Line(stamp, host, program, pid, message, offset, uptime)
-            scan.collector.add(first + place, text, line, signature, match, boot=scan.coverage.boot, offset=offset)
-            return shown
-        return shown
+            collector, number, boot = scan.collector, first + place, scan.coverage.boot
+            name = columns.heads.hosts[host].name
+            line = Line(stamp, name, program, pid, message, offset, uptime)
+            near = None if collector.fold(signature, name, program, boot, stamp) else self._near(place)
+            draft = collector.add(number, text, line, signature, match, boot=boot, offset=offset, near=near, count=count, lines=count)
+            if draft is not None and count > 1:
+                draft.repeat(0, first + last, columns.stamp(self._lines, self._rows, last))
+            if signature is fitting[0] and signature.storm and len(anchors) == 1:
+                self._templates.setdefault(id(columns), Templates()).learn((tag, anchors[0]), signature, program, message)
+            return
 
     def _fitting_ones(self, program: str, anchors: tuple[int, ...]) -> tuple[Signature, ...]:
         """The signatures that these anchors stand for and that this program may be tried on, in pack order."""
@@ -161,3 +218,11 @@ class Candidates:
     def _of(self, program: str, anchors: Iterable[int]) -> Iterable[Signature]:
         signatures = [self._index.signatures[number] for number in self._index.of_anchors(set(anchors))]
         return (signature for signature in signatures if signature.fits(program, ""))
+
+
+_CLOSING = ord("]")
+
+
+def _firsts(places: Indexes) -> Indexes:
+    """Where a sorted row of numbers changes, its begin included."""
+    return np.flatnonzero(np.concatenate((np.ones(min(1, len(places)), np.bool_), places[1:] != places[:-1])))

@@ -26,13 +26,16 @@ _MINUTE_US = 60 * SECOND
 _TWIN = re.compile(r"(?:(?P<level>emerg|alert|crit|error|warning|notice|info|debug) +)?(?P<body>\[[A-Z]+ *\].*)", re.DOTALL)
 
 
+Near = tuple[tuple[str, ...], list[str]]
+"""The lines before a record and behind it."""
+
 _Made = tuple[str, str, int, Stamp | None, str, str, str, str, Mapping[str, str], tuple[int, int] | None]
 
 
 class Draft:
     """A record that may still gain neighbours and repeats: `made` are the first ten fields of Record."""
 
-    __slots__ = ("_boot", "_made", "after", "before", "count", "last")
+    __slots__ = ("_boot", "_line", "_made", "after", "before", "count", "last", "leveled")
 
     def __init__(self, made: _Made, before: tuple[str, ...], after: list[str], boot: tuple[int, str, int | None]) -> None:
         """`boot` is the count of boots before it, the boot's id and the uptime."""
@@ -40,12 +43,26 @@ class Draft:
         self._boot = boot
         self.before = before
         self.after = after
-        self.count = 1
+        self.count = 0
+        self.leveled = 0
         self.last: Stamp | None = None
+        self._line = 0
+
+    def repeat(self, times: int, line: int, stamp: Stamp | None, *, leveled: bool | None = None) -> None:
+        """Count it so many times more, up to this line; lines need not come in order.
+
+        `leveled` lines are told apart, since they may be second copies (None: like most so far).
+        """
+        if self.leveled > self.count if leveled is None else leveled:
+            self.leveled += times
+        else:
+            self.count += times
+        if stamp is not None and line >= self._line:
+            self.last, self._line = stamp, line
 
     def finished(self) -> Record:
         """The record as it stands."""
-        return Record(*self._made, self.before, tuple(self.after), self.count, self.last, *self._boot)
+        return Record(*self._made, self.before, tuple(self.after), max(self.count, self.leveled), self.last, *self._boot)
 
 
 class Collector:
@@ -85,56 +102,73 @@ class Collector:
         boot: int,
         offset: int | None,
         count: int = 1,
+        lines: int = 1,
+        near: Near | None = None,
     ) -> Draft | None:
         """A signature matched; `offset` is where the searched message begins in `text` (None: it does not stand there as such).
 
-        Gives the record's draft, or the one into which it was folded; None for a second copy.
+        Gives the record's draft, or the one into which it was folded; None for a second copy. `count` is how often the message
+        came, on how many `lines`; `near` are the neighbours, if they do not come by themselves.
         """
-        if self._is_second_copy(line):
+        counted = signature.storm or len(self.drafts) >= FOLD_ALL_FROM
+        leveled = counted and is_leveled(line.program, line.message)
+        if not counted and self._is_second_copy(line):
             return None
-        folded = self.fold(signature, line.host, line.program, boot, line.stamp, count)
-        if folded is not None:
-            return folded
+        key = (signature.id, line.host, line.program, boot, _minute(line.stamp)) if counted else ()
+        draft = self._storms.get(key) if counted else None
+        if draft is not None:
+            draft.repeat(count, number, line.stamp, leveled=leveled)
+            return draft
         fields = {name: value for name, value in match.groupdict().items() if value is not None}
         span = (match.start() + offset, match.end() + offset) if offset is not None else None
-        draft = self._make(number, text, line, (signature.kind, signature.id), fields, span, boot)
+        draft = self._make(number, text, line, (signature.kind, signature.id), fields, span, boot, near, lines)
         if draft is not None:
-            draft.count = count
-            if signature.storm or len(self.drafts) >= FOLD_ALL_FROM:
-                self._storms[signature.id, line.host, line.program, boot, _minute(line.stamp)] = draft
+            draft.repeat(count, number, None, leveled=leveled)
+            if counted:
+                self._storms[key] = draft
         return draft
 
-    def fold(self, signature: Signature, host: str, program: str, boot: int, stamp: Stamp | None, count: int = 1) -> Draft | None:
-        """Count a match to the record of the same minute, if its signature is counted and there is one."""
+    def fold(self, signature: Signature, host: str, program: str, boot: int, stamp: Stamp | None) -> Draft | None:
+        """The record of the same minute that a match would be counted to; None if there is none."""
         if not signature.storm and len(self.drafts) < FOLD_ALL_FROM:
             return None
-        folded = self._storms.get((signature.id, host, program, boot, _minute(stamp)))
-        if folded is not None:
-            folded.count += count
-            folded.last = stamp or folded.last
-        return folded
+        return self._storms.get((signature.id, host, program, boot, _minute(stamp)))
 
     def add_boot(self, number: int, text: str, stamp: Stamp | None, host: str, boot: int, boot_id: str) -> None:
         """A separator between two boots, or a change of the boot id."""
         self.boot_id = boot_id
         fields: Mapping[str, str] = {"boot_id": boot_id} if boot_id else NOTHING
         line = Line(stamp, host, "", "", text, 0)
-        self._make(number, text, line, ("boot_separator", "boot_separator"), fields, None, boot)
+        draft = self._make(number, text, line, ("boot_separator", "boot_separator"), fields, None, boot)
+        if draft is not None:
+            draft.repeat(1, number, None)
 
     def records(self) -> tuple[Record, ...]:
         """All records, in file order."""
         return tuple(draft.finished() for draft in self.drafts)
 
     def _make(
-        self, number: int, text: str, line: Line, names: tuple[str, str], fields: Mapping[str, str], span: tuple[int, int] | None, boot: int
+        self,
+        number: int,
+        text: str,
+        line: Line,
+        names: tuple[str, str],
+        fields: Mapping[str, str],
+        span: tuple[int, int] | None,
+        boot: int,
+        near: Near | None = None,
+        lines: int = 1,
     ) -> Draft | None:
         if len(self.drafts) >= MOST_RECORDS:
-            self.lost += 1
+            self.lost += lines
             return None
         text, span = _shortened(text, span)
         made = (*names, number, line.stamp, line.host, line.program, line.pid, text, fields, span)
-        before = tuple(near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at < number)[-NEIGHBOURS:]
-        after = [near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at > number][:NEIGHBOURS]
+        if near is None:
+            before = tuple(near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at < number)[-NEIGHBOURS:]
+            after = [near[:LONGEST_NEIGHBOUR] for at, near in self._recent if at > number][:NEIGHBOURS]
+        else:
+            before, after = near
         draft = Draft(made, before, after, (boot, self.boot_id, line.uptime_us))
         if len(after) < NEIGHBOURS:
             self._waiting.append((draft, NEIGHBOURS - len(after)))
@@ -160,6 +194,14 @@ class Collector:
             self._twins.clear()
         self._twins[key] = (from_stderr, second, 1)
         return False
+
+
+def is_leveled(program: str, message: str) -> bool:
+    """True for the copy of a line with its level that corosync 2 leaves on stderr beside the one in syslog."""
+    if program != "corosync":
+        return False
+    found = _TWIN.match(message.lstrip())
+    return found is not None and found["level"] is not None
 
 
 def _minute(stamp: Stamp | None) -> tuple[str, int] | None:

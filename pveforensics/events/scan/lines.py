@@ -122,8 +122,7 @@ class TextScan:
         self._note(number, line)
         if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
             if self._previous is not None:
-                self._previous.count += int(again["times"])
-                self._previous.last = line.stamp
+                self._previous.repeat(int(again["times"]), number, line.stamp)
             return
         draft = None
         if found:

@@ -1,0 +1,111 @@
+"""Templates: begins of messages after which a counted signature is sure to match, so that a storm is counted and not read.
+
+A regular expression without a condition on what follows its match stays matched whatever is appended to the text. So once it
+matches the first bytes of a message it matches every message that begins with them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re._constants as ops  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pveforensics.events.scan.collector import is_leveled
+from pveforensics.events.scan.words import Indexes, Words, low_bytes, word
+from pveforensics.events.signatures import Signature
+
+LONGEST = 64
+MOST = 64
+"""Templates of one tag and anchor: a message whose begin varies more is read line by line."""
+
+
+class Template(NamedTuple):
+    """The begin of a message as words with their masks, the signature that it proves, and whether it shows corosync's level."""
+
+    text: bytes
+    words: tuple[tuple[np.uint64, np.uint64], ...]
+    signature: Signature
+    leveled: bool
+
+
+class Templates:
+    """What has been learned of one file: templates by tag and anchor."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: dict[tuple[int, int], list[Template]] = {}
+
+    def learn(self, key: tuple[int, int], signature: Signature, program: str, message: str) -> None:
+        """Note that the first signature to be tried on lines with this tag and this only anchor matched this message."""
+        known = self._known.setdefault(key, [])
+        if len(known) >= MOST or not signature.storm or signature.pid or program == "kernel" or not stays_matched(signature.match):
+            return
+        text = _proof(signature, message)
+        if text is None or (program == "corosync" and is_leveled(program, text) != is_leveled(program, message)):
+            return
+        # what a level looks like must be decided within the template as well
+        if program == "corosync" and "]" not in text:
+            return
+        shown = text.encode("ascii")
+        if any(template.text == shown for template in known):
+            return
+        parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
+        words = tuple((low_bytes(len(part)), word(part)) for part in parts)
+        known.append(Template(shown, words, signature, is_leveled(program, text)))
+
+    def find(self, words: Words, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
+        """For messages at `places`: the number of the template that each begins with, -1 for none."""
+        templates = self._known.get(key, [])
+        found = np.full(len(places), -1, np.int64)
+        if templates:
+            gathered = [words[places + 8 * step] for step in range(max(len(template.words) for template in templates))]
+            for number, template in enumerate(templates):
+                same = found < 0
+                for (mask, wanted), have in zip(template.words, gathered, strict=False):
+                    same &= (have & mask) == wanted
+                found[same] = number
+        return found, templates
+
+    def __contains__(self, key: tuple[int, int]) -> bool:
+        return bool(self._known.get(key))
+
+
+def _proof(signature: Signature, message: str) -> str | None:
+    """The shortest begin of the message that the signature matches; None if it is long, or holds more than ASCII."""
+    text = message[:LONGEST]
+    if not text.isascii() or signature.search(text) is None:
+        return None
+    low, high = 1, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        if signature.search(text[:middle]) is None:
+            low = middle + 1
+        else:
+            high = middle
+    return text[:high]
+
+
+@functools.lru_cache(maxsize=4096)
+def stays_matched(pattern: str) -> bool:
+    """True if a match cannot be undone by text that is appended: no end, no border of words, no look-around, nothing possessive."""
+    return _stays(parser.parse(pattern))
+
+
+def _stays(elements: Iterable[Any]) -> bool:
+    return all(_element_stays(kind, value) for kind, value in elements)
+
+
+def _element_stays(kind: Any, value: Any) -> bool:
+    if kind is ops.AT:
+        return value in (ops.AT_BEGINNING, ops.AT_BEGINNING_STRING)
+    if kind is ops.SUBPATTERN:
+        return _stays(value[3])
+    if kind is ops.BRANCH:
+        return all(_stays(branch) for branch in value[1])
+    if kind in (ops.MAX_REPEAT, ops.MIN_REPEAT):
+        return _stays(value[2])
+    return kind in (ops.LITERAL, ops.NOT_LITERAL, ops.ANY, ops.IN)
