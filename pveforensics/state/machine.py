@@ -136,7 +136,9 @@ def _sign(view: View, reading: _Reading, at: Instant, event: Event) -> None:
             reading.finish(reading.last or at, "unknown")
         reading.begin(at, event)
     elif event.kind in DYING:
-        reading.finish(at, "crash", event)
+        # `pvecm delnode` ends the removed node's corosync so (pve-cluster:src/PVE/API2/ClusterConfig.pm): ordered, not a fault
+        ordered = event.kind == "corosync_killed_by_peer" and "corosync-cfgtool" in (event.fields.get("reason") or "")
+        reading.finish(at, "clean" if ordered else "crash", event)
     elif event.kind in STOPPING or (event.kind == ANNOUNCED and view.resolve(event.fields.get("node", "")) == reading.node):
         if reading.open is None and reading.stopped is None:
             reading.begin(None, event)

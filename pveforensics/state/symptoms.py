@@ -92,7 +92,7 @@ class Calm:
         return self.left.any_in(at.us - 10 * SECOND, at.us + SECOND)
 
     def down(self, node: str, at: Instant) -> str:
-        """`planned_stop` or `boot_end` if the node's own log shows that it was down at the moment, else empty."""
+        """`planned_stop`, `boot_end` or `daemon_crash` if the node's own log shows that it or its corosync was down then, else empty."""
         hidden = node not in self.view.nodes and _is_placeholder(node)
         for boot in self.nameless if hidden else self.view.boots_of(node):
             if hidden and boot.end is not None and at.us - boot.end.us > _LEAVE_US:
@@ -100,6 +100,14 @@ class Calm:
             ended = boot.end is not None and boot.manner != "open" and boot.end.us - SECOND <= at.us
             if ended and (boot.next_start is None or at.us < boot.next_start.us):
                 return "planned_stop" if boot.manner == "clean" else "boot_end"
+        return "" if hidden else self._crashed(node, at)
+
+    def _crashed(self, node: str, at: Instant) -> str:
+        runs = runs_of(self.view, node) if node in self.view.nodes else ()
+        for run, after in zip(runs, (*runs[1:], None), strict=False):
+            back = after.start if after is not None else None
+            if run.ended == "crash" and run.end is not None and run.end.us - SECOND <= at.us and (back is None or at.us < back.us):
+                return "daemon_crash"
         return ""
 
 

@@ -23,14 +23,27 @@ def bundle_of(scenario: Path) -> str:
     return str(packed if packed.exists() else scenario / "bundle")
 
 
+def is_told(want: dict, finding) -> bool:
+    return (
+        finding.class_ == want["class"]
+        and set(want["nodes"]) <= set(finding.nodes)
+        and set(want.get("guests", ())) <= set(finding.guests)
+        and ("cause" not in want or (bool(finding.causes) and finding.causes[0].cause == want["cause"]))
+    )
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda folder: folder.name)
 def test_scenario_tells_what_happened_and_nothing_else(scenario, pack):
     expected = json.loads((scenario / "expect.json").read_text())
     case = analyze([bundle_of(scenario)], pack)
-    told = {(finding.class_, finding.nodes[0] if finding.nodes else "") for finding in case.findings}
+    told = [(f.class_, f.nodes, f.causes[0].cause if f.causes else "", f.guests) for f in case.findings]
     for want in expected["must"]:
-        assert any(f.class_ == want["class"] and set(want["nodes"]) <= set(f.nodes) for f in case.findings), (want, told)
-    assert not {pair for pair in told if pair[0] in expected["never"]}
+        assert any(is_told(want, finding) for finding in case.findings), (want, told)
+    said = {word for f in case.findings for word in (f.class_, *(f"{f.class_}@{node}" for node in f.nodes))}
+    assert not said & set(expected["never"]), told
+    assert set(expected.get("benign", ())) <= {each.rule for each in case.benign}, case.benign
+    excluded = {row.cause for f in case.findings for row in f.ruled_out}
+    assert set(expected.get("ruled_out", ())) <= excluded, excluded
     assert (0 if case.complete else cli.EXIT_PARTIAL) == expected["exit"]
     assert case.notes == () or not any("failed" in note for note in case.notes), case.notes
 
