@@ -32,7 +32,7 @@ LONGEST_TASK_US = 24 * 3600 * SECOND
 def track(view: View) -> tuple[Interval, ...]:
     """`lock:<guest>@<n>` met: an action found the guest locked.
 
-    Fields: `guest` (vm:100), `vmid`, `lock`, `held` (yes: a task that sets it ran; no: none ran as far as a whole log of a day shows; unknown), `count`.
+    Fields: `guest` (vm:100), `vmid`, `lock`, `held` (yes: a task that sets it ran; no: none ran as far as a whole log of a day shows; untold), `count`.
     """
     return tuple(interval for node in view.nodes for interval in _of_node(view, node))
 
@@ -53,7 +53,7 @@ def _of_node(view: View, node: str) -> Iterator[Interval]:
         if spell is None:
             fields = {"guest": key[0], "vmid": vmid, "lock": lock, "held": held}
             spell = spells[key] = Spell(f"lock:{key[0] or 'guest'}@{node}", "met", at, at, fields=fields)
-        elif held == "yes" or spell.fields["held"] == "unknown":
+        elif held == "yes" or spell.fields["held"] == "untold":
             spell.fields["held"] = held
         spell.take(at, event)
     for spell in spells.values():
@@ -63,12 +63,12 @@ def _of_node(view: View, node: str) -> Iterator[Interval]:
 
 def _held(view: View, node: str, vmid: str, lock: str, at: Instant | None) -> str:
     if at is None:
-        return "unknown"
+        return "untold"
     if any(_runs(view, other, vmid, lock, at) for other in view.nodes):
         return "yes"
     boot = view.boot_at(node, at)
     since = boot.start if boot is not None and boot.start is not None else at.plus(-LONGEST_TASK_US / SECOND)
-    return "no" if lock and view.covered(node, since, at) else "unknown"
+    return "no" if lock and view.covered(node, since, at) else "untold"
 
 
 def _runs(view: View, node: str, vmid: str, lock: str, at: Instant) -> bool:

@@ -38,6 +38,12 @@ _TOOLS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?:^|/|')(?:smbclient|mount\.cifs)\b"), "cifs", "cifs"),
     (re.compile(r"(?:^|/|')(?:df)\b"), "dir", "dir"),
 )
+_STORAGE_TASKS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"txg_(?:sync|quiesce)|z_(?:wr|rd|null|fr)|zvol|dp_sync|spa|dbuf|arc_|zfs|zpool"), "zfs", "zfs"),
+    (re.compile(r"jbd2/|xfsaild|ext4|btrfs|md\d+_raid|dmcrypt|kworker/\S*\+(?:flush|dm)|loop\d"), "local disks", "dir"),
+    (re.compile(r"nfs|rpciod|mount\.nfs|cifsd|kworker/\S*\+(?:nfs|rpciod|cifs)"), "network storage", "nfs"),
+)
+"""Tasks of the kernel that do nothing but I/O: if one hangs, storage does not answer."""
 
 
 def sign_of(event: Event) -> Sign | None:
@@ -207,6 +213,12 @@ def _stale(_: Fields, line: str) -> Sign | None:
     return Sign(found["id"].rstrip("."), "id", "nfs", "offline", "its export was replaced: stale file handle") if found else None
 
 
+def _hung(fields: Fields, _: str) -> Sign | None:
+    task = fields.get("comm") or ""
+    found = next(((name, kind) for pattern, name, kind in _STORAGE_TASKS if pattern.match(task)), None)
+    return Sign(found[0], "tool", found[1], "slow", f"the kernel's task {task} waited for minutes", "kernel") if found else None
+
+
 READERS: Mapping[str, Callable[[Fields, str], Sign | None]] = {
     "storage.nfs_down": _server_gone,
     "storage.nfs_up": _server_back,
@@ -237,5 +249,6 @@ READERS: Mapping[str, Callable[[Fields, str], Sign | None]] = {
     "command.failed": _command,
     "host.disk_full": _no_space,
     "storage.nfs_stale": _stale,
+    "hung_task": _hung,
 }
 """Event kind to what its line says."""
