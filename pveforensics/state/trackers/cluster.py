@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pveforensics.model import Cluster, Member, Snapshot, Timeline
 from pveforensics.readings import Naming
+from pveforensics.state.arithmetic import could, needed_votes
 
 
 def choose(timeline: Timeline, naming: Naming) -> Cluster:
@@ -33,22 +34,13 @@ def counted(cluster: Cluster) -> Cluster:
         expected = sum(member.votes for member in cluster.members) + (cluster.qdevice_votes if cluster.qdevice else 0)
     quorum = cluster.quorum
     if quorum is None and expected:
-        quorum = 1 if cluster.two_node else expected // 2 + 1
+        quorum = needed_votes(expected, two_node=cluster.two_node)
     return replace(cluster, expected_votes=expected, quorum=quorum)
 
 
-def votes_of(cluster: Cluster, nodes: tuple[str, ...]) -> int:
-    """The votes that these nodes bring; a node that the configuration does not name counts one."""
-    votes = {member.name: member.votes for member in cluster.members}
-    return sum(votes.get(node, 1) for node in nodes)
-
-
 def has_quorum(cluster: Cluster, nodes: tuple[str, ...]) -> bool | None:
-    """Whether these nodes alone reach the quorum; None if votes are unknown or a quorum device may add its own."""
-    if cluster.quorum is None or not nodes:
-        return None
-    reached = votes_of(cluster, nodes) >= cluster.quorum
-    return None if cluster.qdevice and not reached else reached
+    """Whether these nodes alone reach the quorum; None if votes are unknown, or a device or a flag may make up for missing ones."""
+    return could(cluster, nodes).quorate
 
 
 def dump_value(dump: Snapshot, key: str) -> str | None:
@@ -76,6 +68,8 @@ def _from_dump(dump: Snapshot, members: tuple[Member, ...]) -> Cluster:
             qdevice="Qdevice" in flags,
             two_node="2Node" in flags,
             wait_for_all="WaitForAll" in flags,
+            last_man_standing="LastManStanding" in flags,
+            auto_tie_breaker="AutoTieBreaker" in flags,
             evidence=dump.evidence,
         )
     )

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pveforensics.model import Group, Interval, Partition
+from pveforensics.state.arithmetic import could, tie_breakers, votes_of
 from pveforensics.state.machine import runs_of
 from pveforensics.state.moments import Spans
 from pveforensics.state.rings import Ring, rings_of
-from pveforensics.state.trackers.cluster import has_quorum, votes_of
 from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
@@ -90,5 +90,11 @@ def _quorate(view: View, reporters: list[str], windows: Mapping[str, Spans], nod
     """By the log of those in it if one of them speaks of quorum at all, else by counting votes."""
     speakers = [node for node in reporters if node in windows]
     if not speakers:
-        return has_quorum(view.cluster, nodes)
+        return could(view.cluster, nodes, breakers=breakers_of(view)).quorate
     return not all(windows[node].at(at) for node in speakers)
+
+
+def breakers_of(view: View) -> frozenset[str] | None:
+    """The nodes that decide an even split, by the configuration of any node."""
+    settings = (view.setting(node, "quorum.auto_tie_breaker_node") for node in view.nodes)
+    return view.once("tie breakers", lambda: tie_breakers(view.cluster, next((each for each in settings if each), None)))

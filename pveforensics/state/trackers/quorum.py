@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence, Interval, Snapshot
+from pveforensics.state.arithmetic import votes_of
 from pveforensics.state.machine import DISCONNECTED, Run, is_corosync, runs_of
 from pveforensics.state.moments import Moments
 from pveforensics.state.rings import rings_of
-from pveforensics.state.trackers.cluster import dump_value, has_quorum, votes_of
+from pveforensics.state.trackers.cluster import dump_value, has_quorum
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
@@ -267,6 +268,15 @@ def _with_dumps(view: View, node: str, windows: tuple[Interval, ...], marks: lis
 def contradictions(view: View) -> tuple[str, ...]:
     """Status dumps that say another thing of quorum than the log of their node does at that time, as notes."""
     notes: list[str] = []
+    for dump, says, at in told_otherwise(view):
+        path = dump.evidence[0].path if dump.evidence else "a status dump"
+        word, other = ("has quorum", "has not") if says else ("has no quorum", "has")
+        notes.append(f"{path} says at {at.iso()} that {dump.node} {word}; its log says that it {other}")
+    return tuple(notes)
+
+
+def told_otherwise(view: View) -> Iterator[tuple[Snapshot, bool, Instant]]:
+    """The dumps that contradict the log of their node by more than a few seconds, with what they say and when."""
     for dump in view.timeline.snapshots:
         says, at = says_quorate(dump), dump.at
         if says is None or at is None or not any(_decides(mark, at) for mark in _marks(view, dump.node)):
@@ -274,12 +284,8 @@ def contradictions(view: View) -> tuple[str, ...]:
         windows = [w for w in inquorate(view, dump.node) if w.fields.get("opened_by") != "dump"]
         around = [w for w in windows if holds(w, at.plus(-_DOUBT_S)) or holds(w, at) or holds(w, at.plus(_DOUBT_S))]
         inside = [w for w in windows if holds(w, at.plus(-_DOUBT_S)) and holds(w, at.plus(_DOUBT_S))]
-        path = dump.evidence[0].path if dump.evidence else "a status dump"
-        if says and inside:
-            notes.append(f"{path} says at {at.iso()} that {dump.node} has quorum; its log says that it has not")
-        elif not says and not around:
-            notes.append(f"{path} says at {at.iso()} that {dump.node} has no quorum; its log says that it has")
-    return tuple(notes)
+        if (says and inside) or (not says and not around):
+            yield dump, says, at
 
 
 def _decides(mark: _Mark, at: Instant | None) -> bool:
