@@ -63,6 +63,7 @@ STATES: dict[str, dict[str, State]] = {
         "paused": State(_fields("ms threshold")),
         "bmc_record": State(_fields("what said")),
         "last_word": State(_fields("source said lrm mode"), "any"),
+        "quorum_contradiction": State(_fields("said computed by votes needed members why")),
         "fence_claimed": State(_fields("acknowledged master seconds planned own_log to_unknown to_fence"), "any"),
         "watchdog_expiring": State(_fields("outcome client said why")),
     },

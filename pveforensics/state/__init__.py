@@ -11,7 +11,7 @@ from pveforensics.readings import Naming
 from pveforensics.state.documents import document_score, read_document
 from pveforensics.state.dumps import QUOTING
 from pveforensics.state.dumps.task_files import started_us, upid_of
-from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, partitions, quorum
+from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, contradictions, partitions, quorum
 from pveforensics.state.view import View, view_of
 
 __all__ = ["QUOTING", "View", "document_score", "read_document", "reconstruct", "started_us", "upid_of", "view_of"]
@@ -40,12 +40,14 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     first = view_of(timeline, naming, chosen)
     boots: tuple[Boot, ...] = attempt("boots", lambda: BOOTS(first), ())
     view = view_of(timeline, naming, chosen, boots)
-    found: list[Interval] = []
+    found: list[Interval] = [*timeline.clock_states]
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
     notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())
     intervals = tuple(sorted(found, key=_order))
     parts: tuple[Partition, ...] = attempt("partitions", lambda: partitions.track(view, intervals), ())
+    disputed: tuple[Interval, ...] = attempt("quorum arithmetic", lambda: contradictions.track(view, intervals, parts), ())
+    intervals = tuple(sorted((*intervals, *disputed), key=_order))
     held: tuple[Belief, ...] = attempt("beliefs", lambda: beliefs.track(view, intervals), ())
     return History(chosen, intervals, boots, parts, held, tuple(notes))
 
