@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.dev
 
-.PHONY: demo test check lint types contracts rules system wheel clean fixtures
+.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures
 
 demo: $(STAMP)
 	@mkdir -p demo/out
@@ -31,6 +31,10 @@ contracts: $(DEV)
 rules: $(DEV) wheel
 	$(BIN)/pveforensics rules lint
 	$(BIN)/pveforensics rules test
+
+# What is written from other files: the pages of the rules. Tests say when they are stale.
+fresh: $(STAMP)
+	$(BIN)/python -m pveforensics.ruledocs docs/rules
 
 # What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests.
 system:

@@ -74,7 +74,7 @@ def span_words(seconds: float) -> str:
 
 def test_words(test: Test) -> str:
     """What a field must hold, as a part of a sentence."""
-    values = " or ".join(f"`{value}`" for value in test.values)
+    values = " or ".join(f"`{value}`" if value else "empty" for value in test.values)
     return {
         "in": "is {}", "not": "is not {}", "has": "holds the word {}", "contains": "contains {}", "bit": "has bit {} set",
         "below": "is below {}", "above": "is above {}",
