@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pveforensics.detect.clauses import (
     AbsenceClause,
     AllClause,
@@ -74,11 +76,20 @@ def span_words(seconds: float) -> str:
 
 def test_words(test: Test) -> str:
     """What a field must hold, as a part of a sentence."""
-    values = " or ".join(f"`{value}`" if value else "empty" for value in test.values)
+    values = " or ".join(map(_value, test.values))
     return {
         "in": "is {}", "not": "is not {}", "has": "holds the word {}", "contains": "contains {}", "bit": "has bit {} set",
         "below": "is below {}", "above": "is above {}",
     }[test.op].format(values)  # fmt: skip
+
+
+def _value(value: str) -> str:
+    """A value that is compared with: itself, or the field of a step that it stands for."""
+    if value == "{node}":
+        return "the same node"
+    if found := re.fullmatch(r"\{(\w+)\.(?:fields\.)?(\w+)\}", value):
+        return f"the `{found[2]}` of *{found[1]}*"
+    return f"`{re.sub(r'[{}]', '', value)}`" if value else "empty"
 
 
 def _names(names: tuple[str, ...]) -> str:
