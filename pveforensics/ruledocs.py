@@ -150,7 +150,7 @@ def _hypothesis(row: Hypothesis) -> Iterator[str]:
         yield from (f"| {weight} | {_cell(_plain(because))} |" for weight, because in reasons)
         yield ""
     if row.decided_by:
-        yield f"Decided by: {row.decided_by}\n"
+        yield f"Decided by: {_command(row.decided_by)}\n"
 
 
 def _remedies(rule: Rule) -> Iterator[str]:

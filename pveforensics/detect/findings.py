@@ -114,13 +114,16 @@ def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
         nodes=draft.nodes,
         guests=guests,
         storages=tuple(dict.fromkeys(subject[8:].partition("@")[0] for subject in draft.subjects if subject.startswith("storage:"))),
-        jobs=tuple(subject[4:] for subject in draft.subjects if subject.startswith("job:")),
+        jobs=tuple(dict.fromkeys(subject[4:].partition("@")[0] for subject in draft.subjects if subject.startswith("job:"))),
         start=draft.start,
         end=draft.end,
         evidence=draft.evidence[:EVIDENCE_LINES],
         causes=draft.causes,
         ruled_out=draft.ruled_out,
-        remedies=tuple(replace(each, text=scene.render(each.text), command=_command(each.command, scene)) for each in rule.remedies),
+        remedies=tuple(
+            replace(each, text=scene.render(each.text), command=_command(each.command, scene), caution=scene.render(each.caution))
+            for each in rule.remedies
+        ),
         why=why,
         docs=f"docs/rules/{rule.id}.md",
         references=rule.references,

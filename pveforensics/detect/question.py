@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pveforensics.detect.clauses import Hypothesis, Weighed
@@ -60,6 +60,8 @@ def ask(hypotheses: tuple[Hypothesis, ...], ground: Ground) -> Answered:
         speaks_for = _held(hypothesis.speaks_for, ground)
         against = _held(hypothesis.against, ground)
         score = hypothesis.prior + sum(reason.weight for reason in speaks_for) - sum(reason.weight for reason in against)
+        if "{" in hypothesis.decided_by:
+            hypothesis = replace(hypothesis, decided_by=ground.scene().render(hypothesis.decided_by))  # noqa: PLW2901
         rows.append((hypothesis, score, speaks_for, against, _excluded(hypothesis, ground)))
     top = max((score for _, score, _, _, excluded in rows if excluded is None), default=0.0)
     total = math.fsum(math.exp(score - top) for _, score, _, _, excluded in rows if excluded is None)
