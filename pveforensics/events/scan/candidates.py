@@ -12,13 +12,14 @@ from pveforensics.events.formats.line import uptime_before
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.lines import TextScan, second_head
+from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.templates import Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
 from pveforensics.events.signatures import Signature
 from pveforensics.timebase import SECOND
 
 _MOST_KNOWN = 50_000
-_BITS = 20  # of a code: anchors below, places above
+_INDEX = (1 << CODE_BITS) - 1
 
 
 class Todo(NamedTuple):
@@ -56,15 +57,15 @@ class Candidates:
         self._rows: Rows
         self._columns: Columns
 
-    def page(self, lines: Page, rows: Rows, columns: Columns, hits: list[tuple[int, int]]) -> Indexes:
+    def page(self, lines: Page, rows: Rows, columns: Columns, hits: list[int]) -> Indexes:
         """Make a page the one at hand; gives the lines that only the reader of lines can judge."""
         self._lines, self._rows, self._columns = lines, rows, columns
-        table = np.array(hits, np.int64).reshape(-1, 2)
-        places, anchors = np.searchsorted(lines.ends, table[:, 1]), table[:, 0]
+        codes = np.array(hits, np.int64)
+        places, anchors = np.searchsorted(lines.ends, codes >> CODE_BITS), codes & _INDEX
         marked = anchors >= self._scan.anchors
         repeated = places[marked]
-        codes = np.unique(places[~marked] << _BITS | anchors[~marked])
-        self._places, self._anchors = codes >> _BITS, codes & ((1 << _BITS) - 1)
+        codes = np.unique(places[~marked] << CODE_BITS | anchors[~marked])
+        self._places, self._anchors = codes >> CODE_BITS, codes & _INDEX
         unique = self._places[_firsts(self._places)]
         return np.concatenate((repeated, np.array(self._with_second_head(unique[rows.ok[unique]]), np.int64)))
 
@@ -108,10 +109,10 @@ class Candidates:
         if templates is None:
             return counts, lasts
         rows, tags = self._rows, self._rows.tag[places]
-        keys = tags << _BITS | anchors
+        keys = tags << CODE_BITS | anchors
         gaps = np.cumsum(feed)
         for code in np.unique(keys[anchors >= 0]).tolist():
-            key = code >> _BITS, code & ((1 << _BITS) - 1)
+            key = code >> CODE_BITS, code & _INDEX
             if key not in templates:
                 continue
             alike = np.flatnonzero(keys == code)

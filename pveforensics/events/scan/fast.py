@@ -17,10 +17,10 @@ from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.layout import Layout, layout_of
 from pveforensics.events.scan.lines import TextScan
-from pveforensics.events.scan.matcher import Matcher
+from pveforensics.events.scan.matcher import Matcher, hit_codes
 from pveforensics.events.scan.pieces import gathered, pieces
 from pveforensics.events.scan.streams import anchors_by_line
-from pveforensics.events.scan.words import Indexes, Mask, Page, page
+from pveforensics.events.scan.words import Indexes, Mask, Page, Room, page
 
 SIZE = 1 << 20
 """Bytes gathered before they are looked at: larger pages leave the processor's cache."""
@@ -62,6 +62,7 @@ class _Pages:
         self._known: dict[Layout, Columns] = {}
         self._columns: Columns | None = None
         self._candidates = Candidates(scan)
+        self._room = Room()
 
     def feed(self, first: int, data: bytes, nuls: int) -> int:
         """Feed every line; gives the number of newlines."""
@@ -74,13 +75,13 @@ class _Pages:
 
     def take(self, first: int, data: bytes, nuls: int) -> int:
         """Read a page by its columns; gives the number of newlines."""
-        lines = page(data)
+        lines = page(data, self._room)
         rows = self._read(lines)
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
             return self.feed(first, data, nuls)
         odd = ~rows.ok
         odd[rows.taught] = True
-        odd[self._candidates.page(lines, rows, self._columns, self._matcher.hits(data))] = True
+        odd[self._candidates.page(lines, rows, self._columns, hit_codes(self._matcher, data))] = True
         feed = _around(odd)
         if np.count_nonzero(feed) * 2 > len(feed):
             return self.feed(first, data, nuls)

@@ -19,7 +19,11 @@ _UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]
 _REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
 _MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
 _AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
-_EPOCHS = (("replicate", _REPLICATE, SECOND, False), ("mce", _MCE, SECOND, False), ("corosync", _AT, 1_000, True))
+_EPOCHS = (
+    ("replicate", "__replicate_", _REPLICATE, SECOND, False),
+    ("mce", " TIME ", _MCE, SECOND, False),
+    ("corosync", "(@", _AT, 1_000, True),
+)
 _LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _ACTIVE = re.compile(rf"Active: .*\bsince (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?(?=[;\s]|$)")
 _DATE = re.compile(
@@ -46,12 +50,13 @@ class Hints:
         if len(self.found) >= MOST:
             return
         text = text[:4096]
-        for upid in _UPID.finditer(text):
-            self._epoch(line, "upid", stamp, int(upid["epoch"], 16) * SECOND, exact=upid["what"] == "starting")
-        for what, pattern, unit_us, exact in _EPOCHS:
-            if found := pattern.search(text):
+        if "UPID:" in text:
+            for upid in _UPID.finditer(text):
+                self._epoch(line, "upid", stamp, int(upid["epoch"], 16) * SECOND, exact=upid["what"] == "starting")
+        for what, word, pattern, unit_us, exact in _EPOCHS:
+            if word in text and (found := pattern.search(text)):
                 self._epoch(line, what, stamp, int(found["epoch"]) * unit_us, exact=exact)
-        if (built := _BUILD.search(text)) and _valid(built["built"]):
+        if "Linux version " in text and (built := _BUILD.search(text)) and _valid(built["built"]):
             moment = datetime.fromisoformat(built["built"].removesuffix("Z")).replace(tzinfo=UTC)
             self._epoch(line, "kernel-build", stamp, int(moment.timestamp()) * SECOND, exact=False)
         if stamp is None:

@@ -9,6 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pveforensics.events.scan import cache, cpu
+from pveforensics.events.scan.matcher import CODE_BITS
+
+_INDEX = (1 << CODE_BITS) - 1
+_WORTH_KEEPING = 100
+"""Literals from which on a compiled database is kept."""
 
 
 class HyperscanMatcher:
@@ -32,10 +37,13 @@ class HyperscanMatcher:
 
     def hits(self, buffer: bytes) -> list[tuple[int, int]]:
         """Every occurrence, sorted by offset."""
-        found: list[tuple[int, int]] = []
+        return [(code & _INDEX, code >> CODE_BITS) for code in sorted(self.codes(buffer))]
+
+    def codes(self, buffer: bytes) -> list[int]:
+        """Every occurrence as one number."""
+        found: list[int] = []
         add = found.append
-        self._scan(buffer, lambda index, _start, end, _flags, _context: add((index, end)))
-        found.sort(key=lambda hit: hit[1])
+        self._scan(buffer, lambda index, _start, end, _flags, _context: add(end << CODE_BITS | index))
         return found
 
     def _scan(self, buffer: bytes, report: Callable[..., None]) -> None:
@@ -48,11 +56,12 @@ class HyperscanMatcher:
         engine, count = self._engine, len(self._literals)
         database = engine.Database(mode=engine.HS_MODE_BLOCK)
         database.compile(expressions=list(self._literals), ids=list(range(count)), elements=count, flags=[0] * count, literal=True)
-        cache.keep("literals", self._key(), engine.dumpb(database))
+        if count >= _WORTH_KEEPING:
+            cache.keep("literals", self._key(), engine.dumpb(database))
         return database
 
     def _load(self) -> Any:
-        kept = cache.load("literals", self._key())
+        kept = cache.load("literals", self._key()) if len(self._literals) >= _WORTH_KEEPING else None
         if kept is None:
             return None
         try:

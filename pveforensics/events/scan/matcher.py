@@ -19,4 +19,14 @@ class Matcher(Protocol):
         ...
 
 
+CODE_BITS = 20
+"""Of a hit in one number: the literal's index below, the offset above."""
+
+
+def hit_codes(matcher: Matcher, buffer: bytes) -> list[int]:
+    """The hits, each as one number, in any order; an engine that has them so at less cost has a method `codes`."""
+    codes: Callable[[bytes], list[int]] | None = getattr(matcher, "codes", None)
+    return codes(buffer) if codes is not None else [end << CODE_BITS | index for index, end in matcher.hits(buffer)]
+
+
 MakeMatcher = Callable[[Sequence[bytes]], Matcher]

@@ -45,12 +45,11 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[Piece]:
                     nuls += run
                     continue
                 text, fresh, dropping = text[newline + 1 :], True, False  # noqa: PLW2901
-            data = carry + text
-            cut = data.rfind(b"\n")
+            cut = text.rfind(b"\n")
             if cut >= 0:
-                yield Piece(data[:cut], nuls, fresh)
-                fresh, nuls = True, 0
-            carry = data[cut + 1 :]
+                yield Piece(b"".join((carry, memoryview(text)[:cut])), nuls, fresh)
+                carry, fresh, nuls = b"", True, 0
+            carry += text[cut + 1 :]
             if run:
                 if carry:
                     yield Piece(carry, nuls, fresh)

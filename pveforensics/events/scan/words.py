@@ -42,25 +42,44 @@ class Page(NamedTuple):
     words: Words
 
 
-def page(data: bytes) -> Page:
-    """The page of whole lines that have no last newline."""
-    padded = data + bytes(PAD + -len(data) % 8)
-    newlines = _newlines(np.frombuffer(padded, np.uint8))
+class Room:
+    """Memory that one page after another is laid out in: fresh memory for each would cost more than what is done with it."""
+
+    def __init__(self) -> None:
+        """No page was laid out yet."""
+        self._bytes = np.zeros(0, np.uint8)
+        self._flags = np.zeros(0, np.bool_)
+
+    def take(self, data: bytes) -> tuple[npt.NDArray[np.uint8], Mask]:
+        """The padded bytes, and as many flags."""
+        length = len(data) + PAD + -len(data) % 8
+        if length > len(self._bytes):
+            self._bytes, self._flags = np.zeros(length, np.uint8), np.zeros(length, np.bool_)
+        self._bytes[: len(data)] = np.frombuffer(data, np.uint8)
+        self._bytes[len(data) : length] = 0
+        return self._bytes[:length], self._flags[:length]
+
+
+def page(data: bytes, room: Room) -> Page:
+    """The page of whole lines that have no last newline; it holds until the room is taken for the next one."""
+    padded, flags = room.take(data)
+    newlines = _newlines(padded, flags)
     starts = np.empty(len(newlines) + 1, np.int64)
     starts[0] = 0
     np.add(newlines, 1, out=starts[1:])
     ends = np.empty_like(starts)
     ends[:-1] = newlines
     ends[-1] = len(data)
-    words: Any = np.ndarray((len(padded) - 7,), _LITTLE, padded, strides=(1,))
+    words: Any = np.ndarray((len(padded) - 7,), _LITTLE, padded.data, strides=(1,))
     return Page(data, starts, ends, words)
 
 
-def _newlines(text: npt.NDArray[np.uint8]) -> Indexes:
+def _newlines(text: npt.NDArray[np.uint8], flags: Mask) -> Indexes:
     """Offsets of the newlines, found eight bytes at a time."""
-    flags = (text == 10).view(_LITTLE)
-    places = np.flatnonzero(flags)
-    left = flags[places]
+    np.equal(text, 10, out=flags)
+    words = flags.view(_LITTLE)
+    places = np.flatnonzero(words)
+    left = words[places]
     found = []
     while len(places):
         found.append(places * 8 + first_byte(left & negative(left)))
