@@ -36,7 +36,10 @@ GOOD = HEAD + "confidence: 0.8\nfind:\n  - {as: x, state: node.inquorate}\n"
         (("state: node.inquorate", "state: node.inquorate, min: 30"), "min: expected a duration such as"),
         (("state: node.inquorate", "state: node.inquorate, on: self"), "on: expected one of any, other, same; got 'self'"),
         (("state: node.inquorate", "state: node.inquorate, wehre: {}"), "wehre: unknown key; did you mean 'where'?"),
-        (("state: node.inquorate", "state: node.inquorate, where: {a: {is: 3}}"), "a: expected one of above, below, bit, contains, has, not"),
+        (
+            ("state: node.inquorate", "state: node.inquorate, where: {a: {is: 3}}"),
+            "a: expected one of above, below, bit, contains, has, not",
+        ),
         (("state: node.inquorate", "state: node.inquorate, where: {a: {below: x}}"), "a.below: expected a number"),
         (("state: node.inquorate", "state: node.inquorate, where: {a: '{y.start}'}"), "a: placeholder {y.start} is no step of this rule"),
         (("as: x, state", "as: node, state"), "as: expected a name"),
