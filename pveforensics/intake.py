@@ -18,7 +18,9 @@ from pveforensics.events import (
     is_binary_journal,
     make_matcher,
     recognize,
+    scan_journal,
     scan_log,
+    without_copies,
 )
 from pveforensics.model import BundleInfo, NotRead
 from pveforensics.readings import Document, LogScan, Stamp
@@ -26,6 +28,9 @@ from pveforensics.readings import Document, LogScan, Stamp
 HEAD = 65_536
 LONGEST_DOCUMENT = 16 << 20
 """Bytes; a configuration file or status dump is read whole, a longer one only so far."""
+
+LARGEST_DATABASE = 256 << 20
+"""Bytes; pmxcfs itself stops at 128 MiB of files."""
 
 LONGEST_EXCERPT = 256 << 10
 """Bytes of a text without any stamp or tag that is still searched for quoted messages."""
@@ -91,6 +96,17 @@ class _Reading(NamedTuple):
     scan: LogScan | None = None
     document: Document | None = None
     skipped: NotRead | None = None
+    parts: tuple[Document, ...] = ()
+
+
+class _Held(NamedTuple):
+    """A file of a database, kept until its companion has been read too."""
+
+    kind: str
+    path: str
+    data: bytes
+    mtime: float | None
+    node_hint: str
 
 
 def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[[str], None] = lambda _: None) -> Intake:
@@ -101,15 +117,21 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
     index = SignatureIndex(signatures)
     matcher = make_matcher(index)
     readings: list[_Reading] = []
+    held: list[_Held] = []
     for member in bundle.members():
         progress(member.path)
         try:
-            readings.append(_read(member, index, matcher))
+            kind = state.container_kind(member.head(HEAD)) if not member.link_target else ""
+            if kind.startswith(state.DATABASE):
+                held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
+            else:
+                readings.append(_report(member) if kind else _read(member, index, matcher))
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
-    scans = tuple(reading.scan for reading in readings if reading.scan is not None)
-    documents = tuple(reading.document for reading in readings if reading.document is not None)
+    readings += _databases(held)
+    scans = without_copies([reading.scan for reading in readings if reading.scan is not None])
+    documents = tuple(document for reading in readings for document in (*([reading.document] if reading.document else ()), *reading.parts))
     skipped = [reading.skipped for reading in readings if reading.skipped is not None]
     skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
     skipped += [NotRead(document.path, problem) for document in documents for problem in document.problems]
@@ -117,6 +139,31 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
         raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read)))
     unread = tuple(each.path for each in skipped if not each.damage)
     return Intake(scans, documents, bundle.infos, (*bundle.not_read, *skipped), unread)
+
+
+def _report(member: Member) -> _Reading:
+    """The sections of a pvereport; those that name no node belong to the report's own."""
+    parts = state.open_report(member.path, member.read(LONGEST_DOCUMENT), member.mtime)
+    return _Reading(parts=tuple(each if each.node_hint else dataclasses.replace(each, node_hint=member.node_hint) for each in parts))
+
+
+def _databases(held: Sequence[_Held]) -> list[_Reading]:
+    """Each database with its WAL beside it, wherever in the bundle that came."""
+    wals = {each.path: each.data for each in held if each.kind != state.DATABASE}
+    readings: list[_Reading] = []
+    for each in held:
+        if each.kind != state.DATABASE:
+            if each.path.removesuffix("-wal") not in {other.path for other in held if other.kind == state.DATABASE}:
+                readings.append(
+                    _Reading(skipped=NotRead(each.path, "the database that this write-ahead log belongs to is not in the bundle"))
+                )
+            continue
+        try:
+            parts = state.open_database(each.path, each.data, wals.get(f"{each.path}-wal", b""), each.mtime)
+            readings.append(_Reading(parts=tuple(dataclasses.replace(part, node_hint=each.node_hint) for part in parts)))
+        except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
+            readings.append(_Reading(skipped=NotRead(each.path, f"reader failed: {type(error).__name__}: {error}")))
+    return readings
 
 
 def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
@@ -128,10 +175,10 @@ def _read(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
     if member.link_target:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
     head = member.head(HEAD)
-    if is_binary_journal(head):
-        return _Reading(skipped=_journal(member.path))
     if not head:
         return _Reading(skipped=NotRead(member.path, "empty file", damage=False))
+    if is_binary_journal(head) or (member.path.endswith((".journal", ".journal~")) and is_binary(head)):
+        return _with_hint(member, _journal(member, index, matcher))
     seen = recognize(head, member.path)
     as_document = state.document_score(member.path, head)
     is_log, is_document = seen.score >= LOG_FROM, as_document >= DOCUMENT_FROM
@@ -181,7 +228,10 @@ def _with_hint(member: Member, reading: _Reading) -> _Reading:
     )
 
 
-def _journal(path: str) -> NotRead:
-    name = path.rpartition("/")[2]
-    command = f"journalctl --file {name} -o export > {name}.export"
-    return NotRead(path, f"systemd's binary journal is not read yet: convert it with `{command}` and add that file", damage=False)
+def _journal(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
+    """One of systemd's binary journals; a file that lost its head is known by its name and by the entries in it."""
+    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher)
+    if scan.lines:
+        return _Reading(scan)
+    reason = next(iter(scan.problems), "a journal without entries")
+    return _Reading(skipped=NotRead(member.path, reason, damage=bool(scan.problems)))

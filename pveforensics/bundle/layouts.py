@@ -28,6 +28,8 @@ _GENERIC = _HOSTLIKE | frozenset(
     sensors servers services shared short smartd snippet sos sosreport spiceproxy state status stderr stdin stdout storage summary supervisor support
     syslog sysrq system systemctl systemd tar task tasks temp term test text tgz tickets ticket timedatectl timeline timezone tmp totem txt unknown
     upload uploads ups uptime user users var version vm watchdog wd wtmp xz yaml yml zed zip zpool zst bz2
+    df directory fw groups jobs lsblk lspci lvs mapping mappings notifications pci pct pvesh qm replication resources rules sdn snapshot
+    snapshots usb vmlist zfs
     """,
     )
 )
@@ -37,6 +39,8 @@ _DATE = re.compile(
     r"(?<![0-9])(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?:[-_.T ]?\d\d[-_.:]?\d\d(?:[-_.:]?\d\d)?)?Z?(?![0-9])"
     r"|(?<![0-9])1[0-9]{9}(?![0-9])"
 )
+_COLLECTED = re.compile(r"(?P<host>[A-Za-z0-9][\w.-]{0,252})_[\w.-]+_(?:19|20)\d{6}-\d{6}\.(?:logs|supportlogs)(?:\.|$)", re.ASCII)
+"""How getpvelogs.sh (Thomas-Krenn) names its folder and its archive: host, serial number, UTC."""
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}(?:\.[0-9a-f]+)?")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
 
@@ -48,6 +52,9 @@ def node_hint(path: str, bundle_name: str) -> str:
     the part of the name that is no word for a kind of file.
     """
     parts = path.split("/")
+    for part in (*parts[:-1], bundle_name):
+        if collected := _COLLECTED.match(part):
+            return collected["host"].partition(".")[0]
     folders, name = parts[:-1], parts[-1]
     root = next((index for index, part in enumerate(folders) if part in ROOTS and _is_root(parts, index)), None)
     above = folders if root is None else folders[:root]

@@ -8,13 +8,27 @@ from typing import TypeVar
 
 from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
 from pveforensics.readings import Naming
+from pveforensics.state.containers import DATABASE, container_kind, open_database, open_report
 from pveforensics.state.documents import document_score, read_document
 from pveforensics.state.dumps import QUOTING
 from pveforensics.state.dumps.task_files import started_us, upid_of
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, contradictions, partitions, quorum
 from pveforensics.state.view import View, view_of
 
-__all__ = ["QUOTING", "View", "document_score", "read_document", "reconstruct", "started_us", "upid_of", "view_of"]
+__all__ = [
+    "DATABASE",
+    "QUOTING",
+    "View",
+    "container_kind",
+    "document_score",
+    "open_database",
+    "open_report",
+    "read_document",
+    "reconstruct",
+    "started_us",
+    "upid_of",
+    "view_of",
+]
 
 STRICT = "PVEFORENSICS_STRICT"
 """Environment variable under which a failing tracker raises instead of leaving a note; for tests."""

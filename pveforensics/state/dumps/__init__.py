@@ -5,14 +5,20 @@ from __future__ import annotations
 from pveforensics.state.dumps import (
     boot_list,
     clock,
+    guest_lists,
     ha_status,
+    json_cluster,
     json_state,
     last,
     link_status,
+    packages,
     quorum_status,
+    replication_lists,
     sel,
+    storage_lists,
     task_files,
     wtmp,
+    zfs_list,
     zpool_status,
 )
 from pveforensics.state.page import Reader
@@ -26,6 +32,15 @@ PASTED: tuple[Reader, ...] = (
     Reader(sel.KIND, sel.score, sel.read),
     Reader(zpool_status.KIND, zpool_status.score, zpool_status.read),
     Reader("timedatectl", clock.score_timedatectl, clock.read_timedatectl),
+    Reader(replication_lists.LIST, replication_lists.score_list, replication_lists.read_list),
+    Reader(replication_lists.STATUS, replication_lists.score_status, replication_lists.read_status),
+    Reader(storage_lists.PVESM, storage_lists.score_pvesm, storage_lists.read_pvesm),
+    Reader(storage_lists.LVS, storage_lists.score_lvs, storage_lists.read_lvs),
+    Reader(storage_lists.DF, storage_lists.score_df, storage_lists.read_df),
+    Reader(zfs_list.KIND, zfs_list.score, zfs_list.read),
+    Reader(guest_lists.QM, guest_lists.score_qm, guest_lists.read_qm),
+    Reader(guest_lists.PCT, guest_lists.score_pct, guest_lists.read_pct),
+    Reader(packages.VERSIONS, packages.score_versions, packages.read_versions),
 )
 """Outputs of commands that people paste one below the other: all that fit a page read it."""
 
@@ -36,6 +51,10 @@ WHOLE: tuple[Reader, ...] = (
     Reader("date", clock.score_date, clock.read_date),
     Reader(task_files.LIST, task_files.score_list, task_files.read_list),
     Reader(task_files.LOG, task_files.score_log, task_files.read_log),
+    Reader(json_cluster.VMLIST, json_cluster.score_vmlist, json_cluster.read_vmlist),
+    Reader(json_cluster.REPLICATION, json_cluster.score_replication, json_cluster.read_replication),
+    Reader(packages.APT, packages.score_apt, packages.read_apt),
+    Reader(packages.DPKG, packages.score_dpkg, packages.read_dpkg),
 )
 """Files that are one thing from beginning to end."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pveforensics.state.page import Reader
-from pveforensics.state.settings import corosync_conf, machine, sections
+from pveforensics.state.settings import corosync_conf, guest_conf, interfaces, machine, mappings, sections
 
 READERS: tuple[Reader, ...] = (
     Reader("corosync.conf", corosync_conf.score, corosync_conf.read),
@@ -13,5 +13,8 @@ READERS: tuple[Reader, ...] = (
     Reader("localtime", machine.score_localtime, machine.read_localtime),
     Reader("datacenter.cfg", sections.score_datacenter, sections.read_datacenter),
     Reader("section config", sections.score_sections, sections.read_sections),
+    Reader(guest_conf.KIND, guest_conf.score, guest_conf.read),
+    Reader(mappings.KIND, mappings.score, mappings.read),
+    Reader(interfaces.KIND, interfaces.score, interfaces.read),
 )
 """Tried in this order; of equal scores the first wins."""

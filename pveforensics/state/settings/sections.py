@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pveforensics.readings import Setting
+from pveforensics.readings import RawSnapshot, Setting
 from pveforensics.state.page import Page, Reading
 
 _HEAD = re.compile(r"^(?P<type>[a-z][\w-]*):\s+(?P<id>\S+)\s*$")
@@ -19,8 +19,15 @@ TYPES = {
     "replication.cfg": ("local",),
     "fence.cfg": ("connect", "device"),
     "jobs.cfg": ("vzdump", "realm-sync"),
+    "vnets.cfg": ("vnet",),
+    "zones.cfg": ("simple", "vlan", "qinq", "vxlan", "evpn", "faucet"),
 }  # fmt: skip
-"""File name to the types of its sections (pve-storage, pve-ha-manager, pve-guest-common); others are kept too."""
+"""File name to the types of its sections (pve-storage, pve-ha-manager, pve-guest-common, pve-network); others are kept too."""
+KINDS = {
+    "storage": "storage_cfg", "resources": "ha_resources", "groups": "ha_groups", "rules": "ha_rules", "replication": "replication_cfg",
+    "jobs": "jobs_cfg", "vnets": "sdn_vnets", "zones": "sdn_zones", "fence": "ha_fence",
+}  # fmt: skip
+"""File name without `.cfg` to the kind of its snapshot: one row a section, with its keys as written and `_type`, `_id`, `_line`, `_text`."""
 DATACENTER_KEYS = (
     "bwlimit", "console", "consent-text", "crs", "description", "email_from", "fencing", "ha", "http_proxy", "keyboard", "language", "mac_prefix",
     "max_workers", "migration", "migration_unsecure", "next-id", "notify", "registered-tags", "replication", "tag-style", "u2f", "user-tag-access", "webauthn",
@@ -52,17 +59,22 @@ def read_sections(page: Page) -> Reading:
     types = {found["type"] for line in page.lines if (found := _HEAD.match(line))}
     base = (page.name if page.name in TYPES else _kind_by_types(types) or page.name).removesuffix(".cfg")
     settings, section = [], ""
+    rows: list[dict[str, str]] = []
     for number, line in page.filled():
         if line.startswith("#"):
             continue
+        text = line.strip()[:300]
         if found := _HEAD.match(line):
             section = f"{base}.{found['type']}:{found['id']}"
-            settings.append(Setting(section, found["type"], number, line.strip()[:300]))
+            settings.append(Setting(section, found["type"], number, text))
+            rows.append({"_type": found["type"], "_id": found["id"], "_line": str(number), "_text": text})
         elif (found := _INNER.match(line)) and section:
-            settings.append(
-                Setting(f"{section}.{found['key']}", found["value"] if found["value"] is not None else "1", number, line.strip()[:300])
-            )
-    return Reading(settings=tuple(settings))
+            value = found["value"] if found["value"] is not None else "1"
+            settings.append(Setting(f"{section}.{found['key']}", value, number, text))
+            rows[-1].setdefault(found["key"], value)
+    kind = KINDS.get(base, "section_cfg")
+    snapshot = RawSnapshot(kind, 1, page.lines[0].strip()[:200] if page.lines else "", fields={"file": base}, rows=tuple(rows))
+    return Reading(settings=tuple(settings), snapshots=(snapshot,))
 
 
 def score_datacenter(page: Page) -> float:
