@@ -21,11 +21,11 @@ def pack():
 def packed():
     sys.path.insert(0, str(FIXTURES))
     try:
-        import compose
+        import stories_basic
         from cluster_story import tarball
     finally:
         sys.path.remove(str(FIXTURES))
-    return tarball(compose.isolated_node_fenced().files)
+    return tarball(stories_basic.isolated_node_fenced().files)
 
 
 def analyze_or_refuse(path, pack):
