@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +16,15 @@ from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.templates import Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
-from pveforensics.events.signatures import Signature
+from pveforensics.events.signatures import LONGEST_MESSAGE, Signature
 from pveforensics.timebase import SECOND
 
 _MOST_KNOWN = 50_000
+_CLOSING = ord("]")
 _INDEX = (1 << CODE_BITS) - 1
+
+
+Tries = tuple[tuple[Signature, Callable[[str, int, int], re.Match[str] | None]], ...]
 
 
 class Todo(NamedTuple):
@@ -44,7 +49,7 @@ class Candidates:
         self._scan = scan
         self._index = scan.index
         self._signatures = len(self._index.texts)
-        self._fitting: dict[tuple[str, tuple[int, ...]], tuple[Signature, ...]] = {}
+        self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
         self._relevant: dict[str, Mask] = {}
         self._table: Mask = np.zeros((0, 0), np.bool_)
         self._programs: list[str] = []
@@ -175,53 +180,59 @@ class Candidates:
 
     def _try(self, first: int, todo: Todo) -> None:
         """Try one line."""
-        place, start, end, begin, tag, host, anchors, count, last = todo
-        data, scan, columns = self._lines.data, self._scan, self._columns
-        program = columns.heads.programs[tag]
-        fitting = self._fitting_ones(program, anchors)
+        place, start, end, begin, tag, _, anchors, _, _ = todo
+        program = self._columns.heads.programs[tag]
+        tries = self._tries.get((program, anchors)) or self._make_tries(program, anchors)
         hinting = anchors[-1] >= self._signatures
-        if not fitting and not hinting:
+        if not tries and not hinting:
             return
-        text = data[start:end].decode("utf-8", "replace").rstrip("\r")
-        stamp = columns.stamp(self._lines, self._rows, place)
+        data = self._lines.data
+        message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
+        head = data[start:begin].decode("ascii")
         if hinting:
-            scan.hints.look(first + place, text, stamp)
-        offset, uptime = begin - start, None
-        message = text[offset:]
+            self._scan.hints.look(first + place, head + message, self._columns.stamp(self._lines, self._rows, place))
+        pid = head[head.rindex("[") + 1 : -3] if data[begin - 3] == _CLOSING else ""
+        text, uptime = message, None
         if program == "kernel":
             uptime, skipped = uptime_before(message)
-            message, offset = message[skipped:], offset + skipped
-        pid = data[data.rindex(b"[", start, begin) + 1 : begin - 3].decode("ascii") if data[begin - 3] == _CLOSING else ""
-        for signature in fitting:
-            if (signature.pid and pid and pid != signature.pid) or (match := signature.search(message)) is None:
+            text = message[skipped:]
+        for signature, search in tries:
+            if signature.pid and pid and pid != signature.pid:
                 continue
-            collector, number, boot = scan.collector, first + place, scan.coverage.boot
-            name = columns.heads.hosts[host].name
-            line = Line(stamp, name, program, pid, message, offset, uptime)
-            near = None if collector.fold(signature, name, program, boot, stamp) else self._near(place)
-            draft = collector.add(number, text, line, signature, match, boot=boot, offset=offset, near=near, count=count, lines=count)
-            if draft is not None and count > 1:
-                draft.repeat(0, first + last, columns.stamp(self._lines, self._rows, last))
-            if signature is fitting[0] and signature.storm and len(anchors) == 1:
-                self._templates.setdefault(id(columns), Templates()).learn((tag, anchors[0]), signature, program, message)
-            return
+            match = search(text, 0, LONGEST_MESSAGE)
+            if match is not None:
+                whole = head + message
+                line = Line(None, "", program, pid, text, len(whole) - len(text), uptime)
+                self._add(first, todo, whole, line, signature, match)
+                if signature is tries[0][0] and signature.storm and len(anchors) == 1:
+                    self._learned().learn((tag, anchors[0]), signature, program, text)
+                return
 
-    def _fitting_ones(self, program: str, anchors: tuple[int, ...]) -> tuple[Signature, ...]:
+    def _add(self, first: int, todo: Todo, text: str, line: Line, signature: Signature, match: re.Match[str]) -> None:
+        """Hand a match to the collector."""
+        scan, columns = self._scan, self._columns
+        stamp = columns.stamp(self._lines, self._rows, todo.place)
+        host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
+        near = None if scan.collector.fold(signature, host, line.program, boot, stamp) else self._near(todo.place)
+        line = line._replace(stamp=stamp, host=host)
+        draft = scan.collector.add(
+            first + todo.place, text, line, signature, match,
+            boot=boot, offset=line.message_offset, near=near, count=todo.lines, lines=todo.lines,
+        )  # fmt: skip
+        if draft is not None and todo.lines > 1:
+            draft.repeat(0, first + todo.last, columns.stamp(self._lines, self._rows, todo.last))
+
+    def _learned(self) -> Templates:
+        return self._templates.setdefault(id(self._columns), Templates())
+
+    def _make_tries(self, program: str, anchors: tuple[int, ...]) -> Tries:
         """The signatures that these anchors stand for and that this program may be tried on, in pack order."""
-        key = program, anchors
-        known = self._fitting.get(key)
-        if known is None:
-            if len(self._fitting) > _MOST_KNOWN:
-                self._fitting.clear()
-            known = self._fitting[key] = tuple(self._of(program, anchors))
-        return known
-
-    def _of(self, program: str, anchors: Iterable[int]) -> Iterable[Signature]:
+        if len(self._tries) > _MOST_KNOWN:
+            self._tries.clear()
         signatures = [self._index.signatures[number] for number in self._index.of_anchors(set(anchors))]
-        return (signature for signature in signatures if signature.fits(program, ""))
-
-
-_CLOSING = ord("]")
+        tries = tuple((signature, signature.pattern.search) for signature in signatures if signature.fits(program, ""))
+        self._tries[program, anchors] = tries
+        return tries
 
 
 def _firsts(places: Indexes) -> Indexes:
