@@ -34,7 +34,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file."""
+    """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file.
+
+    `entry` is what tells an entry of a binary journal from all others, so that its copies are known.
+    """
 
     kind: str
     signature: str
@@ -53,6 +56,7 @@ class Record:
     boot: int = 0
     boot_id: str = ""
     uptime_us: int | None = None
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,144 @@
+"""scan_journal(): one pass over one of systemd's binary journals, whole, open or damaged, from its bytes to records and coverage."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pveforensics.events.formats import Line
+from pveforensics.events.formats.stamps import epoch
+from pveforensics.events.journal.boots import Lives, Step, lives, runs, settled
+from pveforensics.events.journal.carve import COMPACT, REGULAR, best_layout, words_of
+from pveforensics.events.journal.copies import without_copies
+from pveforensics.events.journal.entries import Columns, Decoder, columns
+from pveforensics.events.journal.header import Header, read_header
+from pveforensics.events.journal.hits import Hits
+from pveforensics.events.journal.payload import Unpacker
+from pveforensics.events.journal.search import Fields
+from pveforensics.events.journal.spool import Spooled, spooled
+from pveforensics.events.scan import make_matcher
+from pveforensics.events.scan.matcher import Matcher
+from pveforensics.events.scan.wholeness import is_whole
+from pveforensics.events.signatures import SignatureIndex
+from pveforensics.readings import LogScan, Record
+
+__all__ = ["scan_journal", "without_copies"]
+
+_SET_ASIDE = re.compile(r"system@(?P<at>[0-9a-f]{16})-[0-9a-f]{16}\.journal~")
+_EARLIEST, _LATEST = 978_307_200_000_000, 4_102_444_800_000_000
+_LEAST = 8
+
+
+def scan_journal(
+    path: str, chunks: Iterable[bytes], index: SignatureIndex, *, mtime: float | None = None, matcher: Matcher | None = None
+) -> LogScan:
+    """Read a journal. Entries are counted as lines, from 1 in the order in which they were written.
+
+    Memory depends on the file's size (an eighth of it, and some 50 bytes an entry), not on what it unpacks to. No bytes raise:
+    what is damaged stands in `problems`.
+    """
+    with spooled(chunks) as spool:
+        header = read_header(bytes(spool.data[:4096]))
+        words = words_of(spool.data)
+        if len(words) <= _LEAST:
+            return _scan(path, mtime, spool, header, None)
+        stated = None if header is None else COMPACT if header.compact else REGULAR
+        found = best_layout(words, stated)
+        unpacker = Unpacker(spool.size)
+        fields = Fields(found, spool.data, unpacker)
+        hits = Hits(index)
+        anchors = fields.search(matcher or make_matcher(index), hits.known, hits.longest)
+        rows, steps = settled(columns(found, fields))
+        decoder = Decoder(found, fields, rows)
+        lived = lives(rows, lambda row: decoder.line(row)[0].host)
+        hits.take(rows, lived, decoder, anchors)
+        covered, all_runs = runs(rows, lived, lambda row: decoder.line(row)[0].stamp)
+        problems = [*_problems(spool, header, len(rows.at), len(found.entry)), *_unpacking(unpacker)]
+        if not all_runs:
+            problems.append("its times jump so often that coverage was cut short")
+        if hits.collector.lost:
+            problems.append(f"{hits.collector.lost} further events were left out: the file has more than any log of a fault needs")
+        records = [*_known_entries(hits.collector.records(), decoder), *_steps(rows, lived, decoder, steps), *_set_aside(path, header, rows, lived, decoder)]
+        records.sort(key=lambda record: record.line)
+        return _scan(path, mtime, spool, header, rows, records=tuple(records), runs=covered, hints=tuple(hits.hints.found), problems=tuple(problems))
+
+
+def _scan(path: str, mtime: float | None, spool: Spooled, header: Header | None, rows: Columns | None, **made: Any) -> LogScan:
+    entries = len(rows.at) if rows is not None else 0
+    programs = rows.programs if rows is not None else frozenset()
+    return LogScan(
+        path=path,
+        format=f"journal-binary {header.features}".rstrip() if header is not None else "journal-binary",
+        kind="journal",
+        size=spool.size,
+        sha256=spool.sha256,
+        mtime=mtime,
+        lines=entries,
+        recognized=entries,
+        hosts=rows.hosts if rows is not None else {},
+        programs=programs,
+        whole=is_whole(path, programs),
+        **({"records": (), "runs": ()} | made),
+    )
+
+
+def _problems(spool: Spooled, header: Header | None, entries: int, shapes: int) -> Iterable[str]:
+    """What is missing or damaged, as far as the file itself says what it should hold."""
+    yield from spool.problems
+    if header is None:
+        yield f"its header is damaged; {entries:,} entries were found by their shape"
+        return
+    if header.unknown:
+        yield f"its header names features that are not known ({header.unknown:#x}); {entries:,} entries were found by their shape"
+    if header.stated_size > spool.size:
+        yield f"cut off: {spool.size:,} of {header.stated_size:,} bytes are there, with {entries:,} entries"
+    if entries < header.entries:
+        yield f"{header.entries - entries:,} of {header.entries:,} entries are lost or damaged"
+    elif entries < shapes:
+        yield f"{shapes - entries:,} damaged entries were left out"
+
+
+def _unpacking(unpacker: Unpacker) -> Iterable[str]:
+    if unpacker.failed:
+        yield f"{unpacker.failed:,} packed fields are damaged or too large and were not searched"
+    if unpacker.skipped:
+        yield f"{unpacker.skipped:,} packed fields were not searched: the file unpacks to too much"
+
+
+def _known_entries(records: Iterable[Record], decoder: Decoder) -> Iterable[Record]:
+    """The records with the identity of their entries, by which copies in other files are known."""
+    for record in records:
+        yield record if record.kind == "boot_separator" else dataclasses.replace(record, entry=decoder.identity(record.line - 1))
+
+
+def _steps(rows: Columns, lived: Lives, decoder: Decoder, steps: Sequence[Step]) -> Iterable[Record]:
+    """A step of the wall clock, which its difference to the monotonic clock proves: no line needs to tell it."""
+    for step in steps:
+        line, _ = decoder.line(step.row)
+        boot = int(rows.boot[step.row])
+        text = f"(between entries {step.row} and {step.row + 1} the wall clock moved by {step.seconds:+.6f} s against the monotonic clock)"
+        fields = {"seconds": f"{step.seconds:.6f}"}
+        yield Record(
+            "journal_clock_step", "journal_clock_step", step.row + 1, line.stamp, line.host, "", "", text, fields,
+            boot=lived.number[boot], boot_id=rows.boots[boot],
+        )  # fmt: skip
+
+
+def _set_aside(path: str, header: Header | None, rows: Columns, lived: Lives, decoder: Decoder) -> Iterable[Record]:
+    """A system journal that journald found open when it started, and renamed (systemd:src/libsystemd/sd-journal/journal-file.c).
+
+    That is what journald's own line "corrupted or uncleanly shut down, renaming and replacing" says, which stands in the next file.
+    """
+    named = _SET_ASIDE.fullmatch(path.rpartition("/")[2])
+    at = int(named["at"], 16) if named else 0
+    if header is None or header.state != "online" or not len(rows.at) or not max(_EARLIEST, int(rows.at[-1])) <= at < _LATEST:
+        return
+    last: Line = decoder.line(len(rows.at) - 1)[0]
+    text = f"({path.rpartition('/')[2]}: never closed, and set aside by the journal that started next)"
+    fields = {"path": f"/var/log/journal/{header.machine_id}/system.journal"}
+    yield Record(
+        "journal_unclean", "journal_unclean", len(rows.at) + 1, epoch(str(at), at), last.host, "", "", text, fields,
+        boot=lived.number[int(rows.boot[-1])],
+    )  # fmt: skip

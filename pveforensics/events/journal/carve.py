@@ -1,0 +1,166 @@
+"""Objects found by their shape: no chain, hash table or counter of the file is followed, so that damage costs only what it hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Indexes = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+DATA, HIT, WANTED, NAMED, HOST, COMM = 1, 2, 4, 8, 16, 32
+"""What a word of the file is: the head of a DATA object, one whose message holds an anchor, one of a field that a line shows, ..."""
+
+_TYPE_DATA, _TYPE_ENTRY = 1, 3
+_FLAGS = 0x700
+_PAGE = 1 << 18
+_LARGEST_ENTRY = 1 << 20
+_ENTRY_HEAD = 64
+_EARLIEST, _LATEST = 978_307_200_000_000, 4_985_971_200_000_000
+_BLOCK = 1 << 20
+_LITTLE = np.dtype("<u8")
+_LITTLE_HALF = np.dtype("<u4")
+
+
+class Layout(NamedTuple):
+    """Regular or compact: how long the head of a DATA object is, and an item of an entry, in bytes."""
+
+    compact: bool
+    head: int
+    item: int
+
+
+REGULAR, COMPACT = Layout(False, 64, 16), Layout(True, 72, 4)
+
+
+class Objects(NamedTuple):
+    """Places (in words of eight bytes) and sizes (in bytes) of what looks like a DATA object, with flags, or an entry."""
+
+    layout: Layout
+    words: Words
+    data: Indexes
+    data_size: Indexes
+    data_flags: Indexes
+    entry: Indexes
+    entry_size: Indexes
+
+
+def words_of(buffer: Any) -> Words:
+    """The whole words of a file."""
+    return np.frombuffer(buffer, _LITTLE, len(buffer) // 8)
+
+
+def objects(words: Words, layout: Layout) -> Objects:
+    """Everything in the file that has the shape of a DATA object or of an entry."""
+    data, entries = [], []
+    for begin in range(0, len(words), _PAGE):
+        part = words[begin : begin + _PAGE]
+        found = np.flatnonzero((part & np.uint64(0xFFFF_FFFF_FFFF_F8FD)) == _TYPE_DATA)
+        kinds = part[found]
+        places = found + begin
+        data.append(_data(words, places[(kinds & np.uint64(2)) == 0], layout))
+        entries.append(_entries(words, places[kinds == _TYPE_ENTRY], layout))
+    data_places, entry_places = _joined(data), _joined(entries)
+    sizes = words[entry_places + 1].astype(np.int64)
+    apart = np.ones(len(sizes), np.bool_)
+    apart[:-1] = entry_places[:-1] + (sizes[:-1] + 7) // 8 <= entry_places[1:]  # a size that reaches into the next entry is damaged
+    return Objects(
+        layout,
+        words,
+        data_places,
+        words[data_places + 1].astype(np.int64),
+        (words[data_places] >> np.uint64(8)).astype(np.int64),
+        entry_places[apart],
+        sizes[apart],
+    )
+
+
+def _joined(parts: list[Indexes]) -> Indexes:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _data(words: Words, places: Indexes, layout: Layout) -> Indexes:
+    """Those of the places at which a DATA object can stand: its size fits, its offsets are aligned, its payload is not empty."""
+    places = places[places + layout.head // 8 < len(words)]
+    sizes = words[places + 1]
+    room = ((len(words) - places) * 8).astype(np.uint64)
+    places = places[(sizes > layout.head) & (sizes <= room)]
+    offsets = words[places + 3] | words[places + 4] | words[places + 5] | words[places + 6]
+    good = ((offsets & np.uint64(7)) == 0) & (offsets >> np.uint64(48) == 0) & (words[places + 7] >> np.uint64(40) == 0)
+    return places[good]
+
+
+def _entries(words: Words, places: Indexes, layout: Layout) -> Indexes:
+    """Those of the places at which an entry can stand: size, number, time and boot are possible ones."""
+    places = places[places + _ENTRY_HEAD // 8 < len(words)]
+    sizes = words[places + 1]
+    room = ((len(words) - places) * 8).astype(np.uint64)
+    good = (sizes > _ENTRY_HEAD) & (sizes <= _LARGEST_ENTRY) & (sizes <= room) & ((sizes - np.uint64(_ENTRY_HEAD)) % layout.item == 0)
+    places = places[good]
+    numbers, moments = words[places + 2], words[places + 3]
+    good = (numbers >= 1) & (numbers >> np.uint64(48) == 0) & (moments >= _EARLIEST) & (moments < _LATEST)
+    good &= (words[places + 4] >> np.uint64(53) == 0) & ((words[places + 5] | words[places + 6]) != 0)
+    return places[good]
+
+
+def items(found: Objects, places: Indexes, count: int) -> Indexes:
+    """The places of the objects that entries of `count` items refer to, a row for each entry; what lies outside becomes the last word."""
+    layout, words = found.layout, found.words
+    steps = np.arange(count, dtype=np.int64)
+    if layout.compact:
+        halves = words.view(_LITTLE_HALF)
+        offsets = halves[(places * 2 + 16)[:, None] + steps].astype(np.int64)
+    else:
+        offsets = np.minimum(words[(places + 8)[:, None] + 2 * steps], np.uint64(len(words) * 8)).astype(np.int64)
+    offsets >>= 3
+    return np.minimum(offsets, len(words) - 1, out=offsets)
+
+
+class Block(NamedTuple):
+    """Entries with equally many items: their numbers in the file's list, and the objects that they refer to."""
+
+    rows: Indexes
+    objects: Indexes
+
+
+def blocks(found: Objects, rows: Indexes | None = None) -> Iterator[Block]:
+    """All entries (or those of `rows`), some at a time, by their count of items."""
+    rows = np.arange(len(found.entry)) if rows is None else rows
+    ends = np.cumsum(found.entry_size[rows])
+    begin = 0
+    while begin < len(rows):
+        end = max(begin + 1, int(np.searchsorted(ends, (int(ends[begin - 1]) if begin else 0) + 8 * _BLOCK)))
+        some = rows[begin:end]
+        counts = (found.entry_size[some] - _ENTRY_HEAD) // found.layout.item
+        for count in np.flatnonzero(np.bincount(counts)).tolist():
+            equal = some[counts == count]
+            yield Block(equal, items(found, found.entry[equal], count))
+        begin = end
+
+
+def best_layout(words: Words, stated: Layout | None) -> Objects:
+    """The objects by the layout in which entries refer to DATA objects: the header's own, unless that one cannot be."""
+    first = objects(words, stated or COMPACT)
+    if _resolves(first) >= 0.5:  # noqa: PLR2004
+        return first
+    other = objects(words, REGULAR if first.layout.compact else COMPACT)
+    return other if _resolves(other) > _resolves(first) else first
+
+
+def _resolves(found: Objects) -> float:
+    """The share of items, of some thousand entries all over the file, that lead to a DATA object."""
+    if not len(found.entry):
+        return 0.0
+    sample = np.unique(np.linspace(0, len(found.entry) - 1, 1000).astype(np.int64))
+    good = total = 0
+    for block in blocks(found, sample):
+        place = np.searchsorted(found.data, block.objects)
+        place[place == len(found.data)] = 0
+        good += int(np.count_nonzero(found.data[place] == block.objects)) if len(found.data) else 0
+        total += block.objects.size
+    return good / total
