@@ -353,7 +353,8 @@ def _impact(intervals: Iterable[Interval], start: Instant | None, end: Instant |
             continue
         began = each.start.us if each.start else start.us
         over = each.end.us if each.end else until
-        if began <= until and over >= start.us:
+        stopped_before = each.fields.get("planned") == "yes" and began < start.us
+        if began <= until and over >= start.us and not stopped_before:
             hit.append(_guest(each))
     return tuple(sorted(hit, key=lambda guest: (guest.guest, guest.down_from.us if guest.down_from else 0)))
 

@@ -124,7 +124,19 @@ def test_a_guest_is_down_from_fence_to_started():
            (229, "service:vm:100:fence>recovery"), (230, "service:vm:100:recovery>started", {"params": "node = beta"})]  # fmt: skip
     found = guests.track(story({"beta": log}))
     assert spans(found, "guest:vm:100", "down") == [
-        (168, 230, {"node_before": "alpha", "node_after": "beta", "state": "recovery", "closed_by": "started"})
+        (
+            168,
+            230,
+            {
+                "node_before": "alpha",
+                "node_after": "beta",
+                "state": "recovery",
+                "closed_by": "started",
+                "planned": "no",
+                "why": "",
+                "name": "",
+            },
+        )
     ]
 
 
