@@ -6,41 +6,60 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pveforensics.report import words
-from pveforensics.report.sections import SECTIONS, findings
-from pveforensics.report.story import tell
+from pveforensics.report.room import CAP, STEPS
+from pveforensics.report.sections import SECTIONS, cited, findings
+from pveforensics.report.story import Story, tell
 from pveforensics.report.ticket import markdown
 from pveforensics.report.verdict import verdict
-from pveforensics.report.visible import one_line, prose, visible
+from pveforensics.report.visible import one_line, prose, times, visible
 from pveforensics.resources import templates_folder
 
 
-def render(document: Mapping[str, Any]) -> str:
+def render(document: Mapping[str, Any], cap: int = CAP) -> str:
     """The report of a case document; the run stamp is the document's own, so equal documents give equal bytes.
 
-    Raises UsageError if the document is damaged.
+    A report beyond `cap` bytes is drawn again with less of its long lists, and says so. Raises UsageError if the document is damaged.
     """
     story = tell(document)
+    text = markdown(document)
+    html = ""
+    for room in STEPS:
+        html = _draw(replace(story, room=room), text)
+        if len(html) * 4 <= cap or len(html.encode("utf-8")) <= cap:
+            break
+    return html
+
+
+def _draw(story: Story, summary: str) -> str:
     views = {name: build(story) for name, build in SECTIONS}
-    environment = _environment()
+    shown = findings.anchors(findings.build(story))
+    wanted = (key for view in views.values() for key in getattr(view, "cited", ()))
+    other = cited.build(story, wanted, shown)
+    views["cited"] = other
     style, script = _asset("report.css"), _asset("report.js")
-    return environment.get_template("report.html.j2").render(
-        title=f"Post-mortem: {one_line(verdict(story).strong)}",
-        story=story,
-        views=views,
-        order=[name for name, _ in SECTIONS if views[name] is not None],
-        codes=story.codes,
-        sure=words.sure,
-        anchors=findings.anchors(findings.build(story)),
-        markdown=markdown(document),
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=f"Post-mortem: {one_line(verdict(story).strong)}",
+            story=story,
+            views=views,
+            order=[name for name in views if views[name] is not None],
+            codes=story.codes,
+            sure=words.sure,
+            anchors=shown | frozenset(line.id for line in (other.lines if other else ())),
+            markdown=summary,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
+        )
     )
 
 
@@ -56,6 +75,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = prose
+    environment.filters["times"] = times
     return environment
 
 

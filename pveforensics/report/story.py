@@ -8,6 +8,7 @@ from typing import Any
 
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
+from pveforensics.report.room import STEPS, Room
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
@@ -49,11 +50,12 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A document and its findings in order. `codes` gives each finding id its code."""
+    """A document and its findings in order. `codes` gives each finding id its code, `room` says how much is drawn of long lists."""
 
     doc: shape.Document
     chains: tuple[Chain, ...]
     codes: Mapping[str, str]
+    room: Room = STEPS[0]
 
     @property
     def findings(self) -> tuple[shape.Finding, ...]:

@@ -15,14 +15,18 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+_STAMP = re.compile(
+    r"(?P<stamp>(?P<day>\d{4}-\d\d-\d\d) (?P<clock>\d\d:\d\d:\d\d(?:\.\d{3})?))(?: to (?P<until>\d\d:\d\d:\d\d(?:\.\d{3})?))?(?P<rest> UTC)?"
+)
+
 
 def visible(value: object) -> object:
     r"""The value with hidden characters as escapes (`\x1b`, `\u202e`) and overlong text cut; markup and numbers pass."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     text = value
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]} … [cut: {len(text):,} characters]"
+    if len(text) > LONGEST + 64:  # what `cut` shortened has its note already
+        text = cut(text)
     return _HIDDEN.sub(_escape, text)
 
 
@@ -32,6 +36,18 @@ def prose(value: str) -> Markup:
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
     return Markup().join(Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts))
+
+
+def times(value: str) -> Markup:
+    """Text as markup in which each UTC stamp is a `time` element, so that script can show it on another clock."""
+    return Markup(_STAMP.sub(_time, str(escape(visible(value)))))  # noqa: S704 - escaped just before; the pattern adds digits only
+
+
+def _time(found: re.Match[str]) -> str:
+    day, clock, rest, until = found["day"], found["clock"], found["rest"], found["until"]
+    first = f'<time datetime="{day}T{clock}Z">{found["stamp"]}</time>'
+    second = f' to <time datetime="{day}T{until}Z">{until}</time>' if until else ""
+    return first + second + (' <span class="z">UTC</span>' if rest else "")
 
 
 def one_line(value: str) -> str:
@@ -48,15 +64,20 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def marked(text: str, match: tuple[int, int] | None) -> tuple[str, str, str]:
+def marked(text: str, match: tuple[int, int] | None, longest: int = LONGEST) -> tuple[str, str, str]:
     """The line in three parts, the middle one being what a rule matched (empty if unknown); overlong parts are cut."""
     if match is None or not 0 <= match[0] < match[1] <= len(text):
-        return text, "", ""
+        return cut(text, longest), "", ""
     start, end = match
     before, hit, after = text[:start], text[start:end], text[end:]
-    if len(text) > LONGEST:
-        before = (
-            before if len(before) <= LONGEST // 4 else f"[cut: {len(before) - LONGEST // 4:,} characters] … {before[-(LONGEST // 4) :]}"
-        )
-        after = after if len(after) <= LONGEST // 4 else f"{after[: LONGEST // 4]} … [cut: {len(after) - LONGEST // 4:,} characters]"
+    if len(text) > longest:
+        side = longest // 4
+        before = before if len(before) <= side else f"[cut: {len(before) - side:,} characters] … {before[-side:]}"
+        after = after if len(after) <= side else f"{after[:side]} … [cut: {len(after) - side:,} characters]"
+        hit = cut(hit, longest // 2)
     return before, hit, after
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """The text, or its beginning with its length told."""
+    return text if len(text) <= longest else f"{text[:longest]} … [cut: {len(text):,} characters]"

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from pveforensics.report import shape, words
 from pveforensics.report.story import Chain, Story
-from pveforensics.report.visible import marked
+from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
 """Evidence lines shown at once; the others are folded."""
 WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
-ALL_LINES = 3_000
-"""Evidence lines of the whole report: beyond that each card keeps its first ones, and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +78,31 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The section; `nodes` feed the filter."""
+    """The section; `nodes` feed the filter.
+
+    `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn.
+    """
 
     heading: str
     groups: tuple[Group, ...]
     count: int
     nodes: tuple[str, ...]
+    short: tuple[tuple[str, str, str, str], ...] = ()
+    bare: tuple[str, ...] = ()
 
 
 def build(story: Story) -> View:
     """All findings. Without any the section says so."""
     seen: set[str] = set()
-    budget = [ALL_LINES]
-    groups = tuple(_group(story, chain, seen, budget) for chain in story.chains)
+    budget = [story.room.lines]
+    worst = sorted(story.findings, key=lambda finding: -words.rank(finding.criticality))[: story.room.cards]
+    drawn = frozenset(finding.id for finding in worst)
+    groups = tuple(group for chain in story.chains if (group := _group(story, chain, drawn, seen, budget)).cards)
     nodes = tuple(dict.fromkeys(node for finding in story.findings for node in finding.nodes))
-    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes)
+    short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
+    full = {group.id for group in groups}
+    bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
+    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare)
 
 
 def anchors(view: View) -> frozenset[str]:
@@ -103,8 +111,8 @@ def anchors(view: View) -> frozenset[str]:
     return frozenset(line.id for line in lines if line.anchor)
 
 
-def _group(story: Story, chain: Chain, seen: set[str], budget: list[int]) -> Group:
-    cards = tuple(_card(story, chain, finding, seen, budget) for finding in chain.findings)
+def _group(story: Story, chain: Chain, drawn: frozenset[str], seen: set[str], budget: list[int]) -> Group:
+    cards = tuple(_card(story, chain, finding, seen, budget) for finding in chain.findings if finding.id in drawn)
     if chain.incident is None:
         alone = len(story.chains) == 1
         return Group("single", "" if alone else "Findings that belong to no incident", "", chained=False, cards=cards)
@@ -120,7 +128,7 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
     room = max(OPEN_LINES, budget[0])
     shown = ids[:room]
     budget[0] -= len(shown)
-    lines = [_line(key, story.doc.evidence[key], k, seen) for k, key in enumerate(shown)]
+    lines = [_line(story, key, k, seen) for k, key in enumerate(shown)]
     links = chain.incident.links if chain.incident else []
     return Card(
         finding=finding,
@@ -150,15 +158,20 @@ def _when(finding: shape.Finding) -> str:
     return f"{words.stamp(start)} to {until} UTC ({words.duration((end - start) / 1e6)})"
 
 
-def _line(key: str, one: shape.Evidence, place: int, seen: set[str]) -> Line:
-    before, hit, after = marked(one.text, one.match)
-    anchor = key not in seen
+def _line(story: Story, key: str, place: int, seen: set[str]) -> Line:
+    first = key not in seen
     seen.add(key)
-    near = anchor and place < WITH_NEIGHBOURS
+    near = first and story.room.near and place < WITH_NEIGHBOURS
+    return line_of(key, story.doc.evidence[key], story.room.chars, anchor=first, near=near)
+
+
+def line_of(key: str, one: shape.Evidence, chars: int, *, anchor: bool = True, near: bool = False) -> Line:
+    """A line of evidence as it is shown, cut to so many characters."""
+    before, hit, after = marked(one.text, one.match, chars)
     at = words.stamp(words.micros(one.at), digits=3) + " UTC" if one.at else "time unknown"
     return Line(
         key, anchor, one.node, one.path, one.line, one.written, at, before, hit, after,
-        tuple(one.before) if near else (), tuple(one.after) if near else (),
+        tuple(cut(each, chars) for each in one.before) if near else (), tuple(cut(each, chars) for each in one.after) if near else (),
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def build(story: Story) -> View:
     worst_first = sorted(doc.nodes, key=lambda node: (bool(node.coverage), len(node.coverage) <= 1))
     chosen = {node.name for node in worst_first[:BARS]}
     bars = tuple(_bar(node, whole) for node in doc.nodes if node.name in chosen)
-    facts = (_nodes(doc), _lines(doc), _rules(doc), _times(doc), _clocks(doc), _unread(doc), _redaction(doc), _made(doc))
+    facts = (_nodes(doc), _lines(doc), _rules(doc), _times(doc), _clocks(doc), _unread(doc), _redaction(doc), _made(doc), _short(story))
     return View(bars, len(doc.nodes) - len(bars), tuple(fact for fact in facts if fact))
 
 
@@ -67,17 +67,17 @@ def _bar(node: shape.Node, whole: tuple[int, int]) -> Bar:
         sheet.rect(scale.x(start), 1, max(1.5, scale.x(end) - scale.x(start)), 8, "ink2")
     if not spans:
         return Bar(node.name, sheet, "no log in the bundle" if not node.in_bundle else "no log with a time", flag=True)
-    text = f"{_short(spans[0][0])} to {_short(spans[-1][1])}"
+    text = f"{_moment(spans[0][0])} to {_moment(spans[-1][1])}"
     holes = gaps(node)
     if len(holes) == 1:
         start, end = holes[0]
-        text += f", gap {_short(start)} to {words.clock(end)[:5] if words.day(start) == words.day(end) else _short(end)}"
+        text += f", gap {_moment(start)} to {words.clock(end)[:5] if words.day(start) == words.day(end) else _moment(end)}"
     elif holes:
         text += f", {len(holes)} gaps"
     return Bar(node.name, sheet, text, flag=bool(holes))
 
 
-def _short(us: int) -> str:
+def _moment(us: int) -> str:
     return f"{words.day(us, short=True)} {words.clock(us)[:5]}"
 
 
@@ -144,3 +144,11 @@ def _redaction(doc: shape.Document) -> Fact:
 
 def _made(doc: shape.Document) -> Fact:
     return Fact("Made from", words.names([bundle.name for bundle in doc.bundles], 3) or "no bundle named")
+
+
+def _short(story: Story) -> Fact | None:
+    return (
+        Fact("Shortened", "to keep the file below its cap; all is in the case document (--json)", story.room.said)
+        if story.room.said
+        else None
+    )

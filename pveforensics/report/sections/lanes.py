@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pveforensics.report import lanes, picture, shape, words
+from pveforensics.report import lanes, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
 from pveforensics.report.story import Chain, Story, is_failure
 from pveforensics.report.verdict import zone_assumed
 
 ZOOMS = 3
 """Incidents that get a drawing of their own: the worst ones."""
-ROWS = 400
-"""Rows of the table that are written; the shortfall is stated."""
 CALLOUTS = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """The protocol's times of one finding beside the measured ones."""
+
+    finding: str
+    title: str
+    sheet: Sheet
+    rows: tuple[stopwatch.Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """One drawing with its heading and its accessible description."""
+    """One drawing with its heading and its accessible description, and the stopwatches below it."""
 
     id: str
     heading: str
     caption: str
     description: str
     sheet: Sheet
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class View:
     rows: tuple[Row, ...]
     rows_total: int
     zone: str
+    watched: frozenset[str]
+    cited: tuple[str, ...]
 
 
 def build(story: Story) -> View | None:
@@ -71,8 +82,10 @@ def build(story: Story) -> View | None:
         f"Overview of {words.counted(len(story.doc.nodes), 'node')}",
         sheet,
     )
-    rows, total = _rows(found, zone)
-    return View("What happened, drawn", top, zooms, rows, total, zone)
+    rows, total = _rows(found, zone, story.room.rows)
+    watched = frozenset(watch.finding for zoom in zooms for watch in zoom.watches)
+    cited = tuple(dict.fromkeys(key for row in rows for key in row.evidence))
+    return View("What happened, drawn", top, zooms, rows, total, zone, watched, cited)
 
 
 def _whole_caption(story: Story, whole: tuple[int, int], framed: int) -> str:
@@ -144,9 +157,13 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
     sheet = picture.zoom(kept, t0, t1, _callouts(story, chain), zone)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
     codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
-    return Picture(
-        f"drawing-{number}", _name(chain, number), caption, f"Findings {codes} on a time axis. The table below has the same content.", sheet
+    watches = tuple(
+        Watch(f.id, f"{story.codes[f.id]} {f.title}", stopwatch.draw(f.stopwatch), stopwatch.rows(f.stopwatch))
+        for f in chain.findings
+        if f.stopwatch
     )
+    said = f"Findings {codes} on a time axis. The table below has the same content."
+    return Picture(f"drawing-{number}", _name(chain, number), caption, said, sheet, watches[:2])
 
 
 def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
@@ -162,11 +179,11 @@ def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
     return told
 
 
-def _rows(found: Sequence[lanes.Lane], zone: str) -> tuple[tuple[Row, ...], int]:
+def _rows(found: Sequence[lanes.Lane], zone: str, most: int) -> tuple[tuple[Row, ...], int]:
     items = [item for lane in found for item in lane.items if item.told]
     items.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
     # Over the limit the runs of healthy boots go last: they are what the reader misses least at the end of a cut list.
-    kept = items if len(items) <= ROWS else sorted(items, key=lambda item: item.style in ("run", "armed", "ha", "haidle"))[:ROWS]
+    kept = items if len(items) <= most else sorted(items, key=lambda item: item.style in ("run", "armed", "ha", "haidle"))[:most]
     kept.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
     rows = []
     for item in kept:

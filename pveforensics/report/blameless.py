@@ -1,0 +1,34 @@
+"""Folds people into roles: what a post-mortem says of them is what was done, never who did it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pveforensics.report import shape
+
+_ACCOUNT = re.compile(r"(?<![\w/@.+-])(?P<user>[\w.+-]+)@(?P<realm>[A-Za-z][\w.-]*)(?P<token>![\w.-]+)?")
+_FIELDS = ("user", "userid", "username", "login")
+_ROLES = frozenset({"root", "root@pam", "www-data", "backup", "nobody", "daemon", "system"})
+"""Accounts of programs and roles: they name nobody."""
+
+
+def people(events: Iterable[shape.Event]) -> frozenset[str]:
+    """The account names that events carry and that may be a person's."""
+    named = {event.fields[key].partition("@")[0] for event in events for key in _FIELDS if event.fields.get(key)}
+    return frozenset(name for name in named if len(name) > 1 and name not in _ROLES and re.fullmatch(r"[\w.+-]+", name))
+
+
+def blameless(text: str, known: frozenset[str] = frozenset()) -> str:
+    """The text with accounts as roles: `root@pam` is the administrator account, a token is a token, anybody else an operator."""
+    folded = _ACCOUNT.sub(_role, text)
+    for name in sorted(known, key=lambda each: (-len(each), each)):
+        if name in folded:
+            folded = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", "an operator", folded)
+    return folded
+
+
+def _role(found: re.Match[str]) -> str:
+    if found["token"]:
+        return "an API token"
+    return "the administrator account" if found["user"] == "root" else "an operator"

@@ -1,0 +1,91 @@
+"""What the post-mortem's sentences stand on: the incident's window, and the lines behind intervals, boots and events in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from pveforensics.report import shape, words
+from pveforensics.report.blameless import blameless, people
+from pveforensics.report.story import Chain, Story
+
+PEOPLE = (
+    "task.start", "task.guest_action", "crm_command", "clean_reboot_requested", "clean_poweroff_requested", "clean_kexec_requested",
+    "power_button_pressed", "corosync_config_reload", "pmxcfs_corosync_conf_written", "lock.manual_unlock", "auth.success", "sysrq_reboot",
+    "node_reboot_requested", "node_poweroff_requested", "node_shutdown_requested",
+)  # fmt: skip
+"""Kinds of events that stand for something that a person, or automation in a person's stead, did."""
+MEMBERSHIP = frozenset({"totem_membership_changed", "corosync_members", "corosync_sync_members", "pmxcfs_members"})
+CITED = 4
+"""Lines cited by one sentence."""
+
+
+def acts(kind: str) -> bool:
+    """True for an event that a person, or automation, stands behind."""
+    return kind in PEOPLE or kind.startswith("change.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence and the ids of the lines that it rests on; without such a line it is not written."""
+
+    text: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One incident and what the document holds about its time."""
+
+    story: Story
+    chain: Chain
+    start: int | None
+    end: int | None
+    known: frozenset[str]
+
+    @property
+    def doc(self) -> shape.Document:
+        """The case document."""
+        return self.story.doc
+
+    def say(self, text: str, *evidence: str) -> Sentence | None:
+        """The sentence, blameless, if at least one of its lines is in the document."""
+        ids = tuple(key for key in dict.fromkeys(evidence) if key in self.doc.evidence)[:CITED]
+        clean = blameless(text, self.known)
+        return Sentence(clean[:1].upper() + clean[1:] if clean[:4] in ("the ", "no l") else clean, ids) if ids else None
+
+    def spans(self, kind: str, states: Collection[str] = ()) -> Iterator[tuple[shape.Interval, int | None, int | None]]:
+        """Intervals of a kind of subject that begin or end inside the window, with their edges."""
+        for each in self.doc.intervals:
+            if not each.subject.startswith(kind + ":") or (states and each.state not in states):
+                continue
+            start, end = words.micros(each.start), words.micros(each.end)
+            if self.inside(start) or self.inside(end):
+                yield each, start, end
+
+    def inside(self, us: int | None) -> bool:
+        """True if a moment lies in the window of the incident, with a minute of slack at its end."""
+        return us is not None and self.start is not None and self.end is not None and self.start <= us <= self.end + 60_000_000
+
+    def events(self, t0: int, t1: int) -> Iterator[tuple[int, shape.Event]]:
+        """Dated events between two moments, in order of time."""
+        dated = ((us, event) for event in self.doc.events if (us := words.micros(event.at)) is not None and t0 <= us <= t1)
+        return iter(sorted(dated, key=lambda pair: (pair[0], pair[1].id)))
+
+
+def ground(story: Story, chain: Chain) -> Ground:
+    """The ground of one incident: from its first finding to its last, its guests' return and the next boots of its nodes."""
+    start, end = chain.start, chain.end
+    guests = chain.incident.impact.guests if chain.incident else []
+    later = [us for guest in guests if (us := words.micros(guest.down_to)) is not None]
+    return Ground(story, chain, start, max([end, *later]) if end is not None else None, people(story.doc.events))
+
+
+def lines(findings: Iterable[shape.Finding], most: int = 2) -> tuple[str, ...]:
+    """The first lines of each finding."""
+    return tuple(key for finding in findings for key in finding.evidence[:most])
+
+
+def told(us: int) -> str:
+    """`02:14:31 UTC`."""
+    return f"{words.clock(us)} UTC"

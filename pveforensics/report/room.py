@@ -1,0 +1,40 @@
+"""How much one file may hold: steps of shortening for a report that would grow beyond its cap, lowest value first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pveforensics.report.visible import LONGEST
+
+CAP = 5_000_000
+"""Bytes of the report that are not exceeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Most evidence lines in cards, whether they carry neighbours, lines cited elsewhere, table rows, characters of a line, and cards."""
+
+    lines: int = 3_000
+    near: bool = True
+    cited: int = 600
+    rows: int = 400
+    chars: int = LONGEST
+    cards: int = 2_000
+    said: str = ""
+
+
+STEPS = (
+    Room(),
+    Room(near=False, cited=200, chars=1_200, cards=1_000, said="without the lines around the evidence, lines cut at 1,200 characters"),
+    Room(1_500, near=False, cited=60, rows=150, chars=500, cards=400, said="1,500 lines of evidence at most, cut at 500 characters"),
+    Room(
+        400,
+        near=False,
+        cited=0,
+        rows=60,
+        chars=240,
+        cards=120,
+        said="400 lines of evidence at most, cut at 240 characters, and the worst 120 findings",
+    ),
+)
+"""From whole to shortest. What is left out is counted where it is missing, and stands in the case document."""

@@ -1,0 +1,27 @@
+"""Lines that other parts of the report cite and that stand in no finding's card: so that every id has a place to go to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pveforensics.report import shape
+from pveforensics.report.sections.findings import Line, line_of
+from pveforensics.report.story import Story
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The section; `total` counts the lines that were asked for."""
+
+    heading: str
+    lines: tuple[Line, ...]
+    total: int
+
+
+def build(story: Story, wanted: Iterable[str], shown: frozenset[str]) -> View | None:
+    """The cited lines in the order of citing; None if all stand elsewhere."""
+    ids = [key for key in dict.fromkeys(wanted) if key in story.doc.evidence and key not in shown]
+    kept = ids[: story.room.cited]
+    evidence: dict[str, shape.Evidence] = story.doc.evidence
+    return View("Other cited lines", tuple(line_of(key, evidence[key], story.room.chars) for key in kept), len(ids)) if ids else None
