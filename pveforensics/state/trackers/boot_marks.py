@@ -118,7 +118,7 @@ def _groups(view: View, node: str, signs: list[Instant]) -> list[_Group]:
     for event in view.events_of(node, *STRONG, *WEAK, *FINISHING, "rsyslog_started"):
         if event.kind in _STOPPED_BY and _restarted(view, node, event, _STOPPED_BY[event.kind]):
             continue
-        boot_id = (event.fields.get("boot_id") or "") if event.kind == "boot_separator" else ""
+        boot_id = event.fields.get("boot_id") or event.boot
         for evidence in event.evidence or (Evidence("", 0, node, ""),):
             at = (
                 common_at(event, evidence)
