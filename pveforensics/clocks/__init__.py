@@ -35,7 +35,7 @@ def align(timeline: Timeline) -> Timeline:
     steps = {node: steps_of(line) for node, line in by_node.items()}
     eras = {node: eras_of(line, steps[node]) for node, line in by_node.items()}
     common = common_clock(by_node, eras, {node for node in by_node if not _assumed(timeline, node)})
-    shifts: Shifts = {node: told for node, told in common.offsets.items() if any(offset.seconds for offset in told)}
+    shifts: Shifts = {node: told for node, told in common.offsets.items() if any(offset.seconds or offset.doubt for offset in told)}
     intervals = (*_stepped({node: (*found, *common.steps.get(node, ())) for node, found in steps.items()}, shifts), *_off(timeline, shifts))
     clocks = {**timeline.clocks}
     for node, told in common.offsets.items():
@@ -69,8 +69,10 @@ def _of_time(told: tuple[Offset, ...], at: Instant) -> Offset:
 
 
 def _moved(at: Instant | None, offset: Offset) -> Instant | None:
-    if at is None or not offset.seconds:
+    if at is None or not (offset.seconds or offset.doubt):
         return at
+    if not offset.seconds:
+        return replace(at, error_us=at.error_us + round(offset.error * SECOND))
     return Instant(at.us - round(offset.seconds * SECOND), at.error_us + round(offset.error * SECOND), Basis.ALIGNED)
 
 

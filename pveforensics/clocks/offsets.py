@@ -24,10 +24,15 @@ FAR_S = 7200.0
 _STEP_S = 10.0
 _RUN_S = 30.0
 _MOST_WITNESSES = 3
+_EVEN_S = 0.05
+"""Lines of one round come this close on clocks that NTP keeps; a greater difference is worth an error."""
 
 
 class Offset(NamedTuple):
-    """How far a node's clock runs ahead of the common one from a line on (seconds), how sure that is, and what shows it."""
+    """How far a node's clock runs ahead of the common one from a line on (seconds), how sure that is, and what shows it.
+
+    A difference too small to shift by is `doubt` instead (signed as `seconds`): it widens the error of every moment of the node.
+    """
 
     seq: int
     start: Instant | None
@@ -37,6 +42,7 @@ class Offset(NamedTuple):
     events: int
     against: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    doubt: float = 0.0
 
 
 class Common(NamedTuple):
@@ -57,11 +63,12 @@ class Difference(NamedTuple):
 
 
 class Agreed(NamedTuple):
-    """A difference on which most anchors agree."""
+    """A difference on which most anchors agree; one too small to shift by is 0 and stands in `doubt`."""
 
     seconds: float
     error: float
     used: tuple[Difference, ...]
+    doubt: float = 0.0
 
 
 def common_clock(by_node: Mapping[str, Sequence[Event]], eras: Mapping[str, tuple[Era, ...]], zoned: Iterable[str]) -> Common:
@@ -96,6 +103,7 @@ def common_clock(by_node: Mapping[str, Sequence[Event]], eras: Mapping[str, tupl
 def _reference(seen: Mapping[str, tuple[Sighting, ...]], zoned: frozenset[str], steady: frozenset[str]) -> str:
     """The node with whose clock most others agree; among equals one that never stepped, whose zone is known, with most anchors, first by name."""
     agreeing: dict[str, int] = dict.fromkeys(seen, 0)
+    apart: dict[str, float] = dict.fromkeys(seen, 0.0)
     shares: set[str] = set()
     for node, other in ((a, b) for a in sorted(seen) for b in sorted(seen) if a < b):
         places: dict[str, dict[str, list[Instant]]] = defaultdict(dict)
@@ -105,9 +113,12 @@ def _reference(seen: Mapping[str, tuple[Sighting, ...]], zoned: frozenset[str], 
             shares |= {node, other}
         whole = agreed(told)
         if whole is not None and abs(whole.seconds) < NOTICED_S:
-            agreeing[node] += 1
-            agreeing[other] += 1
-    ranked = sorted(shares, key=lambda node: (-agreeing[node], node not in steady, node not in zoned, -len(seen[node]), node))
+            for each in (node, other):
+                agreeing[each] += 1
+                apart[each] += abs(whole.doubt)
+    ranked = sorted(
+        shares, key=lambda node: (-agreeing[node], node not in steady, node not in zoned, round(apart[node], 1), -len(seen[node]), node)
+    )
     return ranked[0] if ranked else ""
 
 
@@ -116,7 +127,7 @@ def _place(places: dict[str, dict[str, list[Instant]]], node: str, seen: Iterabl
     begins = [offset.seq for offset in offsets]
     for sighting in seen:
         offset = offsets[max(0, bisect_right(begins, sighting.seq) - 1)]
-        places[sighting.anchor].setdefault(node, []).append(sighting.at.plus(-offset.seconds))
+        places[sighting.anchor].setdefault(node, []).append(sighting.at.plus(-(offset.seconds + offset.doubt)))
 
 
 def _differences(seen: Iterable[Sighting], places: Mapping[str, Mapping[str, Sequence[Instant]]]) -> Iterator[Difference]:
@@ -153,7 +164,10 @@ def agreed(told: Sequence[Difference]) -> Agreed | None:
     moments = [each.sighting.at.us for each in used]
     if distinct < AGREEING or 2 * len(used) <= len(told) or (abs(middle) > FAR_S and max(moments) - min(moments) < 5 * SECOND):
         return None
-    return Agreed(0.0 if abs(middle) < NOTICED_S else middle, spread, used)
+    if abs(middle) >= NOTICED_S:
+        return Agreed(middle, spread, used)
+    doubt = middle if abs(middle) >= _EVEN_S else 0.0
+    return Agreed(0.0, spread + abs(doubt), used, doubt)
 
 
 # --- era by era ----------------------------------------------------------------------------------------
@@ -246,5 +260,5 @@ def _known(parts: Sequence[tuple[Era, Agreed | None]]) -> tuple[Offset, ...]:
         against = tuple(dict.fromkeys(each.witness for each in own.used))
         proof = tuple(line for each in own.used[:2] for line in each.sighting.evidence)
         seconds = 0.0 if abs(seconds) < NOTICED_S else seconds
-        found.append(Offset(era.seq, era.start, seconds, own.error, len(own.used), era.events, against, proof))
+        found.append(Offset(era.seq, era.start, seconds, own.error, len(own.used), era.events, against, proof, own.doubt))
     return tuple(found)

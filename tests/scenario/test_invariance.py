@@ -57,7 +57,7 @@ def told(files):
             target.write_bytes(data)
         with open_bundles([str(Path(folder, "bundle"))], Limits()) as bundle:
             case = examine(take_in(bundle, pack().signatures), pack())
-    found = sorted((f.class_, f.nodes) for f in case.findings if f.class_ not in ABOUT_CLOCKS)
+    found = sorted((f.class_, tuple(sorted(f.nodes))) for f in case.findings if f.class_ not in ABOUT_CLOCKS)
     ends = sorted((node.name, [boot.ended_by for boot in node.boots]) for node in case.nodes)
     return found, ends, case
 
