@@ -72,7 +72,7 @@ STATES: dict[str, dict[str, State]] = {
     "service": {
         "running": State(_fields("unit ended version")),
         "down": State(_fields("unit ended version why restarted restarts own count closed_by")),
-        "blocked": State(_fields("unit why count alone support closed_by")),
+        "blocked": State(_fields("unit how why count alone support closed_by")),
     },
     "ha": {
         "armed": State(_fields("closed_by")),

@@ -26,6 +26,9 @@ LEGITIMATE = frozenset({"suspended"})
 """A hibernated guest is locked and nobody holds the lock."""
 
 QUIET_US = 1800 * SECOND
+ASKED_AGAIN_US = 60 * SECOND
+"""Lines that are closer than this are one try."""
+
 LONGEST_TASK_US = 24 * 3600 * SECOND
 
 
@@ -49,6 +52,9 @@ def _of_node(view: View, node: str) -> Iterator[Interval]:
         if spell is not None and at is not None and spell.last is not None and at.us - spell.last.us > QUIET_US:
             yield spells.pop(key).closed(spell.last, "quiet")
             spell = None
+        if spell is not None and at is not None and spell.last is not None and at.us - spell.last.us < ASKED_AGAIN_US:
+            spell.take(at, event)
+            continue
         held = _held(view, node, vmid, lock, at)
         if spell is None:
             fields = {"guest": key[0], "vmid": vmid, "lock": lock, "held": held}

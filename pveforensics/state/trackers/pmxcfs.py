@@ -25,6 +25,13 @@ WORDS = {
 ALONE = frozenset({"pmxcfs_internal_error", "pmxcfs_version_error", "pmxcfs_data_divergence", "pmxcfs_db_error"})
 """One such line is enough; the others come singly whenever a ring is formed anew."""
 
+REFUSED = "pmxcfs_ipc_failed"
+GONE = frozenset({"Connection refused", "Transport endpoint is not connected"})
+"""What clients say of a pmxcfs that does not run (pve-cluster:src/PVE/IPCC.xs)."""
+
+REFUSED_US = 20 * SECOND
+"""A restart by an upgrade takes a few seconds."""
+
 SUPPORT = ("lrm_status_write_failed",)
 HEALED = ("pmxcfs_sync_done",)
 
@@ -38,9 +45,35 @@ SETTLES_US = 3 * SECOND
 def track(view: View) -> tuple[Interval, ...]:
     """`service:pve-cluster@<n>` blocked.
 
-    Fields: `unit`, `why`, `count`, `alone` (yes if one line proves it), `support` (lines of others that suffered), `closed_by` (synced, quiet, boot_end).
+    Fields: `unit`, `how` (stuck or refused), `why`, `count`, `alone` (yes if one line proves it), `support` (lines of others that suffered),
+    `closed_by` (synced, quiet, boot_end).
     """
-    return tuple(interval for node in view.nodes for interval in _of_node(view, node))
+    return tuple(interval for node in view.nodes for each in (_of_node, _refused) for interval in each(view, node))
+
+
+def _refused(view: View, node: str) -> Iterator[Interval]:
+    """Spells in which its clients found nobody: not at boot and shutdown, and longer than a restart takes."""
+    spell: Spell | None = None
+    for at, event in spoken(view, node, REFUSED):
+        if event.fields.get("error") not in GONE or is_stopping(view, node, at) or is_starting(view, node, at):
+            continue
+        if spell is not None and _over(view, node, spell, at):
+            yield from _made_refused(spell, spell.last, "quiet")
+            spell = None
+        if spell is None:
+            fields = {"unit": "pve-cluster", "how": "refused", "why": "its clients were refused", "alone": "", "support": "0"}
+            spell = Spell(f"service:pve-cluster@{node}", "blocked", at, at, fields=fields)
+        spell.take(at, event)
+    if spell is not None:
+        end = end_of_boot(view, node, spell.last)
+        quiet = goes_on(view, node, spell.last, QUIET_US)
+        yield from _made_refused(spell, spell.last if quiet else end, "quiet" if quiet else "boot_end" if end else "")
+
+
+def _made_refused(spell: Spell, end: Instant | None, by: str) -> Iterator[Interval]:
+    long = spell.start is None or spell.last is None or spell.last.us - spell.start.us >= REFUSED_US
+    if spell.count >= ENOUGH and long:
+        yield spell.closed(end, by)
 
 
 def _of_node(view: View, node: str) -> Iterator[Interval]:
@@ -61,7 +94,7 @@ def _of_node(view: View, node: str) -> Iterator[Interval]:
         if _explained(view, node, at, event):
             continue
         if spell is None:
-            fields = {"unit": "pve-cluster", "why": WORDS[event.kind], "alone": "", "support": "0"}
+            fields = {"unit": "pve-cluster", "how": "stuck", "why": WORDS[event.kind], "alone": "", "support": "0"}
             spell = Spell(f"service:pve-cluster@{node}", "blocked", at, at, fields=fields)
         if event.kind in ALONE:
             spell.fields.update(alone="yes", why=WORDS[event.kind])

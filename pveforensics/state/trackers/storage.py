@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,9 @@ BLOCKED = {
     "guest.start_failed": "guest starts",
 }
 """What waits for storage, by the event that shows it."""
+
+MOST_BLOCKED = 200
+"""Lines of an outage that are looked at: a handful of words sums them all up."""
 
 BEFORE_US = 120 * SECOND
 """The kernel reports a dead server minutes after the first process began to wait for it."""
@@ -180,9 +184,9 @@ def _told(view: View, node: str, outage: Interval) -> Interval:
     if outage.start is None:
         return outage
     until = outage.end.us if outage.end is not None else outage.start.us + QUIET_US
-    blocked = {
-        word for at, event in view.dated(node, *BLOCKED) if outage.start.us - BEFORE_US <= at.us <= until and (word := BLOCKED[event.kind])
-    }
+    waited = view.once(("waited", node), lambda: [(at.us, BLOCKED[event.kind]) for at, event in view.dated(node, *BLOCKED)])
+    first, last = bisect_left(waited, (outage.start.us - BEFORE_US, "")), bisect_right(waited, (until, "~"))
+    blocked = {word for _, word in waited[first : min(last, first + MOST_BLOCKED)]}
     return replace(outage, fields={**outage.fields, "blocked": ", ".join(sorted(blocked))})
 
 
@@ -200,6 +204,10 @@ def _from_dumps(view: View, node: str, stores: _Stores) -> Iterator[Interval]:
             yield _dumped(dump, node, stores, "offline", f"{word}: zpool status shows it {state}", bad)
         elif state == "DEGRADED" or any(row["state"] != "OFFLINE" for row in bad):
             yield _dumped(dump, node, stores, "degraded", f"zpool status shows it {state}", bad)
+    for dump in view.snapshots_of(node, "pvesm_status"):
+        for row in dump.rows:
+            if row.get("status") == "inactive" and row.get("storage"):
+                yield _inactive(dump, node, stores, row)
 
 
 def _dumped(dump: Snapshot, node: str, stores: _Stores, state: str, why: str, bad: tuple[Mapping[str, str], ...]) -> Interval:
@@ -220,6 +228,25 @@ def _dumped(dump: Snapshot, node: str, stores: _Stores, state: str, why: str, ba
         "closed_by": "",
     }
     return Interval(f"storage:{fields['storage']}@{node}", state, None, None, fields, dump.evidence)
+
+
+def _inactive(dump: Snapshot, node: str, stores: _Stores, row: Mapping[str, str]) -> Interval:
+    """A storage that `pvesm status` shows inactive: it was away when the command ran; since when is not told."""
+    name = row["storage"]
+    fields = {
+        "storage": name,
+        "kind": row.get("type") or stores.kind((name,)),
+        "why": "pvesm status shows it inactive",
+        "told": "dump",
+        "ids": name,
+        "holds": stores.holds((name,)),
+        "how": "",
+        "phase": "",
+        "blocked": "",
+        "count": "1",
+        "closed_by": "",
+    }
+    return Interval(f"storage:{name}@{node}", "offline", None, None, fields, dump.evidence)
 
 
 def _stores(view: View) -> _Stores:
