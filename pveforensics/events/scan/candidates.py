@@ -12,6 +12,7 @@ from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near
 from pveforensics.events.scan.columns import Columns, Rows
+from pveforensics.events.scan.hints import ANCHORS, UPID
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.templates import Templates
@@ -49,6 +50,7 @@ class Candidates:
         self._scan = scan
         self._index = scan.index
         self._signatures = len(self._index.texts)
+        self._upid = self._signatures + ANCHORS.index(UPID)
         self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
         self._relevant: dict[str, Mask] = {}
         self._table: Mask = np.zeros((0, 0), np.bool_)
@@ -182,11 +184,15 @@ class Candidates:
         """Try one line."""
         place, start, end, begin, tag, _, anchors, _, _ = todo
         program = self._columns.heads.programs[tag]
-        tries = self._tries.get((program, anchors)) or self._make_tries(program, anchors)
+        tries = self._tries.get((program, anchors))
+        if tries is None:
+            tries = self._make_tries(program, anchors)
+        data = self._lines.data
         hinting = anchors[-1] >= self._signatures
+        if hinting and anchors[-1] == self._upid and (len(anchors) == 1 or anchors[-2] < self._signatures):
+            hinting = not self._scan.hints.is_stale(data[start:end])
         if not tries and not hinting:
             return
-        data = self._lines.data
         message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
         head = data[start:begin].decode("ascii")
         if hinting:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pveforensics.readings import Stamp, TimeHint
 from pveforensics.timebase import SECOND
 
-ANCHORS = (b"UPID:", b"__replicate_", b" TIME ", b"(@", b"Active: ", b"Date: ", b" begin", b"Linux version ")
+UPID = b"UPID:"
+ANCHORS = (UPID, b"__replicate_", b" TIME ", b"(@", b"Active: ", b"Date: ", b" begin", b"Linux version ")
 """Literals of which each hint holds one."""
 
 MOST = 5_000
@@ -16,6 +17,7 @@ _EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies out
 _THIN_US = 600 * SECOND
 
 _UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
+_UPID_BYTES = re.compile(_UPID.pattern.encode())
 _REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
 _MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
 _AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
@@ -61,6 +63,16 @@ class Hints:
             self._epoch(line, "kernel-build", stamp, int(moment.timestamp()) * SECOND, exact=False)
         if stamp is None:
             self._dates(line, text)
+
+    def is_stale(self, text: bytes) -> bool:
+        """True for a line whose task ids are so near those noted that none of them would be; it holds no other hint."""
+        if not text.isascii():
+            return False
+        for upid in _UPID_BYTES.finditer(text, 0, 4096):
+            latest = self._latest.get(("upid", upid["what"] == b"starting"))
+            if latest is None or abs(latest - int(upid["epoch"], 16) * SECOND) >= _THIN_US:
+                return False
+        return True
 
     def _dates(self, line: int, text: str) -> None:
         if (found := _ACTIVE.search(text)) and _valid(found["local"]):
