@@ -33,7 +33,8 @@ rules: $(DEV) wheel
 	$(BIN)/pveforensics rules test
 
 # What is written from other files: the pages of the rules. Tests say when they are stale.
-fresh: $(STAMP)
+fresh:
+	@test -e $(STAMP) || $(MAKE) -s $(STAMP)
 	$(BIN)/python -m pveforensics.ruledocs docs/rules
 
 # What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests.

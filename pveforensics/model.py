@@ -122,10 +122,8 @@ class Evidence:
 class Event:
     """One thing that one line says happened, at one moment, on one node.
 
-    `kind` is a name from `rules/events` such as `corosync.quorum_lost`. `at` is on the node's own clock
-    in UTC (or on the case's common clock once aligned). `seq` gives the order of lines of one node as they
-    were written, for lines that share a stamp or carry none. A storm of equal lines is one event with
-    `count` and `last`.
+    `kind` is a name from `rules/events` such as `corosync_quorum_lost`. `at` is on the node's own clock in UTC (on the case's common one
+    once aligned). `seq` is the order of a node's lines as written, for equal or no stamps. A storm is one event with `count` and `last`.
     """
 
     kind: str
@@ -190,10 +188,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A status dump (`pvecm status` and its like): what a command said at one moment, if it says when.
-
-    `fields` holds the scalar values, `rows` the table below them, both as written.
-    """
+    """What a command such as `pvecm status` said, and when if it says so: scalar values in `fields`, the table in `rows`, as written."""
 
     kind: str
     node: str
@@ -466,7 +461,10 @@ class GuestImpact:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Findings that belong together, root first; `findings` and links hold finding ids."""
+    """Findings that belong together, root first; `findings` and links hold finding ids.
+
+    `trigger` is what set it off: a finding's id, or the text of an event. `recurrence` is which time it was: `third time in 21 days`.
+    """
 
     title: str
     root: str
@@ -475,6 +473,8 @@ class Incident:
     start: Instant | None = None
     end: Instant | None = None
     guests: tuple[GuestImpact, ...] = ()
+    trigger: str = ""
+    recurrence: str = ""
 
     @property
     def id(self) -> str:

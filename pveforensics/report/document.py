@@ -338,6 +338,8 @@ def _incident(incident: model.Incident) -> shape.Incident:
         findings=list(incident.findings),
         links=[shape.Link(cause=link.cause, effect=link.effect, why=link.why) for link in incident.links],
         impact=shape.Impact(guests=guests),
+        trigger=incident.trigger,
+        recurrence=incident.recurrence,
     )
 
 

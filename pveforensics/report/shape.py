@@ -304,6 +304,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[str] = []
     links: list[Link] = []
     impact: Impact = Impact()
+    trigger: str = ""
+    recurrence: str = ""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,68 @@
+"""Which findings are one incident: those that are linked, and one thing that happened to several nodes at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pveforensics.incidents.leads import LOOKED_BACK, TOGETHER_S
+from pveforensics.incidents.links import start_us
+from pveforensics.model import Finding, Link
+from pveforensics.timebase import SECOND, Instant
+
+CONTEXT_S = 60.0
+"""Seconds before and after an incident in which what is only told belongs to it."""
+
+
+def groups_of(findings: Sequence[Finding], links: Sequence[Link]) -> list[list[Finding]]:
+    """Findings that are linked, or are one thing that happened to several nodes; each group by time."""
+    leader = {finding.id: finding.id for finding in findings}
+
+    def lead(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for link in links:
+        leader[lead(link.effect)] = lead(link.cause)
+    recent: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.class_ in TOGETHER_S and finding.start is not None:
+            near = [each for each in recent[finding.class_] if start_us(finding) - start_us(each) <= TOGETHER_S[finding.class_] * SECOND]
+            for each in near:
+                if not set(each.nodes) & set(finding.nodes):
+                    leader[lead(finding.id)] = lead(each.id)
+            recent[finding.class_] = [*near[-LOOKED_BACK:], finding]
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[lead(finding.id)].append(finding)
+    return list(groups.values())
+
+
+def contexts_of(incidents: Sequence[Sequence[Finding]], loose: Sequence[Finding]) -> list[list[Finding]]:
+    """For each incident what else was going on: findings of criticality info on its nodes that overlap it."""
+    context: list[list[Finding]] = [[] for _ in incidents]
+    for finding in loose:
+        for place, group in enumerate(incidents):
+            nodes = {node for each in group for node in each.nodes}
+            if finding.start is not None and nodes & set(finding.nodes) and _overlaps(finding, group):
+                context[place].append(finding)
+                break
+    return context
+
+
+def span_of(group: Iterable[Finding]) -> tuple[Instant | None, Instant | None]:
+    """The first start and the last known edge of findings."""
+    members = list(group)
+    starts = [finding.start for finding in members if finding.start is not None]
+    edges = starts + [finding.end for finding in members if finding.end is not None]
+    return (min(starts) if starts else None), (max(edges) if edges else None)
+
+
+def _overlaps(finding: Finding, group: Sequence[Finding]) -> bool:
+    start, end = span_of(group)
+    if start is None or finding.start is None:
+        return False
+    last = finding.end or finding.start
+    return finding.start.us <= (end or start).us + CONTEXT_S * SECOND and last.us >= start.us - CONTEXT_S * SECOND
