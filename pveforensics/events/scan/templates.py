@@ -26,7 +26,7 @@ MOST = 64
 class Template(NamedTuple):
     """The begin of a message as words with their masks, the signature that it proves, and whether it shows corosync's level."""
 
-    text: bytes
+    shown: str
     words: tuple[tuple[np.uint64, np.uint64], ...]
     signature: Signature
     leveled: bool
@@ -42,6 +42,8 @@ class Templates:
     def learn(self, key: tuple[int, int], signature: Signature, program: str, message: str) -> None:
         """Note that the first signature to be tried on lines with this tag and this only anchor matched this message."""
         known = self._known.setdefault(key, [])
+        if any(message.startswith(template.shown) for template in known):
+            return
         if len(known) >= MOST or not signature.storm or signature.pid or program == "kernel" or not stays_matched(signature.match):
             return
         text = _proof(signature, message)
@@ -51,11 +53,9 @@ class Templates:
         if program == "corosync" and "]" not in text:
             return
         shown = text.encode("ascii")
-        if any(template.text == shown for template in known):
-            return
         parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
         words = tuple((low_bytes(len(part)), word(part)) for part in parts)
-        known.append(Template(shown, words, signature, is_leveled(program, text)))
+        known.append(Template(text, words, signature, is_leveled(program, text)))
 
     def find(self, words: Words, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
         """For messages at `places`: the number of the template that each begins with, -1 for none."""
