@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 
 from pveforensics.model import Event, Interval
@@ -24,6 +25,8 @@ SETTERS: Mapping[str, frozenset[str]] = {
 
 LEGITIMATE = frozenset({"suspended"})
 """A hibernated guest is locked and nobody holds the lock."""
+
+_NEVER = 1 << 62
 
 QUIET_US = 1800 * SECOND
 ASKED_AGAIN_US = 60 * SECOND
@@ -79,18 +82,26 @@ def _held(view: View, node: str, vmid: str, lock: str, at: Instant | None) -> st
 
 def _runs(view: View, node: str, vmid: str, lock: str, at: Instant) -> bool:
     """True if a task that sets the lock had begun on the node and was not over."""
+    spans = view.once(("holders", node, vmid, lock), lambda: _spans(view, node, vmid, lock))
+    last = bisect_right(spans, (at.us, _NEVER))
+    first = bisect_left(spans, (at.us - LONGEST_TASK_US, 0))
+    return any(at.us < end for _, end in spans[first:last])
+
+
+def _spans(view: View, node: str, vmid: str, lock: str) -> list[tuple[int, int]]:
+    """When tasks that set the lock of a guest ran on a node, by start; the end of a boot ends them."""
     types = SETTERS.get(lock)
-    running: dict[str, Instant] = {}
+    running: dict[str, int] = {}
+    spans: list[tuple[int, int]] = []
     for moment, event in view.dated(node, "task.start", "task.end", "backup.guest_start", "backup.guest_end", "backup.guest_failed"):
-        if moment.us > at.us:
-            break
         key = _key(event, vmid, types)
         if key and event.kind in ("task.start", "backup.guest_start"):
-            running[key] = moment
-        elif key:
-            running.pop(key, None)
-    ended = [boot.end.us for boot in view.boots_of(node) if boot.end is not None and boot.end.us <= at.us]
-    return any(at.us - since.us <= LONGEST_TASK_US and not any(since.us <= end for end in ended) for since in running.values())
+            running[key] = moment.us
+        elif key in running:
+            spans.append((running.pop(key), moment.us))
+    spans += [(since, _NEVER) for since in running.values()]
+    ends = sorted(boot.end.us for boot in view.boots_of(node) if boot.end is not None)
+    return sorted((since, min((end, *ends[place : place + 1]))) for since, end in spans for place in (bisect_left(ends, since),))
 
 
 def _key(event: Event, vmid: str, types: frozenset[str] | None) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pveforensics.model import Event, Interval
 from pveforensics.state.machine import runs_of
-from pveforensics.state.trackers.quorum import holds, inquorate
+from pveforensics.state.moments import Spans
+from pveforensics.state.trackers.quorum import inquorate
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, is_stopping, spoken
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
@@ -125,13 +126,10 @@ def _explained(view: View, node: str, at: Instant | None, event: Event) -> bool:
         return True
     if is_stopping(view, node, at) or is_starting(view, node, at):
         return True
-    if any(holds(window, at) or _just_closed(window, at) for window in inquorate(view, node)):
+    windows = view.once(("inquorate spans", node), lambda: Spans.of(inquorate(view, node)))
+    if windows.at(at.us) is not None or windows.at(at.us - SETTLES_US) is not None:
         return True
     runs = runs_of(view, node)
     if not runs:
         return False
     return not any((run.start is None or run.start.us + SETTLES_US <= at.us) and (run.end is None or at.us < run.end.us) for run in runs)
-
-
-def _just_closed(window: Interval, at: Instant) -> bool:
-    return window.end is not None and 0 <= at.us - window.end.us <= SETTLES_US
