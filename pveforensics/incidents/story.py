@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,6 +14,12 @@ from pveforensics.timebase import SECOND
 
 LASTING = ("misconfiguration", "resource_exhaustion", "hardware_error")
 """Classes of findings that are a state of things: they wait for something that sets an incident off."""
+
+AFTERWARDS = ("unclean_boot", "node_lost")
+"""Classes of findings that are known by what came after them."""
+
+TRIGGER_S = 10.0
+"""A line may be written so much after the moment that it tells of: a pause is logged when it is over."""
 
 TRIGGER_TEXT = 160
 """Characters of an event's text that are told as trigger."""
@@ -128,14 +135,31 @@ def _first_effects(root: Finding, by_id: dict[str, Finding], links: Sequence[Lin
 
 
 def _event_text(root: Finding) -> str:
-    """The first line that the finding rests on at its start, with node and moment."""
-    dated = [line for line in root.evidence if line.at is not None]
-    if root.start is None or not dated:
+    """The first line that the finding rests on at its start, with its node; empty if its lines tell only of what came after.
+
+    How a node went down is not told by the boot that followed.
+    """
+    if root.start is None or root.class_ in AFTERWARDS:
         return ""
-    begins = root.start.us - root.start.error_us - SECOND
-    first = min(dated, key=lambda line: (_us(line) < begins, abs(_us(line) - begins), line.path, line.line))
-    text = " ".join(first.text.split())
+    begins, ends = root.start.us - root.start.error_us - SECOND, root.start.us + root.start.error_us + TRIGGER_S * SECOND
+    near = [line for line in root.evidence if line.at is not None and begins <= line.at.us <= ends]
+    first = min(near, key=lambda line: (_us(line), line.path, line.line), default=None)
+    if first is None:
+        return ""
+    text = _message(first.text)
     return f"{first.node}: {text[:TRIGGER_TEXT]}{'…' if len(text) > TRIGGER_TEXT else ''}"
+
+
+def _message(text: str) -> str:
+    """A line as a reader wants it: of a journal's JSON record program and message alone."""
+    if text.startswith("{"):
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError):
+            record = None
+        if isinstance(record, dict) and isinstance(record.get("MESSAGE"), str):
+            return " ".join(f"{record.get('SYSLOG_IDENTIFIER', '')}: {record['MESSAGE']}".split())
+    return " ".join(text.split())
 
 
 def _us(line: Evidence) -> int:
