@@ -99,6 +99,13 @@ class _Reading(NamedTuple):
     parts: tuple[Document, ...] = ()
 
 
+class _Lens(NamedTuple):
+    """What a log is searched for, and how."""
+
+    signatures: SignatureIndex
+    matcher: Matcher
+
+
 class _Held(NamedTuple):
     """A file of a database, kept until its companion has been read too."""
 
@@ -114,8 +121,7 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
 
     A reader that fails costs its own file only: that is listed as not read.
     """
-    index = SignatureIndex(signatures)
-    matcher = make_matcher(index)
+    lenses: dict[bool, _Lens] = {}
     readings: list[_Reading] = []
     held: list[_Held] = []
     for member in bundle.members():
@@ -125,7 +131,7 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
             if kind.startswith(state.DATABASE):
                 held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
             else:
-                readings.append(_report(member) if kind else _read(member, index, matcher))
+                readings.append(_report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD)))
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
@@ -139,6 +145,14 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
         raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read)))
     unread = tuple(each.path for each in skipped if not each.damage)
     return Intake(scans, documents, bundle.infos, (*bundle.not_read, *skipped), unread)
+
+
+def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], *, whole: bool) -> _Lens:
+    """All signatures for a short file; for a long one those alone that something is concluded from, as ordinary traffic is most of it."""
+    if whole not in held:
+        index = SignatureIndex([each for each in signatures if whole or each.guard or not each.timeline])
+        held[whole] = _Lens(index, make_matcher(index))
+    return held[whole]
 
 
 def _report(member: Member) -> _Reading:
@@ -171,7 +185,8 @@ def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
     return f"{', '.join(names)}: no file was recognized{example}; give a log, a journalctl text or a folder or archive of them"
 
 
-def _read(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
+def _read(member: Member, lens: _Lens) -> _Reading:
+    index, matcher = lens
     if member.link_target:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
     head = member.head(HEAD)

@@ -32,7 +32,8 @@ class Signature:
     """One message of one program: `match` is searched in the text behind `program[pid]: `; named groups are the fields.
 
     `programs` are lower case, empty for any; `pid` if set is demanded of the line. With `storm` its lines are counted by the minute.
-    `timeline` says that no rule or tracker needs it: it is there to be shown among the events.
+    `timeline` says that no rule or tracker needs it: it is there to be shown among the events;
+    long logs are not searched for it. `guard` says that it must be all the same, as it takes lines from a more general signature.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Signature:
     versions: str = ""
     severity: str = ""
     timeline: bool = False
+    guard: bool = False
     anchors: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
@@ -153,6 +155,7 @@ _FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "pid": ((str, int), False),
     "storm": ((bool,), False),
     "timeline": ((bool,), False),
+    "guard": ((bool,), False),
     "severity": ((str,), False),
     "since": ((str, int, float), False),
     "until": ((str, int, float), False),
@@ -192,6 +195,7 @@ def _signature(entry: yamlfile.Map, path: Path) -> Signature:
         versions=_versions(entry),
         severity=entry.get("severity", ""),
         timeline=entry.get("timeline", False),
+        guard=entry.get("guard", False),
         anchors=literals,
         file=str(path),
         line=entry.line,
