@@ -174,6 +174,12 @@ WHERE = "find:\n  - {{as: x, event: a, where: {{{}}}}}\n"
         ("ms: {below: 1000}", False),
         ("who: {has: beta}", True),
         ("who: {has: bet}", False),
+        ("who: {contains: 'PHA BE'}", True),
+        ("who: {contains: [gamma, delta]}", False),
+        ("reg: {bit: [2, 27]}", True),
+        ("reg: {bit: 0}", False),
+        ("number: {bit: [0, 1]}", True),
+        ("to: {bit: 0}", False),
         ("missing: ''", True),
         ("missing: {not: x}", True),
         ("to: {above: 3}", False),
@@ -182,7 +188,10 @@ WHERE = "find:\n  - {{as: x, event: a, where: {{{}}}}}\n"
     ],
 )
 def test_conditions_on_fields(rule, verdicts, where, passes):
-    said = verdicts(rule(WHERE.format(where)), facts(event("a", second=5, to="lost", ms="1200.5", who="alpha beta", host="alpha")))
+    said = verdicts(
+        rule(WHERE.format(where)),
+        facts(event("a", second=5, to="lost", ms="1200.5", who="alpha beta", host="alpha", reg="0x08000800", number="6")),
+    )
     assert bool(said.findings) == passes
 
 

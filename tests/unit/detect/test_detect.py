@@ -223,3 +223,14 @@ def test_a_hundred_thousand_events_take_seconds(rule, verdicts):
 
 def test_the_public_names_are_there():
     assert {"detect", "load_rules", "load_questions", "load_benign", "lint"} <= set(package.__all__)
+
+
+def test_a_rule_names_guests_storages_and_jobs_from_fields(rule, verdicts):
+    text = "guests: ['{x.fields.sid}', 'vm:{x.fields.none}']\nstorages: '{x.fields.store}'\njobs: '{x.fields.sid}-0'\nfind:\n  - {as: x, event: a}\n"
+    (finding,) = verdicts(rule(text), facts(event("a", second=5, sid="vm:100", store="nas"))).findings
+    assert (finding.guests, finding.storages, finding.jobs) == (("vm:100",), ("nas",), ("vm:100-0",))
+
+
+def test_a_guest_with_its_node_is_told_as_guest_and_node(rule, verdicts):
+    (finding,) = verdicts(rule("find:\n  - {as: x, state: guest.error}\n"), facts(span("guest:vm:100@beta", "error", 5, 5))).findings
+    assert (finding.guests, finding.nodes) == (("vm:100",), ("beta",))
