@@ -34,10 +34,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file.
-
-    `entry` is what tells an entry of a binary journal from all others, so that its copies are known.
-    """
+    """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file."""
 
     kind: str
     signature: str
@@ -56,7 +53,6 @@ class Record:
     boot: int = 0
     boot_id: str = ""
     uptime_us: int | None = None
-    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,10 @@ class NulRun:
 
 @dataclass(frozen=True, slots=True)
 class LogScan:
-    """All that one pass over one log file leaves. Its size depends on the hits and the holes, not on the lines."""
+    """All that one pass over one log file leaves. Its size depends on the hits and the holes, not on the lines.
+
+    `entries`, if not empty, tells for each record which entry of a binary journal it is, so that copies in other files are known.
+    """
 
     path: str
     format: str
@@ -121,6 +120,7 @@ class LogScan:
     nul_runs: tuple[NulRun, ...] = ()
     problems: tuple[str, ...] = ()
     node_hint: str = ""
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

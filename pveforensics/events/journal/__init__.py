@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pveforensics.events.formats import Line
-from pveforensics.events.formats.stamps import epoch
 from pveforensics.events.journal.boots import Lives, Step, lives, runs, settled
 from pveforensics.events.journal.carve import COMPACT, REGULAR, best_layout, words_of
 from pveforensics.events.journal.copies import without_copies
-from pveforensics.events.journal.entries import Columns, Decoder, columns
+from pveforensics.events.journal.decode import Decoder
+from pveforensics.events.journal.entries import Columns, columns
 from pveforensics.events.journal.header import Header, read_header
 from pveforensics.events.journal.hits import Hits
 from pveforensics.events.journal.payload import Unpacker
@@ -26,8 +23,6 @@ from pveforensics.readings import LogScan, Record
 
 __all__ = ["scan_journal", "without_copies"]
 
-_SET_ASIDE = re.compile(r"system@(?P<at>[0-9a-f]{16})-[0-9a-f]{16}\.journal~")
-_EARLIEST, _LATEST = 978_307_200_000_000, 4_102_444_800_000_000
 _LEAST = 8
 
 
@@ -52,17 +47,19 @@ def scan_journal(
         anchors = fields.search(matcher or make_matcher(index), hits.known, hits.longest)
         rows, steps = settled(columns(found, fields))
         decoder = Decoder(found, fields, rows)
-        lived = lives(rows, lambda row: decoder.line(row)[0].host)
+        lived = lives(rows, lambda row: decoder.line(row).host)
         hits.take(rows, lived, decoder, anchors)
-        covered, all_runs = runs(rows, lived, lambda row: decoder.line(row)[0].stamp)
+        covered, all_runs = runs(rows, lived, lambda row: decoder.line(row).stamp)
         problems = [*_problems(spool, header, len(rows.at), len(found.entry)), *_unpacking(unpacker)]
         if not all_runs:
             problems.append("its times jump so often that coverage was cut short")
         if hits.collector.lost:
             problems.append(f"{hits.collector.lost} further events were left out: the file has more than any log of a fault needs")
-        records = [*_known_entries(hits.collector.records(), decoder), *_steps(rows, lived, decoder, steps), *_set_aside(path, header, rows, lived, decoder)]
-        records.sort(key=lambda record: record.line)
-        return _scan(path, mtime, spool, header, rows, records=tuple(records), runs=covered, hints=tuple(hits.hints.found), problems=tuple(problems))
+        named = [*zip(hits.collector.records(), hits.entries, strict=True), *((step, "") for step in _steps(rows, lived, decoder, steps))]
+        named.sort(key=lambda pair: pair[0].line)
+        records, entries = tuple(record for record, _ in named), tuple(entry for _, entry in named)
+        made = {"records": records, "entries": entries, "runs": covered, "hints": tuple(hits.hints.found), "problems": tuple(problems)}
+        return _scan(path, mtime, spool, header, rows, **made)
 
 
 def _scan(path: str, mtime: float | None, spool: Spooled, header: Header | None, rows: Columns | None, **made: Any) -> LogScan:
@@ -107,16 +104,10 @@ def _unpacking(unpacker: Unpacker) -> Iterable[str]:
         yield f"{unpacker.skipped:,} packed fields were not searched: the file unpacks to too much"
 
 
-def _known_entries(records: Iterable[Record], decoder: Decoder) -> Iterable[Record]:
-    """The records with the identity of their entries, by which copies in other files are known."""
-    for record in records:
-        yield record if record.kind == "boot_separator" else dataclasses.replace(record, entry=decoder.identity(record.line - 1))
-
-
 def _steps(rows: Columns, lived: Lives, decoder: Decoder, steps: Sequence[Step]) -> Iterable[Record]:
     """A step of the wall clock, which its difference to the monotonic clock proves: no line needs to tell it."""
     for step in steps:
-        line, _ = decoder.line(step.row)
+        line = decoder.line(step.row)
         boot = int(rows.boot[step.row])
         text = f"(between entries {step.row} and {step.row + 1} the wall clock moved by {step.seconds:+.6f} s against the monotonic clock)"
         fields = {"seconds": f"{step.seconds:.6f}"}
@@ -124,21 +115,3 @@ def _steps(rows: Columns, lived: Lives, decoder: Decoder, steps: Sequence[Step])
             "journal_clock_step", "journal_clock_step", step.row + 1, line.stamp, line.host, "", "", text, fields,
             boot=lived.number[boot], boot_id=rows.boots[boot],
         )  # fmt: skip
-
-
-def _set_aside(path: str, header: Header | None, rows: Columns, lived: Lives, decoder: Decoder) -> Iterable[Record]:
-    """A system journal that journald found open when it started, and renamed (systemd:src/libsystemd/sd-journal/journal-file.c).
-
-    That is what journald's own line "corrupted or uncleanly shut down, renaming and replacing" says, which stands in the next file.
-    """
-    named = _SET_ASIDE.fullmatch(path.rpartition("/")[2])
-    at = int(named["at"], 16) if named else 0
-    if header is None or header.state != "online" or not len(rows.at) or not max(_EARLIEST, int(rows.at[-1])) <= at < _LATEST:
-        return
-    last: Line = decoder.line(len(rows.at) - 1)[0]
-    text = f"({path.rpartition('/')[2]}: never closed, and set aside by the journal that started next)"
-    fields = {"path": f"/var/log/journal/{header.machine_id}/system.journal"}
-    yield Record(
-        "journal_unclean", "journal_unclean", len(rows.at) + 1, epoch(str(at), at), last.host, "", "", text, fields,
-        boot=lived.number[int(rows.boot[-1])],
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -29,10 +30,11 @@ class Step(NamedTuple):
 
 
 class Lives(NamedTuple):
-    """`number` counts, for each boot, those before it on the same machine; `begins` are the rows at which another one began."""
+    """`number` counts, for each boot, those before it on the same machine; `begins` (and `first_of`) are the rows at which another one began."""
 
     number: tuple[int, ...]
     begins: tuple[int, ...]
+    first_of: frozenset[int]
 
 
 def lives(rows: Columns, host_of: Callable[[int], str]) -> Lives:
@@ -47,7 +49,7 @@ def lives(rows: Columns, host_of: Callable[[int], str]) -> Lives:
             begins.append(row)
         hosts.add(host)
         numbers.append(count)
-    return Lives(tuple(numbers), tuple(begins))
+    return Lives(tuple(numbers), tuple(begins), frozenset(begins))
 
 
 def _changes(column: Indexes) -> Indexes:
@@ -73,7 +75,7 @@ def _settle(order: Indexes, boot: Indexes, at: Indexes, monotonic: Indexes) -> I
         return
     edges = [0, *cut.tolist(), len(order)]
     steady: int | None = None  # the last row of the stretch before
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges):
         row, last = int(order[begin]), int(order[end - 1])
         if steady is not None and boot[steady] != boot[row]:
             steady = None
@@ -106,7 +108,7 @@ def _mend(place: int, order: Indexes, boot: Indexes, at: Indexes, monotonic: Ind
         monotonic[row] = max(0, int(at[row]) - offset)
         return
     first, last = min(int(monotonic[k]) for k in sides), max(int(monotonic[k]) for k in sides)
-    if len(sides) == 2 and not first - _APART_US <= monotonic[row] <= last + _APART_US:  # noqa: PLR2004
+    if len(sides) == 2 and not first - _APART_US <= monotonic[row] <= last + _APART_US:
         monotonic[row] = first
     at[row] = int(monotonic[row]) + offset
 
@@ -118,8 +120,8 @@ def runs(rows: Columns, lived: Lives, stamp_of: Callable[[int], Stamp | None]) -
     delta = np.diff(rows.at)
     cuts = np.flatnonzero((delta < -BACK_US) | (delta > HOLE_US)) + 1
     edges = np.unique(np.concatenate((np.array([0, len(rows.at)]), cuts, np.array(lived.begins, np.int64))))
-    found = []
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    found: list[Run] = []
+    for begin, end in itertools.pairwise(edges.tolist()):
         if len(found) >= MOST_RUNS:
             return tuple(found), False
         newest = begin + int(rows.at[begin:end].argmax())

@@ -10,11 +10,7 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-DATA, HIT, WANTED, NAMED, HOST, COMM = 1, 2, 4, 8, 16, 32
-"""What a word of the file is: the head of a DATA object, one whose message holds an anchor, one of a field that a line shows, ..."""
 
 _TYPE_DATA, _TYPE_ENTRY = 1, 3
 _FLAGS = 0x700
@@ -92,7 +88,8 @@ def _data(words: Words, places: Indexes, layout: Layout) -> Indexes:
     places = places[(sizes > layout.head) & (sizes <= room)]
     offsets = words[places + 3] | words[places + 4] | words[places + 5] | words[places + 6]
     good = ((offsets & np.uint64(7)) == 0) & (offsets >> np.uint64(48) == 0) & (words[places + 7] >> np.uint64(40) == 0)
-    return places[good]
+    kept: Indexes = places[good]
+    return kept
 
 
 def _entries(words: Words, places: Indexes, layout: Layout) -> Indexes:
@@ -105,7 +102,8 @@ def _entries(words: Words, places: Indexes, layout: Layout) -> Indexes:
     numbers, moments = words[places + 2], words[places + 3]
     good = (numbers >= 1) & (numbers >> np.uint64(48) == 0) & (moments >= _EARLIEST) & (moments < _LATEST)
     good &= (words[places + 4] >> np.uint64(53) == 0) & ((words[places + 5] | words[places + 6]) != 0)
-    return places[good]
+    kept: Indexes = places[good]
+    return kept
 
 
 def items(found: Objects, places: Indexes, count: int) -> Indexes:
@@ -117,8 +115,8 @@ def items(found: Objects, places: Indexes, count: int) -> Indexes:
         offsets = halves[(places * 2 + 16)[:, None] + steps].astype(np.int64)
     else:
         offsets = np.minimum(words[(places + 8)[:, None] + 2 * steps], np.uint64(len(words) * 8)).astype(np.int64)
-    offsets >>= 3
-    return np.minimum(offsets, len(words) - 1, out=offsets)
+    found_at: Indexes = np.minimum(offsets >> 3, len(words) - 1)
+    return found_at
 
 
 class Block(NamedTuple):
@@ -146,7 +144,7 @@ def blocks(found: Objects, rows: Indexes | None = None) -> Iterator[Block]:
 def best_layout(words: Words, stated: Layout | None) -> Objects:
     """The objects by the layout in which entries refer to DATA objects: the header's own, unless that one cannot be."""
     first = objects(words, stated or COMPACT)
-    if _resolves(first) >= 0.5:  # noqa: PLR2004
+    if _resolves(first) >= 0.5:
         return first
     other = objects(words, REGULAR if first.layout.compact else COMPACT)
     return other if _resolves(other) > _resolves(first) else first

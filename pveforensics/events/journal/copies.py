@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pveforensics.readings import LogScan, Record
+from pveforensics.readings import LogScan
 
 
 def without_copies(scans: Sequence[LogScan]) -> tuple[LogScan, ...]:
@@ -15,16 +15,11 @@ def without_copies(scans: Sequence[LogScan]) -> tuple[LogScan, ...]:
 
 
 def _without(scan: LogScan, seen: dict[tuple[str, str], int]) -> LogScan:
-    if not any(record.entry for record in scan.records):
+    if len(scan.entries) != len(scan.records):
         return scan
-    kept: list[Record] = []
-    mine: dict[tuple[str, str], int] = {}
-    for record in scan.records:
-        key = record.kind, record.entry
-        if record.entry and seen.get(key, 0) >= record.count:
-            continue
-        if record.entry:
-            mine[key] = record.count
-        kept.append(record)
-    seen.update(mine)
-    return dataclasses.replace(scan, records=tuple(kept)) if len(kept) < len(scan.records) else scan
+    pairs = list(zip(scan.records, scan.entries, strict=True))
+    kept = [(record, entry) for record, entry in pairs if not entry or seen.get((record.kind, entry), 0) < record.count]
+    seen.update({(record.kind, entry): record.count for record, entry in kept if entry})
+    if len(kept) == len(pairs):
+        return scan
+    return dataclasses.replace(scan, records=tuple(record for record, _ in kept), entries=tuple(entry for _, entry in kept))

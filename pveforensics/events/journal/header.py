@@ -43,9 +43,14 @@ class Header:
 
     @property
     def features(self) -> str:
-        """The features in words, for the name of the format."""
+        """The features in words, for the name of the format; `sealed` is told, not verified, `open` was never closed.
+
+        A file that is open is one in use when it was copied, or one that an unclean end left behind (then journald sets it
+        aside as `.journal~`); but a journald that crashed alone leaves one as well, so that by itself it proves nothing.
+        """
         words = [word for bit, word in _WORDS if self.incompatible & bit]
-        return " ".join((*words, *(("sealed",) if self.compatible & _SEALED else ())))
+        words += ["sealed"] if self.compatible & _SEALED else []
+        return " ".join((*words, *(["open"] if self.state == "online" else [])))
 
 
 def read_header(head: bytes) -> Header | None:

@@ -61,4 +61,5 @@ class Unpacker:
         if not 0 < size <= min(_MEMORY, _LZ4_RATIO * len(data)):
             raise ValueError("impossible size")
         self._budget -= size
-        return lz4.block.decompress(data[8:], uncompressed_size=size)[:LONGEST]
+        unpacked: bytes = lz4.block.decompress(data[8:], uncompressed_size=size)
+        return unpacked[:LONGEST]
