@@ -28,6 +28,9 @@ STORIES = (
     "fence-words-after-planned-shutdown",
     "missing-node",
 )
+ALL = sorted(
+    folder.name for folder in FIXTURES.glob("scenarios/*") if (folder / "expect.json").exists() and folder.name != "truncated-bundle"
+)
 STAMP = re.compile(rb"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d")
 PLAIN = re.compile(rb"(?m)^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d")
 ABOUT_CLOCKS = {"clock_jump"}
@@ -111,7 +114,7 @@ def test_the_time_of_the_year_changes_no_verdict(name, seconds):
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_generated_changes_change_no_verdict(data):
-    name = data.draw(st.sampled_from(STORIES))
+    name = data.draw(st.sampled_from(ALL))
     files = dict(story(name))
     for change in data.draw(st.lists(st.sampled_from([one_clock, noise, renamed, rotated]), min_size=1, max_size=3, unique=True)):
         files = change(files, data.draw)
