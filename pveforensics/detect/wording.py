@@ -89,7 +89,7 @@ def _value(value: str) -> str:
         return "the same node"
     if found := re.fullmatch(r"\{(\w+)\.(?:fields\.)?(\w+)\}", value):
         return f"the `{found[2]}` of *{found[1]}*"
-    return f"`{re.sub(r'[{}]', '', value)}`" if value else "empty"
+    return f"`{re.sub(r'[{}]', '', value).removesuffix('.0')}`" if value else "empty"
 
 
 def _names(names: tuple[str, ...]) -> str:
