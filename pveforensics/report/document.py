@@ -35,6 +35,11 @@ def to_document(case: model.Case) -> dict[str, Any]:
     benign = [shape.Benign(text=b.text, why=b.why, rule=b.rule, evidence=_cite(b.evidence, seen)) for b in case.benign]
     nodes = [_node(node, seen) for node in case.nodes]
     drawn = [_interval(interval, seen) for interval in intervals]
+    placement = [
+        shape.Placement(guest=p.guest, node=p.node, verdict=p.verdict, row=p.row or None, why=p.why, evidence=_cite(p.evidence, seen))
+        for p in history.placement
+    ]
+    changes = [shape.Change(at=_time(c.at), node=c.node, what=c.what, evidence=_cite(c.evidence, seen)) for c in history.changes]
     events = [_event(event, seen) for event in _kept_events(case.events, frozenset(seen))]
     document = shape.Document(
         schema=shape.SCHEMA,
@@ -51,6 +56,8 @@ def to_document(case: model.Case) -> dict[str, Any]:
         events_total=len(case.events),
         partitions=[_partition(partition) for partition in history.partitions],
         beliefs=[_belief(belief) for belief in history.beliefs],
+        placement=placement,
+        changes=changes,
         findings=findings,
         incidents=[_incident(incident) for incident in case.incidents],
         checks=[shape.Check(rule=c.rule, outcome=str(c.outcome), reason=c.reason, node=c.node) for c in case.checks],

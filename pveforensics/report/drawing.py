@@ -7,6 +7,8 @@ can colour it). Widths are those of Helvetica and its metric twins, so that no t
 from __future__ import annotations
 
 import datetime
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pveforensics.report import words
@@ -45,6 +47,17 @@ class Shape:
     attrs: tuple[tuple[str, str], ...]
     text: str = ""
     title: str = ""
+    block: int = -1
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A row of the drawing that script may move: its place, its height, and whether it is a lane (and not a heading)."""
+
+    y: float
+    height: float
+    lane: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +91,29 @@ class Scale:
 
 @dataclass(slots=True)
 class Sheet:
-    """A drawing in the making: shapes in painting order and the places of its texts."""
+    """A drawing in the making: shapes in painting order and the places of its texts.
+
+    Shapes belong to the row `block` (-1: none, -2: the axis), and stand on the time axis unless `fixed`. `scale` is that axis, if there is one.
+    """
 
     width: float
     height: float = 0.0
     shapes: list[Shape] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    scale: Scale | None = None
+    block: int = -1
+    fixed: bool = True
+
+    def row(self, y: float, height: float, *, lane: bool = True) -> None:
+        """The shapes that follow belong to a row of their own."""
+        self.block = len(self.blocks)
+        self.blocks.append(Block(y, height, lane))
+
+    def groups(self) -> Iterator[tuple[int, bool, list[Shape]]]:
+        """The shapes in painting order, those of one row and kind together."""
+        for (block, fixed), found in itertools.groupby(self.shapes, key=lambda shape: (shape.block, shape.fixed)):
+            yield block, fixed, list(found)
 
     def rect(
         self, x: float, y: float, width: float, height: float, fill: str, *, stroke: str = "", dash: str = "", title: str = ""
@@ -92,12 +122,12 @@ class Sheet:
         attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *paint("fill", fill)]
         attrs += paint("stroke", stroke) if stroke else []
         attrs += [("stroke-dasharray", dash)] if dash else []
-        self.shapes.append(Shape("rect", merged(attrs), title=title))
+        self._add("rect", attrs, title=title)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1.0, dash: str = "") -> None:
         """A straight line."""
         attrs = [("x1", num(x1)), ("y1", num(y1)), ("x2", num(x2)), ("y2", num(y2)), *paint("stroke", stroke), ("stroke-width", num(width))]
-        self.shapes.append(Shape("line", merged([*attrs, ("stroke-dasharray", dash)] if dash else attrs)))
+        self._add("line", [*attrs, ("stroke-dasharray", dash)] if dash else attrs)
 
     def text(
         self,
@@ -111,15 +141,20 @@ class Sheet:
         anchor: str = "start",
         halo: bool = False,
         title: str = "",
+        anchored: float | None = None,
     ) -> None:
-        """A label whose baseline stands at `y`."""
+        """A label whose baseline stands at `y`; on the time axis it belongs to the moment at `anchored`."""
         wide = text_width(text, size, bold=bold)
         left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         self.boxes.append(Box(left, left + wide, y - size * 0.78, y + size * 0.22))
         attrs = [("x", num(x)), ("y", num(y)), ("font-size", str(size)), ("text-anchor", anchor), *paint("fill", fill)]
         attrs += [("font-weight", "700")] if bold else []
         attrs += [("class", "halo")] if halo else []
-        self.shapes.append(Shape("text", merged(attrs), text=text, title=title))
+        attrs += [("data-a", num(x if anchored is None else anchored))] if not self.fixed else []
+        self._add("text", attrs, text, title)
+
+    def _add(self, tag: str, attrs: list[tuple[str, str]], text: str = "", title: str = "") -> None:
+        self.shapes.append(Shape(tag, merged(attrs), text, title, self.block, self.fixed))
 
     def free(self, box: Box) -> bool:
         """True if no text stands there."""
@@ -135,7 +170,7 @@ def merged(attrs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def paint(kind: str, colour: str) -> list[tuple[str, str]]:
     """`fill` or `stroke` as attribute and as class."""
-    if colour.startswith("hatch"):
+    if colour.startswith(("hatch", "fade")):
         return [(kind, f"url(#{colour})")]
     if colour == "none":
         return [(kind, "none")]

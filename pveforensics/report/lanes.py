@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from pveforensics.report import shape, words
+from pveforensics.report.marks import OTHER, lane_of
 
 ENDED = {
     "clean_shutdown": "shut down",
@@ -23,13 +24,20 @@ LANES_OF_A_KIND = 12
 _NODE_STATES = {
     "inquorate": ("host", "inquorate", "no quorum"),
     "no_log": ("host", "nolog", "no log"),
-    "unreachable": ("peers", "lost", "not seen by its peers"),
-    "fence_claimed": ("peers", "claimed", "marked for fencing"),
+    "unreachable": ("peers", "unseen", "not seen by its peers"),
+    "fence_claimed": ("fencing", "claimed", "marked for fencing"),
     "network_trouble": ("network", "trouble", "network trouble"),
     "paused": ("network", "paused", "corosync did not run"),
     "watchdog_expiring": ("watchdog", "fuse", "watchdog not renewed"),
 }
-_SUBS = ("host", "HA LRM", "watchdog", "network", "peers", "other")
+_SUBS = ("host", "HA LRM", "HA CRM", "watchdog", "network", "peers", "fencing", "corosync", "other")
+_ORDER = {"Cluster": 0, "Nodes": 1, "Network": 2, "Storage": 3, "Guests down": 4, "People": 5, "Other": 6}
+_SPARED = ("HA CRM", "corosync", "peers", "fencing", "HA LRM", "network", "other", "watchdog")
+"""Lanes of a node that go first where many nodes are hit; their content stands in the table."""
+LANES = 36
+"""Lanes of one picture that are aimed at."""
+_LOUD = frozenset({"unseen", "claimed", "fuse", "trouble", "paused", "halost", "other"})
+"""Styles of items for which a node is drawn in full."""
 _HIDDEN = frozenset({"running", "ended"})
 """Node states that the boots already draw."""
 
@@ -38,7 +46,7 @@ _HIDDEN = frozenset({"running", "ended"})
 class Item:
     """One bar or mark of a lane, drawn over the whole window where an edge is None; `told` items also stand in the table.
 
-    `unended`: nothing shows the end; the bar is drawn to the end of the boot or of the log.
+    `unended`: nothing shows the end; the bar is drawn to the end of the boot or of the log. `doubt` is the error of both edges in microseconds.
     """
 
     style: str
@@ -52,21 +60,27 @@ class Item:
     begins: bool = False
     ends: str = ""
     unended: bool = False
+    doubt: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
 class Lane:
-    """A row: its name (of a node, or of a group of things), what it shows of it, and its items."""
+    """A row: its name (of a node, or of a group of things), what it shows of it, its items, and its events (moment, kind, count).
+
+    `divisions` are those of the cluster, for the lane that draws votes.
+    """
 
     name: str
     sub: str
     items: list[Item] = field(default_factory=list)
     group: str = "Nodes"
     thin: bool = False
+    events: list[tuple[int, str, int]] = field(default_factory=list)
+    divisions: tuple[shape.Partition, ...] = ()
 
 
 def lanes(doc: shape.Document) -> list[Lane]:
-    """All lanes of a document: cluster, nodes in their order, links, guests, storages and what has no lane of its own."""
+    """All lanes of a document: cluster, nodes in their order, links, storages, guests, people and what has no lane of its own."""
     found: dict[tuple[str, str, str], Lane] = {}
 
     def lane(group: str, name: str, sub: str) -> Lane:
@@ -81,10 +95,46 @@ def lanes(doc: shape.Document) -> list[Lane]:
         if item is not None:
             lane(group, name, sub).items.append(item)
     for partition in doc.partitions:
-        _divide(partition, lane("Cluster", "Partition", "ring").items)
-    order = {"Cluster": 0, "Nodes": 1, "Network": 2, "Guests down": 3, "Storage": 4, "Other": 5}
+        for rank, item in enumerate(_divide(partition)):
+            lane("Cluster", "Partition", "ring id" if rank == 0 else f"apart {rank}" if rank > 1 else "apart").items.append(item)
+    if any(group.votes for partition in doc.partitions for group in partition.groups):
+        lane("Cluster", "Votes", "votes").divisions = tuple(doc.partitions)
+    for node in doc.nodes:
+        _cut_by_the_end(found["Nodes", node.name, "host"].items)
+    for change in doc.changes:
+        us = words.micros(change.at)
+        what = f"{change.what} on {change.node}" if change.node else change.what
+        lane("People", "Changes", "").items.append(Item("act", us, us, what, change.node, what, tuple(change.evidence)))
+    _mark(doc, found)
     known = {node.name: k for k, node in enumerate(doc.nodes)}
-    return sorted(found.values(), key=lambda each: (order[each.group], known.get(each.name, len(known)), each.name, _place(each.sub)))
+    return sorted(found.values(), key=lambda each: (_ORDER[each.group], known.get(each.name, len(known)), each.name, _place(each.sub)))
+
+
+def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
+    """Every dated event stands in the lane of its kind, or in the one for others; events of no known node in a lane of their own."""
+    names = {node.name for node in doc.nodes}
+    for event in doc.events:
+        us = words.micros(event.at)
+        if us is None:
+            continue
+        family = lane_of(event.kind)
+        key = ("Nodes", event.node, family)
+        if family == "people":
+            key = ("People", "Tasks and actions", "")
+        elif event.node not in names:
+            key = ("Other", "events", event.node or "no node")
+        elif key not in found:
+            key = ("Nodes", event.node, OTHER)
+        found.setdefault(key, Lane(key[1], key[2], group=key[0])).events.append((us, event.kind, event.count))
+
+
+def _cut_by_the_end(items: list[Item]) -> None:
+    """A host that is down has no quorum to lose: the state ends where the boot does."""
+    ends = [item.start for item in items if item.style in ("down", "off") and item.start is not None]
+    for k, item in enumerate(items):
+        if item.style == "inquorate" and item.start is not None and item.end is not None:
+            end = next((us for us in ends if item.start < us < item.end), None)
+            items[k] = replace(item, end=end) if end is not None else item
 
 
 def _place(sub: str) -> int:
@@ -143,16 +193,9 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
 
     def item(style: str, what: str, label: str = "") -> Item:
         told = f"{what}{_detail(interval)}"
-        return Item(
-            style,
-            start,
-            end,
-            told,
-            rest if kind != "service" else node,
-            label or what,
-            tuple(interval.evidence),
-            unended=interval.end is None,
-        )
+        where = rest if kind != "service" else node
+        doubt = (round((interval.start_error_s or 0) * 1e6), round((interval.end_error_s or 0) * 1e6) if interval.end else 0)
+        return Item(style, start, end, told, where, label or what, tuple(interval.evidence), unended=interval.end is None, doubt=doubt)
 
     if kind == "node":
         if interval.state in _HIDDEN:
@@ -171,18 +214,36 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
             item(_ha_style(interval.state), f"{kind} {interval.state}", interval.state.replace("_", " ")),
         )
     if kind == "link":
-        return "Network", rest, "", item("lost", f"link {rest} {interval.state}", interval.state)
+        return "Network", _pair(rest), "", item("lost", f"link {rest} {interval.state}", interval.state)
+    if kind == "qdevice":
+        return "Network", f"QDevice of {rest}", "", item("lost", f"QDevice {interval.state}", interval.state)
     if kind == "service":
         unit = rest.partition("@")[0]
         style = "other" if interval.state == "running" else "trouble"
         return "Nodes", node, unit, item(style, f"{unit} {interval.state}", interval.state) if interval.state != "running" else None
     if kind == "guest":
-        return "Guests down", rest, "", item("down", f"guest {rest} {interval.state}", interval.state)
+        return (
+            "Guests down",
+            rest,
+            "",
+            item("down", f"guest {rest} {interval.state}", f"{interval.state} {_length(interval, start, end)}".strip()),
+        )
     if kind == "storage":
-        return "Storage", rest, "", item("trouble", f"storage {rest} {interval.state}", interval.state)
+        return (
+            "Storage",
+            rest,
+            "",
+            item("trouble", f"storage {rest} {interval.state}", f"{interval.state} {_length(interval, start, end)}".strip()),
+        )
     if kind == "setting":
         return "Other", rest, "", None
     return "Other", interval.subject, "", item("other", f"{interval.subject} {interval.state}", interval.state.replace("_", " "))
+
+
+def _pair(link: str) -> str:
+    """Both ends' views of one link stand in one lane."""
+    parts = link.split("/")
+    return f"{min(parts[:2])} – {max(parts[:2])}, link {parts[2]}" if len(parts) == 3 else link
 
 
 def _ha_style(state: str) -> str:
@@ -214,54 +275,94 @@ def _detail(interval: shape.Interval) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _divide(partition: shape.Partition, items: list[Item]) -> None:
+def _divide(partition: shape.Partition) -> list[Item]:
+    """One item for each part of the cluster, the largest first; beyond three the rest in one."""
     start, end = words.micros(partition.start), words.micros(partition.end)
-    groups = [f"{words.names(group.nodes, 6)}{_quorate(group)}" for group in partition.groups]
-    if not groups:
-        return
-    ring = partition.groups[0].ring
-    label = f"{ring} = {groups[0]}" if len(groups) == 1 else " | ".join(groups)
-    items.append(Item("ring" if len(groups) == 1 else "split", start, end, " | ".join(groups), "cluster", label))
-
-
-def _quorate(group: shape.Group) -> str:
-    return {True: "", False: " (no quorum)", None: ""}[group.quorate]
+    groups = sorted(partition.groups, key=lambda group: (-group.votes, group.nodes))
+    items = []
+    for group in groups[:3]:
+        who = words.names(group.nodes, 6)
+        style = "ring" if group.quorate is not False else "inquorate"
+        told = f"ring {group.ring}: {who}{' (no quorum)' if group.quorate is False else ''}"
+        items.append(Item(style, start, end, told, "cluster", f"{group.ring} = {who}" if group.ring else who))
+    if len(groups) > 3:
+        rest = f"{len(groups) - 3} more parts"
+        items.append(Item("inquorate", start, end, rest, "cluster", rest))
+    return items
 
 
 def clipped(found: Iterable[Lane], t0: int, t1: int) -> list[Lane]:
-    """The lanes with the items that touch a window; lanes left empty go, but those of hosts."""
+    """The lanes with the items and events that touch a window; lanes left empty go, but those of hosts."""
     kept = []
     for each in found:
         touching = [item for item in each.items if (item.start is None or item.start <= t1) and (item.end is None or item.end >= t0)]
         items = [replace(item, ends="") if item.end is not None and item.end > t1 else item for item in touching]
-        if items or each.sub == "host":
-            kept.append(Lane(each.name, each.sub, items, each.group, each.thin))
+        events = [event for event in each.events if t0 <= event[0] <= t1]
+        if items or events or each.divisions or each.sub == "host":
+            kept.append(replace(each, items=items, events=events))
     return kept
 
 
 def folded(found: list[Lane], busy: frozenset[str]) -> tuple[list[Lane], list[str]]:
     """Lanes for one picture: nodes that are not `busy` are thin, or one counted line if they are many. Returns what was left out."""
-    quiet = [lane.name for lane in found if lane.group == "Nodes" and lane.sub == "host" and lane.name not in busy and _uneventful(lane)]
+    found = _bundled(found)
+    loud = busy | {lane.name for lane in found if lane.group == "Nodes" and any(item.style in _LOUD for item in lane.items)}
+    quiet = [lane.name for lane in found if lane.group == "Nodes" and lane.sub == "host" and lane.name not in loud and _uneventful(lane)]
     fold = len(quiet) > 6
     kept: list[Lane] = []
     count: dict[str, int] = defaultdict(int)
     for lane in found:
         if lane.group == "Nodes" and lane.name in quiet:
             if not fold and lane.sub == "host":
-                kept.append(Lane(lane.name, "", lane.items, lane.group, thin=True))
+                rest = [event for other in found if other.group == "Nodes" and other.name == lane.name for event in other.events]
+                kept.append(Lane(lane.name, "", lane.items, lane.group, thin=True, events=rest))
             continue
         count[lane.group] += 1
         if lane.group not in ("Nodes", "Cluster") and count[lane.group] > LANES_OF_A_KIND:
             continue
         kept.append(lane)
-    left = [
-        f"{count[group] - LANES_OF_A_KIND} more of “{group}”"
-        for group in count
-        if group not in ("Nodes", "Cluster") and count[group] > LANES_OF_A_KIND
-    ]
+    left = [f"{count[group] - LANES_OF_A_KIND} more of “{group}”" for group in count if _crowded(group, count[group])]
     if fold:
         left.insert(0, f"{len(quiet)} nodes to which nothing happened here")
-    return kept, left
+    kept, spared = _spared(kept)
+    return kept, left + ([f"the lanes {', '.join(spared)} of the nodes, which stand in the table"] if spared else [])
+
+
+def _crowded(group: str, count: int) -> bool:
+    return group not in ("Nodes", "Cluster") and count > LANES_OF_A_KIND
+
+
+def _spared(found: list[Lane]) -> tuple[list[Lane], list[str]]:
+    """Fewer lanes a node where many nodes are hit; their events move to the host's lane."""
+    spared: list[str] = []
+    for sub in _SPARED:
+        if sum(lane.group == "Nodes" for lane in found) <= LANES:
+            break
+        gone = [lane for lane in found if lane.group == "Nodes" and lane.sub == sub]
+        hosts = {lane.name: lane for lane in found if lane.group == "Nodes" and lane.sub == "host"}
+        for lane in gone:
+            hosts[lane.name].events += lane.events
+        found = [lane for lane in found if lane not in gone]
+        spared += [sub] if gone else []
+    return found, spared
+
+
+def _bundled(found: list[Lane]) -> list[Lane]:
+    """Links of one node to many peers as one lane, where they would be too many."""
+    links = [lane for lane in found if lane.group == "Network" and " – " in lane.name]
+    while len(links) > LANES_OF_A_KIND:
+        ends: dict[tuple[str, str], list[Lane]] = defaultdict(list)
+        for lane in links:
+            pair, _, number = lane.name.partition(", link ")
+            for end in pair.split(" – "):
+                ends[end, number].append(lane)
+        (node, number), most = max(ends.items(), key=lambda pair: (len(pair[1]), pair[0]))
+        if len(most) < 2:
+            break
+        both = Lane(f"{node} – {len(most)} peers, link {number}", "", [item for lane in most for item in lane.items], "Network")
+        found = [both if lane is most[0] else lane for lane in found if lane is most[0] or not any(lane is other for other in most)]
+        links = [lane for lane in links if not any(lane is other for other in most)]
+    return found
 
 
 def _uneventful(lane: Lane) -> bool:

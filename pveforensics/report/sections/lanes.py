@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pveforensics.report import lanes, picture, shape, stopwatch, words
+from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
+from pveforensics.report.overview import Frame, overview
 from pveforensics.report.story import Chain, Story, is_failure
 from pveforensics.report.verdict import zone_assumed
 
@@ -60,6 +61,8 @@ class View:
     rows_total: int
     zone: str
     watched: frozenset[str]
+    kinds: tuple[tuple[marks.Kind, str, str], ...]
+    kinds_total: int
     cited: tuple[str, ...]
 
 
@@ -72,9 +75,9 @@ def build(story: Story) -> View | None:
     t0, t1 = whole
     targets = _targets(story)
     zone = common_zone(story.doc)
-    zooms = tuple(_zoom(story, found, chain, whole, k, zone) for k, chain in enumerate(targets, 1))
-    frames = [(*_window(chain, whole), _name(chain, k)) for k, chain in enumerate(targets, 1)]
-    sheet = picture.overview(found, t0, t1, frames, calm=story.lead is None)
+    numbers = _numbers(story)
+    zooms = tuple(_zoom(story, found, chain, whole, _number(numbers, chain), zone) for chain in targets)
+    sheet = overview(found, t0, t1, _frames(story, targets, numbers, whole), calm=story.lead is None)
     top = Picture(
         "drawing-all",
         "The whole span",
@@ -85,7 +88,32 @@ def build(story: Story) -> View | None:
     rows, total = _rows(found, zone, story.room.rows)
     watched = frozenset(watch.finding for zoom in zooms for watch in zoom.watches)
     cited = tuple(dict.fromkeys(key for row in rows for key in row.evidence))
-    return View("What happened, drawn", top, zooms, rows, total, zone, watched, cited)
+    known = marks.kinds(story.doc.events)
+    kinds = tuple((each, words.stamp(each.first), words.stamp(each.last)) for each in known[: 2 * story.room.rows])
+    return View("What happened, drawn", top, zooms, rows, total, zone, watched, kinds, len(known), cited)
+
+
+def _numbers(story: Story) -> dict[str, int]:
+    """The number of each incident, as in the table of the incidents."""
+    return {chain.incident.id: k for k, chain in enumerate((each for each in story.chains if each.incident), 1) if chain.incident}
+
+
+def _number(numbers: dict[str, int], chain: Chain) -> int:
+    return numbers.get(chain.incident.id, 0) if chain.incident else 0
+
+
+def _frames(story: Story, targets: Sequence[Chain], numbers: dict[str, int], whole: tuple[int, int]) -> list[Frame]:
+    framed = [
+        Frame(*_window(chain, whole), _number(numbers, chain), _name(chain, _number(numbers, chain)), drawn=True, bad=True)
+        for chain in targets
+    ]
+    drawn = {chain.incident.id for chain in targets if chain.incident}
+    for chain in story.chains:
+        if chain.incident and chain.incident.id not in drawn and chain.start is not None and chain.end is not None:
+            number = numbers[chain.incident.id]
+            name = chain.incident.title or chain.findings[0].title
+            framed.append(Frame(chain.start, chain.end, number, name, drawn=False, bad=chain.worst >= 3))
+    return framed
 
 
 def _whole_caption(story: Story, whole: tuple[int, int], framed: int) -> str:
@@ -147,14 +175,14 @@ def _window(chain: Chain, whole: tuple[int, int]) -> tuple[int, int]:
 def _name(chain: Chain, number: int) -> str:
     start = chain.start
     title = chain.incident.title if chain.incident and chain.incident.title else chain.findings[0].title
-    return f"{number} {title}" + (f", {words.day(start, short=True)}" if start is not None else "")
+    return (f"{number} {title}" if number else title) + (f", {words.day(start, short=True)}" if start is not None else "")
 
 
 def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[int, int], number: int, zone: str) -> Picture:
     t0, t1 = _window(chain, whole)
     busy = frozenset(node for finding in chain.findings for node in finding.nodes)
     kept, left = lanes.folded(lanes.clipped(found, t0, t1), busy)
-    sheet = picture.zoom(kept, t0, t1, _callouts(story, chain), zone)
+    sheet = picture.zoom(kept, t0, t1, _callouts(story, chain), zone, story.doc.cluster)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
     codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
     watches = tuple(
@@ -163,7 +191,7 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
         if f.stopwatch
     )
     said = f"Findings {codes} on a time axis. The table below has the same content."
-    return Picture(f"drawing-{number}", _name(chain, number), caption, said, sheet, watches[:2])
+    return Picture(f"drawing-{number or 'one'}", _name(chain, number), caption, said, sheet, watches[:2])
 
 
 def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:

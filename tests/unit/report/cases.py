@@ -265,6 +265,54 @@ def many(nodes: int = 32, incidents: int = 40) -> Case:
     return case(tuple(infos), findings=tuple(findings), incidents=tuple(told), intervals=tuple(intervals), checks=checks)
 
 
+def storm(nodes: int, seconds: float) -> Case:
+    """All nodes hit within so many seconds: links, quorum, HA, watchdogs, resets, guests, and events all over."""
+    names = [f"pve{k:02}-rack" for k in range(1, nodes + 1)]
+    told: list[Finding] = []
+    intervals: list[Interval] = []
+    events: list[Event] = []
+    infos = []
+    for k, name in enumerate(names):
+        at = 600.0 + seconds * 0.8 * k / nodes
+        step = seconds / 20
+        lost = line(name, at, "corosync[1]: [QUORUM] This node is within the non-primary component", 100 + k)
+        told.append(
+            Finding("quorum-lost", "quorum_loss", Criticality.HIGH, 0.9, f"{name} had no quorum for a while", "s", (name,),
+                    start=t(at), end=t(at + step), evidence=(lost,))
+        )  # fmt: skip
+        told.append(
+            Finding("self-fence", "fencing", Criticality.CATASTROPHIC, 0.9, f"{name} was reset by its own watchdog", "s", (name,),
+                    start=t(at + step), end=t(at + 2 * step), evidence=(lost,))
+        )  # fmt: skip
+        intervals += [
+            Interval(f"node:{name}", "inquorate", t(at), t(at + step), {"opened_by": "lost"}, (lost,)),
+            Interval(f"node:{name}", "unreachable", t(at), t(at + 2 * step)),
+            Interval(f"node:{name}", "fence_claimed", t(at + 1), t(at + 2 * step), {"acknowledged": "yes"}),
+            Interval(f"node:{name}", "network_trouble", t(at - 5), t(at + step)),
+            Interval(f"ha:{name}", "active", t(0), t(at)),
+            Interval(f"ha:{name}", "lost_agent_lock", t(at), t(at + step)),
+            Interval(f"ha:{name}", "armed", t(0), t(at + step)),
+            Interval(f"crm:{name}", "slave", t(0), t(at + step)),
+            Interval(f"guest:vm:{100 + k}", "down", t(at + step), t(at + 3 * step)),
+            Interval(f"link:{name}/{names[(k + 1) % nodes]}/0", "down", t(at - 5), t(at + step)),
+        ]
+        events += [Event("corosync_quorum_lost", name, t(at + j * step / 5), {}, ()) for j in range(6)]
+        span = seconds * 1.3 + 600
+        lives = (boot(name, 0, at + step, "unclean", at + 2 * step, "fencing"), boot(name, at + 2 * step, span))
+        infos.append(node_info(name, k + 1, lives, ((0, at + step), (at + 2 * step, span))))
+    half = nodes // 2
+    groups = (Group("1.a", tuple(names[:half]), half, False), Group("2.b", tuple(names[half:]), nodes - half, nodes - half > nodes // 2))
+    parts = (
+        Partition(t(0), t(600), (Group("1.1", tuple(names), nodes, True),)),
+        Partition(t(600), t(600 + seconds), groups),
+        Partition(t(600 + seconds), None, (Group("1.2", tuple(names), nodes, True),)),
+    )
+    incident = Incident("everything at once", told[0].id, tuple(f.id for f in told), (), t(600), t(600 + seconds))
+    return case(
+        tuple(infos), findings=tuple(told), incidents=(incident,), intervals=tuple(intervals), events=tuple(events), partitions=parts
+    )
+
+
 PAYLOADS = (
     "<script>window.hit=1</script>", "</script ><img src=x onerror=window.hit=1>", '"><svg onload=window.hit=1>', "<!--<script", "{{ 7*7 }}{% raw %}",
     "\x1b[31mred\x1b[0m\x00\x07", "\u202eexe.cod\u2066", "\udcff\udc80 bytes", "\ud83d\ude00 pair", "javascript:window.hit=1", "x" * 20_000, "名前\u2028\u2029\ufeff",

@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pveforensics.report import document, lanes, picture, words
+from pveforensics.events import load_signatures
+from pveforensics.model import Event, Group, Interval, Partition
+from pveforensics.report import document, lanes, marks, picture, words
 from pveforensics.report.drawing import Scale, shortened, text_width, ticks
+from pveforensics.report.rows import WIDTH
 from pveforensics.report.sections import lanes as section
 from pveforensics.report.story import tell
+from pveforensics.resources import rules_folder
 
 
 def view(case):
@@ -26,14 +30,24 @@ def test_no_label_touches_another(name):
     drawn = view(cases.ALL[name]())
     for each in (drawn.overview, *drawn.zooms):
         assert overlaps(each.sheet) == []
-        assert all(box.x1 <= picture.WIDTH + 1 for box in each.sheet.boxes)
+        assert all(box.x1 <= WIDTH + 1 for box in each.sheet.boxes)
 
 
-@pytest.mark.parametrize(("nodes", "incidents"), [(1, 1), (3, 2), (8, 9), (32, 3)])
+@pytest.mark.parametrize(("nodes", "incidents"), [(1, 1), (3, 2), (8, 9), (32, 3), (32, 40)])
 def test_no_label_touches_another_with_few_or_many_nodes(nodes, incidents):
     drawn = view(cases.many(nodes, incidents))
     for each in (drawn.overview, *drawn.zooms):
         assert overlaps(each.sheet) == []
+
+
+@pytest.mark.parametrize("seconds", [300.0, 21 * 86400.0], ids=["5 minutes", "3 weeks"])
+@pytest.mark.parametrize("nodes", [3, 8, 32])
+def test_no_label_touches_another_when_all_nodes_are_hit(nodes, seconds):
+    drawn = view(cases.storm(nodes, seconds))
+    assert drawn.zooms
+    for each in (drawn.overview, *drawn.zooms):
+        assert overlaps(each.sheet) == []
+        assert all(box.x0 >= -1 and box.x1 <= WIDTH + 1 and box.y1 <= each.sheet.height for box in each.sheet.boxes)
 
 
 @settings(max_examples=100, deadline=None)
@@ -55,7 +69,7 @@ def test_every_state_is_drawn_and_stands_in_the_table():
     for words_of_state in (
         "alpha no quorum (votes 1, expected 3, needed 2)", "alpha no log", "alpha not seen by its peers", "alpha watchdog not renewed", "alpha watchdog armed",
         "ha active", "ha lost_agent_lock", "master beta", "link alpha/beta/0 down", "guest vm:100 down", "moon:full waxing", "boot, reset by its watchdog",
-        "gamma no log of this node in the bundle", "beta and gamma | alpha (no quorum)",
+        "gamma no log of this node in the bundle", "ring 1.1e: beta and gamma", "ring 1.1b: alpha (no quorum)",
     ):  # fmt: skip
         assert words_of_state in told, words_of_state
     titles = " ".join(shape.title for shape in drawn.zooms[0].sheet.shapes)
@@ -116,3 +130,96 @@ def test_words_for_times():
     assert words.sure(0.949) == "likely 0.94"
     assert words.names(["a"]) == "a"
     assert words.names(["a", "b", "c", "d", "e", "f"]) == "a, b, c and 3 more"
+
+
+KINDS = sorted(
+    {signature.kind for signature in load_signatures((rules_folder(),))} | {"syslog_nul_bytes", "boot_separator", "of.no.family"}
+)
+
+
+def test_every_kind_of_event_is_drawn_and_stands_in_the_table():
+    """One event of every kind that the shipped rules know, and of one that they do not."""
+    events = tuple(Event(kind, "alpha" if k % 3 else "beta", cases.t(600 + 300 * k / len(KINDS)), {}, ()) for k, kind in enumerate(KINDS))
+    case = cases.fenced()
+    drawn = view(cases.case(case.nodes, findings=case.findings, incidents=case.incidents, intervals=case.history.intervals, events=events))
+    for sheet in (drawn.overview.sheet, drawn.zooms[0].sheet):
+        titles = " ".join(shape.title for shape in sheet.shapes if shape.tag == "rect")
+        drawn_kinds = set(titles.replace(",", " ").split())
+        assert set(KINDS) <= drawn_kinds
+        assert overlaps(sheet) == []
+    assert {each.kind for each, _, _ in drawn.kinds} == set(KINDS)
+
+
+def test_kinds_stand_in_the_lane_of_their_part_or_in_the_explicit_other_one():
+    lanes_of = {kind: marks.lane_of(kind) for kind in KINDS}
+    assert lanes_of["knet_link_down"] == "network"
+    assert lanes_of["watchdog_expired"] == "watchdog"
+    assert lanes_of["lrm_status_changed"] == "HA LRM"
+    assert lanes_of["node_fence_acknowledged"] == "HA CRM"
+    assert lanes_of["clean_reboot_requested"] == "people"
+    assert lanes_of["of.no.family"] == "other"
+    assert sum(lane == "other" for lane in lanes_of.values()) < len(KINDS) / 8
+
+
+def test_events_of_one_place_are_one_mark_that_names_them():
+    found = marks.merged([(0, "a", 1), (5, "b", 2), (9, "a", 1), (40, "c", 1)], 10)
+    assert [(mark.first, mark.count, mark.what) for mark in found] == [(0, 4, "a ×2, b ×2"), (40, 1, "c")]
+
+
+def test_parts_of_the_cluster_have_their_ring_ids_and_votes_against_the_quorum():
+    sheet = view(cases.fenced()).zooms[0].sheet
+    titles = [shape.title for shape in sheet.shapes]
+    texts = [shape.text for shape in sheet.shapes]
+    assert any(title.startswith("ring 1.1b: alpha (no quorum): 2026-03-14 02:10:11 to 2026-03-14 02:11:11") for title in titles)
+    assert any(title.startswith("beta and gamma: 2 of 3 votes, quorate") for title in titles)
+    assert "1 of 3 < 2" in texts
+    assert "quorum: 2 of 3" in texts
+
+
+def test_an_uncertain_edge_is_faded_and_what_only_peers_tell_is_dashed():
+    nodes = cases.fenced().nodes
+    case = cases.case(
+        nodes,
+        findings=cases.fenced().findings,
+        incidents=cases.fenced().incidents,
+        intervals=(
+            Interval("node:alpha", "inquorate", cases.Instant.of(cases.t(650).as_datetime(), error_us=9_000_000), cases.t(660)),
+            Interval("node:gamma", "unreachable", cases.t(640), cases.t(700), {"seen_by": "beta"}),
+        ),
+    )
+    shapes = [dict(shape.attrs) | {"title": shape.title} for shape in view(case).zooms[0].sheet.shapes]
+    assert any(shape.get("fill") == "url(#fade-in)" for shape in shapes)
+    assert any(shape.get("stroke-dasharray") and shape["title"].startswith("not seen by its peers") for shape in shapes)
+
+
+def test_people_and_changes_have_a_lane_of_their_own():
+    whole = document.to_document(cases.fenced()) | {
+        "changes": [{"at": "2026-03-14T02:09:50.000Z", "node": "alpha", "what": "corosync 3.1.7 -> 3.1.9", "evidence": []}]
+    }
+    drawn = section.build(tell(whole))
+    assert any(shape.text == "corosync 3.1.7 -> 3.1.9 on alpha" for shape in drawn.zooms[0].sheet.shapes)
+    assert any(row.what == "corosync 3.1.7 -> 3.1.9 on alpha" for row in drawn.rows)
+
+
+def test_many_links_of_one_node_are_one_lane():
+    names = [f"n{k:02}" for k in range(1, 17)]
+    links = tuple(
+        Interval(f"link:{a}/{b}/0", "down", cases.t(600), cases.t(700)) for a, b in itertools.permutations(names, 2) if "n05" in (a, b)
+    )
+    nodes = tuple(cases.node_info(name, k) for k, name in enumerate(names, 1))
+    found, _ = lanes.folded(
+        lanes.clipped(lanes.lanes(tell(document.to_document(cases.case(nodes, intervals=links))).doc), 0, 10**18), frozenset()
+    )
+    assert [lane.name for lane in found if lane.group == "Network"] == ["n05 – 15 peers, link 0"]
+
+
+def test_three_parts_of_a_cluster_are_three_rows():
+    groups = (Group("1", ("a", "b"), 2, False), Group("2", ("c", "d"), 2, False), Group("3", ("e",), 1, False))
+    names = "abcde"
+    case = cases.case(
+        tuple(cases.node_info(name, k) for k, name in enumerate(names, 1)), partitions=(Partition(cases.t(0), cases.t(100), groups),)
+    )
+    found = lanes.lanes(tell(document.to_document(case)).doc)
+    assert [lane.sub for lane in found if lane.name == "Partition"] == ["apart", "apart 2", "ring id"] or [
+        lane.sub for lane in found if lane.name == "Partition"
+    ] == ["ring id", "apart", "apart 2"]
