@@ -40,7 +40,8 @@ def _fits(down: Interval, incident: Incident, by_id: dict[str, Finding]) -> bool
     named = any(guest in finding.guests for finding in findings)
     if not named and before and not any(before in finding.nodes for finding in findings):
         return False
-    until = (incident.end or incident.start).us + RECOVERY_S * SECOND
+    planned = down.fields.get("planned") == "yes"  # what was asked for is no consequence; within the incident it is worth telling
+    until = (incident.end or incident.start).us + (EARLY_S if planned else RECOVERY_S) * SECOND
     since = incident.start.us - incident.start.error_us - EARLY_S * SECOND
     if down.start is not None:
         return since - down.start.error_us <= down.start.us <= until

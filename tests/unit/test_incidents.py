@@ -220,6 +220,12 @@ def test_a_guest_that_a_finding_names_is_hit_wherever_it_ran():
     assert [each.guest for each in assemble([named], history)[0].guests] == ["vm:100"]
 
 
+def test_a_guest_that_was_stopped_on_purpose_afterwards_is_no_impact():
+    for second, hit in ((150, True), (300, False)):
+        (incident,) = assemble([CUT, LOST], History(Cluster(), (guest("vm:100", second, 900, planned="yes"),)))
+        assert bool(incident.guests) == hit
+
+
 # --- order and clocks ------------------------------------------------------------------------
 
 
