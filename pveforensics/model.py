@@ -328,6 +328,35 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Whether a guest under HA would start on a node that HA may choose, and with which data.
+
+    `verdict` is `ok`, `stale`, `start_fails`, `wrong_data` or `unknown`; `row` the row of the decision table it rests on (0: none);
+    `age_s` how old the data would be, in seconds.
+    """
+
+    guest: str
+    node: str
+    verdict: str
+    row: int
+    why: str
+    fix: str = ""
+    age_s: float | None = None
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was changed on a node, and when: packages, kernels, configuration. `kind` is package, kernel, config or task."""
+
+    at: Instant | None
+    node: str
+    what: str
+    kind: str = "package"
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What the trackers made of events, settings and dumps."""
 
@@ -337,6 +366,8 @@ class History:
     partitions: tuple[Partition, ...] = ()
     beliefs: tuple[Belief, ...] = ()
     notes: tuple[str, ...] = ()
+    placement: tuple[Placement, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

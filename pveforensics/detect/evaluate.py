@@ -20,7 +20,7 @@ from pveforensics.detect.clauses import (
 )
 from pveforensics.detect.ground import CLEAR, Clear, Fired, Ground, Result, Unknown, cited, nodes_meant, uncovered
 from pveforensics.detect.index import FactIndex, Lane, Match
-from pveforensics.detect.vocabulary import seen_by_peers
+from pveforensics.detect.vocabulary import SOURCES, seen_by_peers, shown_by
 from pveforensics.detect.where import Answer, Resolved, passes, resolve_where
 from pveforensics.detect.windows import EVERYTHING, Unplaced, Window, resolve
 from pveforensics.timebase import SECOND
@@ -139,8 +139,14 @@ def _state(clause: StateClause, ground: Ground) -> Result:
         return Fired(found)
     if doubts:
         return doubts[0]
+    if sources := shown_by(clause.states):
+        return CLEAR if any(map(ground.index.holds, sources)) else Unknown(f"the bundle has no {_named(sources)}", ground.node)
     peers = all(seen_by_peers(*state.split(".", 1)) for state in clause.states)
     return _not_found([], clause.on, window, ground, peers=peers)
+
+
+def _named(sources: frozenset[str]) -> str:
+    return " and no ".join(sorted(SOURCES.get(source, source) for source in sources))
 
 
 def state_answer(clause: StateClause, where: Resolved, match: Match, index: FactIndex) -> Result:

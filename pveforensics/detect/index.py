@@ -140,6 +140,10 @@ class FactIndex:
         """Nodes with any setting whose key begins with a section's name and a dot."""
         return frozenset(node for key, lanes in self._settings.items() if key.startswith(section + ".") for node in lanes)
 
+    def holds(self, source: str) -> bool:
+        """True if the bundle has a dump of a kind, or settings of a section."""
+        return source in self._snapshots or bool(self.configured(source))
+
     def covers(self, node: str, low: float, high: float) -> bool:
         """True if the node's whole logs show the span; an open end reaches as far as the log does."""
         if node not in self.extent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 CLASSES: frozenset[str] = frozenset(
@@ -31,15 +32,38 @@ ENDED_BY: frozenset[str] = frozenset({"clean_shutdown", "fencing", "kernel_crash
 class State(NamedTuple):
     """A state that a tracker makes: the fields of its intervals and who sees it.
 
-    `seen_by` is `self` (only the node's own log shows it) or `any` (one node's log is enough).
+    `seen_by` is `self` (only the node's own log shows it) or `any` (one node's log is enough). `shown_by` names the files that
+    show a state of the configuration: its absence is known if one of them is in the bundle, whatever the logs cover.
     """
 
     fields: frozenset[str]
     seen_by: str = "self"
+    shown_by: frozenset[str] = frozenset()
 
 
 def _fields(words: str) -> frozenset[str]:
     return frozenset(words.split())
+
+
+SOURCES: dict[str, str] = {
+    "totem": "corosync.conf",
+    "ha_resources": "/etc/pve/ha/resources.cfg",
+    "guest_config": "configuration of any guest",
+    "replication_state": "pve-replication-state.json",
+    "pvesr_status": "output of `pvesr status`",
+    "zfs_list": "output of `zfs list -t snapshot`",
+    "replication_cfg": "/etc/pve/replication.cfg",
+    "pveversion": "output of `pveversion -v`",
+    "timedatectl": "output of `timedatectl`",
+    "df": "output of `df`",
+    "interfaces": "/etc/network/interfaces",
+}
+"""Kinds of dumps, and sections of settings, that show states of the configuration; with their names for a reader."""
+
+
+def _shown(fields: str, sources: str) -> State:
+    """A state of the configuration, shown by the files of these kinds."""
+    return State(_fields(fields), shown_by=_fields(sources))
 
 
 _STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
@@ -83,6 +107,7 @@ STATES: dict[str, dict[str, State]] = {
         "down": State(_fields("node_before node_after planned name why state closed_by source"), "any"),
         "error": State(_fields("node source"), "any"),
         "unplaced": State(_fields("node source"), "any"),
+        "placement": _shown("guest vmid name home nodes row about verdict severity why fix disk storage first lower", "ha_resources"),
     },
     "storage": {state: State(_fields(_STORAGE)) for state in ("offline", "slow", "degraded", "full")},
     "memory": {"exhausted": State(_fields("comm pid scope guest unit asked"))},
@@ -129,6 +154,12 @@ def state_problem(kind: str, state: str, field_names: frozenset[str]) -> str:
     if unknown:
         return f"{kind}.{state} has no field '{unknown[0]}'; it has: {', '.join(sorted(known[state].fields)) or 'none'}"
     return ""
+
+
+def shown_by(states: Iterable[str]) -> frozenset[str]:
+    """The files that show one of the states; empty if logs show them."""
+    found = (STATES.get(kind, {}).get(word) for kind, word in (state.split(".", 1) for state in states))
+    return frozenset(source for state in found if state is not None for source in state.shown_by)
 
 
 def seen_by_peers(kind: str, state: str) -> bool:

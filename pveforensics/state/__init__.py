@@ -12,6 +12,7 @@ from pveforensics.state.containers import DATABASE, container_kind, open_databas
 from pveforensics.state.documents import document_score, read_document
 from pveforensics.state.dumps import QUOTING
 from pveforensics.state.dumps.task_files import started_us, upid_of
+from pveforensics.state.estate.history import Told, tell
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, contradictions, partitions, quorum
 from pveforensics.state.view import View, view_of
 
@@ -58,12 +59,13 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
     notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())
-    intervals = tuple(sorted(found, key=_order))
+    told = attempt("estate", lambda: tell(view, found, attempt), Told(tuple(found)))
+    intervals = tuple(sorted(told.intervals, key=_order))
     parts: tuple[Partition, ...] = attempt("partitions", lambda: partitions.track(view, intervals), ())
     disputed: tuple[Interval, ...] = attempt("quorum arithmetic", lambda: contradictions.track(view, intervals, parts), ())
     intervals = tuple(sorted((*intervals, *disputed), key=_order))
     held: tuple[Belief, ...] = attempt("beliefs", lambda: beliefs.track(view, intervals), ())
-    return History(chosen, intervals, boots, parts, held, tuple(notes))
+    return History(chosen, intervals, boots, parts, held, tuple(notes), told.placement, told.changes)
 
 
 def _order(interval: Interval) -> tuple[str, str, int, int]:

@@ -30,7 +30,7 @@ def open_database(path: str, data: bytes, wal: bytes, mtime: float | None) -> tu
         {"path": each.path, "version": str(each.version), "writer": str(each.writer), "mtime": str(each.mtime), "size": str(len(each.data))}
         for each in sorted(found.files, key=lambda each: each.path)
     )
-    fields = {"files": str(len(rows)), "frames": str(found.frames)}
+    fields = {"files": str(len(rows)), "frames": str(found.frames), "whole": "no" if found.problems else "yes"}
     epoch = None
     if found.head is not None:
         fields |= {"version": str(found.head.version), "writer": str(found.head.writer), "mtime": str(found.head.mtime)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pveforensics.state.dumps import (
     boot_list,
     clock,
+    devices,
     guest_lists,
     ha_status,
     json_cluster,
@@ -40,6 +41,7 @@ PASTED: tuple[Reader, ...] = (
     Reader(zfs_list.KIND, zfs_list.score, zfs_list.read),
     Reader(guest_lists.QM, guest_lists.score_qm, guest_lists.read_qm),
     Reader(guest_lists.PCT, guest_lists.score_pct, guest_lists.read_pct),
+    Reader(devices.KIND, devices.score, devices.read),
     Reader(packages.VERSIONS, packages.score_versions, packages.read_versions),
 )
 """Outputs of commands that people paste one below the other: all that fit a page read it."""

@@ -47,6 +47,8 @@ def score_sections(page: Page) -> float:
         1 for line in page.lines[:5000] if line.strip() and not line.startswith("#") and not _HEAD.match(line) and not _INNER.match(line)
     )
     known = page.name in TYPES
+    if known and page.lines and not heads and not inner and not other:
+        return 0.6  # comments only: there are no sections
     if not heads or other > len(heads) + inner or page.is_log():
         return 0.0
     if _kind_by_types(set(heads)) and (inner or known):

@@ -1,0 +1,226 @@
+"""The estate: guests, disks, storages, replication jobs and HA resources as the cluster's configuration and lists have them.
+
+What the bundle does not hold is None, which is not the same as empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pveforensics.model import NOTHING, Evidence
+from pveforensics.timebase import Instant
+
+ALWAYS_SHARED = frozenset({"nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect", "zfs", "drbd", "pbs", "glusterfs"})
+"""Storage types that are the same on all nodes by nature (pve-storage:src/PVE/Storage/*Plugin.pm)."""
+
+SHARED_IF_SAID = frozenset({"dir", "lvm", "btrfs", "esxi"})
+"""Types that are taken as shared where `shared 1` is set: an assertion that nobody checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One disk, mount point or drive of a guest.
+
+    `kind` is disk, efi, tpm, rootfs, mount, vmstate, unused, cdrom, cloudinit, bind (a path of the host), device (a device of the host).
+    """
+
+    key: str
+    kind: str
+    storage: str = ""
+    volume: str = ""
+    options: Mapping[str, str] = NOTHING
+    evidence: Evidence | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The volume's own name, without the base image that it is linked to."""
+        return self.volume.rpartition("/")[2]
+
+    @property
+    def shared(self) -> bool:
+        """True if the configuration asserts that it is the same on all nodes."""
+        return self.options.get("shared") == "1"
+
+    @property
+    def replicated(self) -> bool:
+        """False if the disk is excluded from replication."""
+        return self.options.get("replicate", "1") != "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest as its configuration has it: `sid` as HA calls it (`vm:100`), all own keys in `options`."""
+
+    sid: str
+    vmid: str
+    node: str
+    name: str = ""
+    lock: str = ""
+    disks: tuple[Disk, ...] = ()
+    snapshots: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    options: Mapping[str, str] = NOTHING
+    lines: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
+    evidence: Evidence | None = field(default=None, compare=False)
+
+    @property
+    def template(self) -> bool:
+        """True for a template, which never starts."""
+        return self.options.get("template") == "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A section of storage.cfg; `nodes` None where it is not limited."""
+
+    id: str
+    type: str
+    nodes: frozenset[str] | None = None
+    said_shared: bool = False
+    disabled: bool = False
+    content: str = ""
+    options: Mapping[str, str] = NOTHING
+    evidence: Evidence | None = field(default=None, compare=False)
+
+    @property
+    def shared(self) -> bool:
+        """True if it is the same on all nodes, by its nature or because the configuration says so."""
+        return self.type in ALWAYS_SHARED or (self.said_shared and self.type not in ("zfspool", "lvmthin"))
+
+    def on(self, node: str) -> bool:
+        """True if the configuration lets a node use it; `local` is on every node whatever it says."""
+        return self.id == "local" or self.nodes is None or node in self.nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of storage replication."""
+
+    id: str
+    vmid: str
+    target: str
+    source: str = ""
+    schedule: str = "*/15"
+    disabled: bool = False
+    removing: bool = False
+    evidence: Evidence | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HaResource:
+    """A guest under HA; `state` as requested."""
+
+    sid: str
+    state: str = "started"
+    group: str = ""
+    evidence: Evidence | None = field(default=None, compare=False)
+
+    @property
+    def wanted(self) -> bool:
+        """True if HA starts the guest elsewhere when its node is lost."""
+        return self.state in ("started", "enabled")
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """A group (PVE 4 to 8) or a node-affinity rule (PVE 9): nodes with their priorities."""
+
+    id: str
+    nodes: Mapping[str, int]
+    strict: bool = False
+    resources: frozenset[str] = frozenset()
+    evidence: Evidence | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rule that HA ignores, and why (pve-ha-manager:src/PVE/HA/Rules)."""
+
+    id: str
+    why: str
+    evidence: Evidence | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Snap:
+    """A snapshot of a dataset; `guid` and `creation` (epoch seconds) empty where the list does not show them."""
+
+    name: str
+    guid: str = ""
+    creation: int | None = None
+    evidence: Evidence | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The datasets of one node: `datasets` those listed themselves, `snapshots` by dataset; `latest` the newest moment that it shows."""
+
+    datasets: Mapping[str, Mapping[str, str]]
+    snapshots: Mapping[str, tuple[Snap, ...]]
+    evidence: Mapping[str, Evidence]
+    latest: int = 0
+
+    def holds(self, dataset: str) -> bool | None:
+        """Whether the node has the dataset; None if the list shows snapshots only and none of it."""
+        if dataset in self.datasets or dataset in self.snapshots:
+            return True
+        return False if self.datasets else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What a source node knows of a job's last runs. `last` None: never, or not known if `told` is False."""
+
+    vmid: str
+    source: str
+    target: str
+    last: Instant | None = None
+    told: bool = True
+    failures: int = 0
+    error: str = ""
+    duration_s: float | None = None
+    seen: Instant | None = None
+    running: bool = False
+    evidence: Evidence | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """All of it. A part that no file of the bundle tells is None."""
+
+    nodes: tuple[str, ...] = ()
+    guests: Mapping[str, Guest] = field(default_factory=dict)
+    storages: Mapping[str, Storage] | None = None
+    jobs: tuple[Job, ...] | None = None
+    resources: tuple[HaResource, ...] | None = None
+    groups: Mapping[str, Affinity] | None = None
+    rules: tuple[Affinity, ...] | None = None
+    dropped: tuple[Dropped, ...] = ()
+    mappings: Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]] | None = None
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    volumes: Mapping[str, Mapping[tuple[str, str], Evidence]] = field(default_factory=dict)
+    status: Mapping[str, Mapping[str, tuple[str, str, Evidence | None]]] = field(default_factory=dict)
+    bridges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    vnets: frozenset[str] = frozenset()
+    devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    syncs: tuple[Sync, ...] = ()
+
+    def storage(self, name: str) -> Storage | None:
+        """The storage of a name; `local` is there even if no file says so (pve-storage:src/PVE/Storage/Plugin.pm)."""
+        found = (self.storages or {}).get(name)
+        return found or (Storage("local", "dir", options={"path": "/var/lib/vz"}) if name == "local" else None)
+
+    def jobs_of(self, vmid: str) -> tuple[Job, ...]:
+        """The jobs of a guest."""
+        return tuple(job for job in self.jobs or () if job.vmid == vmid)
+
+    def sync(self, vmid: str, source: str, target: str) -> Sync | None:
+        """What the source knows of its runs to a target."""
+        return next((each for each in self.syncs if (each.vmid, each.source, each.target) == (vmid, source, target)), None)
+
+    def dataset(self, disk: Disk) -> str:
+        """The dataset that holds a disk on a `zfspool`; an empty string for other storages."""
+        storage = self.storage(disk.storage)
+        pool = storage.options.get("pool", "") if storage is not None and storage.type == "zfspool" else ""
+        return f"{pool}/{disk.name}" if pool and disk.name else ""
