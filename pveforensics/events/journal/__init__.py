@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pveforensics.events.journal.boots import Lives, Step, lives, runs, settled
@@ -27,14 +27,21 @@ _LEAST = 8
 
 
 def scan_journal(
-    path: str, chunks: Iterable[bytes], index: SignatureIndex, *, mtime: float | None = None, matcher: Matcher | None = None
+    path: str,
+    chunks: Iterable[bytes],
+    index: SignatureIndex,
+    *,
+    mtime: float | None = None,
+    matcher: Matcher | None = None,
+    digest: Callable[[], str] | None = None,
 ) -> LogScan:
     """Read a journal. Entries are counted as lines, from 1 in the order in which they were written.
 
+    `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
     Memory depends on the file's size (an eighth of it, and some 50 bytes an entry), not on what it unpacks to. No bytes raise:
     what is damaged stands in `problems`.
     """
-    with spooled(chunks) as spool:
+    with spooled(chunks, digest) as spool:
         header = read_header(bytes(spool.data[:4096]))
         words = words_of(spool.data)
         if len(words) <= _LEAST:

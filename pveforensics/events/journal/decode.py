@@ -16,6 +16,9 @@ from pveforensics.events.journal.search import COMM, HOST, MESSAGE, MONOTONIC, N
 _DAY_US = 86_400_000_000
 _LONGEST_TIME = 17
 _MOST_KEPT = 20_000
+_NEAR = 4
+"""Whoever asks for an entry that was not prepared asks for those around it next."""
+
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,9 +41,11 @@ class Decoder:
         self._texts: dict[int, str] = {}
         self._seconds: dict[int, str] = {}
 
-    def prepare(self, rows: Indexes) -> None:
-        """Find the fields of these entries, and forget those of others."""
-        self._parts = dict(zip(rows.tolist(), self._places(rows), strict=True))
+    def prepare(self, rows: Indexes) -> list[list[int]]:
+        """Find the fields of these entries, and forget those of others: for each entry where the object of each field stands."""
+        places = self._places(rows)
+        self._parts = dict(zip(rows.tolist(), places, strict=True))
+        return places
 
     def _places(self, rows: Indexes) -> list[list[int]]:
         """For each entry where the object of each field stands, 0 for none."""
@@ -56,14 +61,20 @@ class Decoder:
         places: list[list[int]] = table.tolist()
         return places
 
-    def message_place(self, row: int) -> int:
-        """Where the entry's message stands; 0 if it has none."""
-        return self._of(row)[MESSAGE]
-
     def program(self, row: int) -> str:
         """Who wrote the entry."""
         parts = self._of(row)
         return self._text(parts[NAME]) or self._text(parts[COMM])
+
+    def pid(self, row: int) -> str:
+        """The process that wrote the entry."""
+        parts = self._of(row)
+        return self._text(parts[PID]) or self._text(parts[SYSLOG_PID])
+
+    def message(self, row: int) -> str:
+        """What the entry says."""
+        place = self._of(row)[MESSAGE]
+        return self._fields.payload(place)[8:].decode("utf-8", "replace") if place else ""
 
     def line(self, row: int) -> Line:
         """The line that an entry stands for.
@@ -74,9 +85,8 @@ class Decoder:
         """
         parts = self._of(row)
         received, at, uptime = int(self._rows.at[row]), *self._times(row, parts)
-        pid = self._text(parts[PID]) or self._text(parts[SYSLOG_PID])
         stamp = epoch(str(received), at) if at > 0 else None
-        return Line(stamp, self._text(parts[HOST]), self.program(row), pid, self._message(parts), 0, uptime)
+        return Line(stamp, self._text(parts[HOST]), self.program(row), self.pid(row), self.message(row), 0, uptime)
 
     def shown(self, row: int) -> Shown:
         """The entry as a line of text."""
@@ -88,10 +98,10 @@ class Decoder:
             if len(self._seconds) >= _MOST_KEPT:
                 self._seconds.clear()
             self._seconds[second] = written
-        pid = self._text(parts[PID]) or self._text(parts[SYSLOG_PID])
+        pid = self.pid(row)
         tag = f"{self.program(row)}[{pid}]" if pid else self.program(row)
         head = f"{written}.{micro:06}+00:00 {self._text(parts[HOST]) or '-'} {tag or 'unknown'}: "
-        return Shown(head + self._message(parts).replace("\n", " "), len(head))
+        return Shown(head + self.message(row).replace("\n", " "), len(head))
 
     def identity(self, row: int) -> str:
         """What only this entry is in all journals of a bundle: time since boot, boot and the hash over its fields.
@@ -104,8 +114,10 @@ class Decoder:
     def _of(self, row: int) -> list[int]:
         parts = self._parts.get(row)
         if parts is None:
-            (parts,) = self._places(np.array([row]))
-            self._parts[row] = parts
+            near = np.arange(max(0, row - _NEAR), min(row + _NEAR + 1, len(self._rows.at)))
+            for other, places in zip(near.tolist(), self._places(near), strict=True):
+                self._parts.setdefault(other, places)
+            parts = self._parts[row]
         return parts
 
     def _times(self, row: int, parts: list[int]) -> tuple[int, int | None]:
@@ -122,9 +134,6 @@ class Decoder:
             return None
         value = self._fields.payload(place).partition(b"=")[2]
         return int(value) if value.isdigit() and len(value) <= _LONGEST_TIME else None
-
-    def _message(self, parts: list[int]) -> str:
-        return self._fields.payload(parts[MESSAGE])[8:].decode("utf-8", "replace") if parts[MESSAGE] else ""
 
     def _text(self, place: int) -> str:
         """A value that many entries share."""

@@ -84,13 +84,13 @@ class Fields:
         starts = self.found.data[self._messages] * 8
         begins, ends = starts + self.found.layout.head, starts + self.found.data_size[self._messages]
         ends = np.minimum(ends, begins + _REACH)
-        pairs = [_NO_PAIRS]
-        for begin in range(0, len(self._buffer) if len(starts) else 0, _PIECE):
+        pairs, view = [_NO_PAIRS], memoryview(self._buffer)
+        for begin in range(0, len(view) if len(starts) else 0, _PIECE):
             before = max(0, begin - longest)
-            piece = bytes(self._buffer[before : begin + _PIECE])
-            if matcher.name != "hyperscan":
-                piece = piece.translate(_LINE_ENDS)  # an engine may report an anchor once a line: no two fields share one
-            table = np.array(matcher.hits(piece), np.int64).reshape(-1, 2)
+            piece = view[before : begin + _PIECE]
+            # an engine may report an anchor once a line: no two fields share one
+            hits = matcher.hits(piece if matcher.name == "hyperscan" else bytes(piece).translate(_LINE_ENDS))  # type: ignore[arg-type]
+            table = np.array(hits, np.int64).reshape(-1, 2)
             table = table[table[:, 0] < known]
             at = table[:, 1] + before - 1
             row = np.searchsorted(starts, at, "right") - 1
@@ -104,9 +104,10 @@ class Fields:
         length = 0
         for place in self.found.data[self.found.data_flags != 0].tolist():
             payload = self.payload(place)
-            field = next((field for field, name in enumerate(NAMES) if payload.startswith(name)), None)
-            if field is None:
+            name = payload[: payload.find(b"=") + 1]
+            if name not in NAMES:
                 continue
+            field = NAMES.index(name)
             self.classes[place] |= np.uint16(1 << field)
             if field == MESSAGE:
                 waiting.append((place, payload[:_REACH].replace(b"\n", b" ")))

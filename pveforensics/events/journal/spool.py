@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,35 +19,42 @@ MOST = 1 << 30
 class Spooled(NamedTuple):
     """The first bytes of a file, how many it has in all, and their hash."""
 
-    data: bytearray | mmap.mmap
+    data: bytes | mmap.mmap
     size: int
     sha256: str
     problems: tuple[str, ...]
 
 
 @contextmanager
-def spooled(chunks: Iterable[bytes], *, in_memory: int = IN_MEMORY, most: int = MOST) -> Iterator[Spooled]:
-    """All chunks as one buffer of at most `most` bytes. Where no file can be written, only what fits into memory is kept."""
-    digest = hashlib.sha256()
-    held, size, kept = bytearray(), 0, 0
+def spooled(
+    chunks: Iterable[bytes], digest: Callable[[], str] | None = None, *, in_memory: int = IN_MEMORY, most: int = MOST
+) -> Iterator[Spooled]:
+    """All chunks as one buffer of at most `most` bytes. Where no file can be written, only what fits into memory is kept.
+
+    `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
+    """
+    counted = hashlib.sha256()
+    held: list[bytes] = []
+    size = kept = 0
     problems: list[str] = []
     file = None
     try:
         for chunk in chunks:
-            digest.update(chunk)
+            if digest is None:
+                counted.update(chunk)
             size += len(chunk)
             part = chunk[: most - kept]
-            if file is None and len(held) + len(part) > in_memory:
+            if file is None and kept + len(part) > in_memory:
                 try:
                     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this loop
-                    file.write(held)
-                    held = bytearray()
+                    file.writelines(held)
+                    held = []
                 except OSError as error:
                     file, most = None, kept
                     problems.append(f"no room for a temporary file ({error.strerror}): only the first {kept:,} bytes were read")
                     continue
             if file is None:
-                held += part
+                held.append(part)
             else:
                 try:
                     file.write(part)
@@ -58,12 +65,13 @@ def spooled(chunks: Iterable[bytes], *, in_memory: int = IN_MEMORY, most: int = 
             kept += len(part)
         if size > kept and not problems:
             problems.append(f"only the first {kept:,} of {size:,} bytes were read")
+        sha256 = digest() if digest is not None else counted.hexdigest()
         if file is None:
-            yield Spooled(held, size, digest.hexdigest(), tuple(problems))
+            yield Spooled(held[0] if len(held) == 1 else b"".join(held), size, sha256, tuple(problems))
             return
         file.flush()
         # not closed by hand: arrays may still look at it, and it ends with the last of them
-        yield Spooled(mmap.mmap(file.fileno(), kept, access=mmap.ACCESS_READ), size, digest.hexdigest(), tuple(problems))
+        yield Spooled(mmap.mmap(file.fileno(), kept, access=mmap.ACCESS_READ), size, sha256, tuple(problems))
     finally:
         if file is not None:
             file.close()
