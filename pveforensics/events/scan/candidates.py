@@ -107,7 +107,7 @@ class Candidates:
         return found
 
     def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes]:
-        """How many lines each candidate stands for (0: it is counted with an earlier one), and the last of them.
+        """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last of them.
 
         Lines of one host, program and minute between the same fed lines that begin with one template count together.
         """
@@ -125,6 +125,9 @@ class Candidates:
             alike = np.flatnonzero(keys == code)
             found, known = templates.find(self._lines.words, rows.message[places[alike]], key)
             alike, found = alike[found >= 0], found[found >= 0]
+            matched = np.array([template.matched for template in known], np.bool_)[found]
+            counts[alike[~matched]] = 0
+            alike, found = alike[matched], found[matched]
             forms = np.array([template.leveled for template in known], np.int64)[found]
             here = places[alike]
             groups = np.stack((rows.at[here] // (60 * SECOND), gaps[here], rows.host[here], forms))
@@ -213,6 +216,8 @@ class Candidates:
                 if signature is tries[0][0] and signature.storm and len(anchors) == 1:
                     self._learned().learn((tag, anchors[0]), signature, program, text)
                 return
+        if len(anchors) == 1 and not hinting and not any(signature.pid for signature, _ in tries):
+            self._learned().learn_miss((tag, anchors[0]), data[begin:end])
 
     def _add(self, first: int, todo: Todo, text: str, line: Line, signature: Signature, match: re.Match[str]) -> None:
         """Hand a match to the collector."""

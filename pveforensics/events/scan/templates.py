@@ -1,7 +1,8 @@
-"""Templates: begins of messages after which a counted signature is sure to match, so that a storm is counted and not read.
+"""Templates: what messages begin with when the outcome is known, so that a storm is counted and noise passed over unread.
 
 A regular expression without a condition on what follows its match stays matched whatever is appended to the text. So once it
-matches the first bytes of a message it matches every message that begins with them.
+matches the first bytes of a message it matches every message that begins with them. And a whole message that matched nothing
+matches nothing when it comes again.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ MOST = 64
 """Templates of one tag and anchor: a message whose begin varies more is read line by line."""
 
 
-class Template(NamedTuple):
-    """The begin of a message as words with their masks, the signature that it proves, and whether it shows corosync's level."""
+_MOST_MISSED = 512
 
-    shown: str
+
+class Template(NamedTuple):
+    """The begin of a message as words with their masks, whether a signature matches it, and whether it shows corosync's level."""
+
+    shown: bytes
     words: tuple[tuple[np.uint64, np.uint64], ...]
-    signature: Signature
+    matched: bool
     leveled: bool
 
 
@@ -38,11 +42,13 @@ class Templates:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._known: dict[tuple[int, int], list[Template]] = {}
+        self._missed: dict[tuple[int, int], set[bytes]] = {}
 
     def learn(self, key: tuple[int, int], signature: Signature, program: str, message: str) -> None:
         """Note that the first signature to be tried on lines with this tag and this only anchor matched this message."""
         known = self._known.setdefault(key, [])
-        if any(message.startswith(template.shown) for template in known):
+        written = message[:LONGEST].encode("utf-8", "replace")
+        if any(written.startswith(template.shown) for template in known):
             return
         if len(known) >= MOST or not signature.storm or signature.pid or program == "kernel" or not stays_matched(signature.match):
             return
@@ -52,10 +58,21 @@ class Templates:
         # what a level looks like must be decided within the template as well
         if program == "corosync" and "]" not in text:
             return
-        shown = text.encode("ascii")
-        parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
-        words = tuple((low_bytes(len(part)), word(part)) for part in parts)
-        known.append(Template(text, words, signature, is_leveled(program, text)))
+        known.append(_template(text.encode("ascii"), matched=True, leveled=is_leveled(program, text)))
+
+    def learn_miss(self, key: tuple[int, int], message: bytes) -> None:
+        """Note a whole message of a line with this tag and this only anchor that matched nothing; the second time it is believed."""
+        shown = message + b"\n"
+        known = self._known.setdefault(key, [])
+        if len(shown) > LONGEST or len(known) >= MOST:
+            return
+        missed = self._missed.setdefault(key, set())
+        if shown not in missed:
+            if len(missed) >= _MOST_MISSED:
+                missed.clear()
+            missed.add(shown)
+        elif all(template.shown != shown for template in known):
+            known.append(_template(shown, matched=False, leveled=False))
 
     def find(self, words: Words, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
         """For messages at `places`: the number of the template that each begins with, -1 for none."""
@@ -72,6 +89,11 @@ class Templates:
 
     def __contains__(self, key: tuple[int, int]) -> bool:
         return bool(self._known.get(key))
+
+
+def _template(shown: bytes, *, matched: bool, leveled: bool) -> Template:
+    parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
+    return Template(shown, tuple((low_bytes(len(part)), word(part)) for part in parts), matched, leveled)
 
 
 def _proof(signature: Signature, message: str) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 from pveforensics.events import Signature, SignatureIndex, backend_name, make_matcher, scan_log
 from pveforensics.events.scan import cache, cpu, fast, hyper
+from pveforensics.events.scan.candidates import Candidates
 from pveforensics.events.scan.collector import Collector
 from pveforensics.events.scan.plain import PlainMatcher
 from pveforensics.events.scan.templates import stays_matched
@@ -124,8 +125,9 @@ def storm(seed, lines=8_000):
 @pytest.mark.parametrize("seed", range(4))
 def test_storms_are_counted_the_same(seed):
     data = storm(seed)
+    chunks = [data[at : at + 10_000] for at in range(0, len(data), 10_000)]
     with mock.patch.multiple(fast, LEAST=1, SIZE=100_000):
-        quick = scan_log("syslog", [data], INDEX)
+        quick = scan_log("syslog", chunks, INDEX)
     assert quick == scan_log("syslog", [data], INDEX, fast=False)
     assert sum(record.count for record in quick.records) > 7_000
 
@@ -139,6 +141,24 @@ def test_a_storm_is_not_read_line_by_line():
     ):
         scan_log("syslog", chunks, INDEX)
     assert add.call_count < 8_000
+
+
+def test_a_message_that_means_nothing_is_passed_over_when_it_comes_again():
+    rows = []
+    for number in range(20_000):
+        message = "[QUORUM] This node is within the non-primary component" if number % 999 == 500 else "connection refused by"
+        rows.append(f"Mar 14 02:{number // 600:02}:{number % 60:02} alpha corosync[1]: {message}\n")
+    data = "".join(rows).encode()
+    chunks = [data[at : at + 65_536] for at in range(0, len(data), 65_536)]
+    index = SignatureIndex([*INDEX.signatures[:1], Signature("r", "r", "s", "connection refused by (?P<peer>a)"), INDEX.signatures[2]])
+    with (
+        mock.patch.object(Candidates, "_try", autospec=True, side_effect=Candidates._try) as tried,
+        mock.patch.multiple(fast, LEAST=1, SIZE=1 << 18),
+    ):
+        quick = scan_log("syslog", chunks, index)
+    assert tried.call_count < 6_000
+    assert quick == scan_log("syslog", [data], index, fast=False)
+    assert len(quick.records) == 20
 
 
 def test_the_copies_of_a_storm_that_corosync_2_leaves_count_once():

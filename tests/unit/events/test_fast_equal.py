@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, scan_log
-from pveforensics.events.scan import BACK_ENDS, fast
+from pveforensics.events.scan import BACK_ENDS, coverage, fast
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -92,7 +92,7 @@ def the_same(data, **how):
     return quick
 
 
-@given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000, 4_096, 7_777]), st.sampled_from([1 << 20, 3_000, 9_000]))
+@given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000, 1_000, 4_096]), st.sampled_from([1 << 20, 3_000, 9_000]))
 @settings(max_examples=80, deadline=None)
 def test_any_text_gives_the_same_in_any_chunks(seed, size, page):
     the_same(text_of(seed), size=size, page=page)
@@ -130,9 +130,18 @@ def test_nearly_all_lines_are_read_by_their_columns(kind):
 
 
 def test_drift_over_a_year_backwards_is_not_taken_for_a_step():
-    rows = [f"{stamp('bsd', 30_000_000 - 110 * at)} alpha x[1]: y\n" for at in range(2_000)]
-    rows += [f"{stamp('bsd', 30_000_000 - 110 * 2_000 + at)} alpha x[1]: y\n" for at in range(2_000)]
-    assert len(the_same("".join(rows).encode(), page=20_000).runs) == 1
+    day = 86_400
+    rows = [f"{stamp('bsd', 330 * day - at * 15 * day)} alpha x[1]: y\n" for at in range(21) for _ in range(30)]
+    with mock.patch.object(coverage, "BACK_US", 20 * day * 1_000_000), mock.patch.object(fast, "BACK_US", 20 * day * 1_000_000):
+        the_same("".join(rows).encode())
+
+
+@pytest.mark.parametrize("row", LOOSE)
+def test_each_odd_line_among_plain_ones_gives_the_same(row):
+    plain = [f"{stamp('bsd', 6_300_000 + at)} alpha x[1]: y" for at in range(300)]
+    for at in range(20, 280, 26):
+        plain[at] = row
+    the_same("\n".join(plain).encode())
 
 
 def test_many_hosts_and_many_programs_give_the_same():
