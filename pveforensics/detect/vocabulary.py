@@ -66,6 +66,8 @@ def _shown(fields: str, sources: str) -> State:
     return State(_fields(fields), shown_by=_fields(sources))
 
 
+_VOLUME = "guest jobid volume source target rule told said why last ha"
+_JOB = "jobid guest target failures error cause ha level age_s age allowed"
 _STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
 
 STATES: dict[str, dict[str, State]] = {
@@ -104,9 +106,10 @@ STATES: dict[str, dict[str, State]] = {
     },
     "crm": {},
     "guest": {
-        "down": State(_fields("node_before node_after planned name why state closed_by source"), "any"),
+        "down": State(_fields("node_before node_after planned name why state closed_by source data_age_s"), "any"),
         "error": State(_fields("node source"), "any"),
         "unplaced": State(_fields("node source"), "any"),
+        "restored": State(_fields("guest vmid node_before node_after jobid age age_s last returned"), "any"),
         "placement": _shown("guest vmid name home nodes row about verdict severity why fix disk storage first lower", "ha_resources"),
     },
     "storage": {state: State(_fields(_STORAGE)) for state in ("offline", "slow", "degraded", "full")},
@@ -115,7 +118,13 @@ STATES: dict[str, dict[str, State]] = {
     "disk": {"failing": State(_fields("dev why count lost readonly remote phase pool closed_by"))},
     "task": {"failed": State(_fields("type how guest error user upid"))},
     "lock": {"met": State(_fields("guest vmid lock held count closed_by"))},
+    "volume": {
+        "diverged": _shown(f"{_VOLUME} age", "zfs_list"),
+        "orphan": _shown(_VOLUME, "zfs_list"),
+    },
     "job": {
+        "stale": _shown(_JOB, "replication_state pvesr_status"),
+        "failing": _shown(_JOB, "replication_state pvesr_status"),
         "failed": State(_fields("jobid guest error cause count closed_by")),
         "unfinished": State(_fields("jobid guest last died")),
     },

@@ -55,6 +55,7 @@ def _guest(down: Interval) -> GuestImpact:
         name=down.fields.get("name", ""),
         down_from=down.start,
         down_to=down.end,
+        data_age_s=float(age) if (age := down.fields.get("data_age_s", "")).isdecimal() else None,
         node_before=down.fields.get("node_before", ""),
         node_after=down.fields.get("node_after", ""),
         planned=planned,

@@ -12,7 +12,7 @@ class Leads(NamedTuple):
     (they share one). The effect begins while the cause lasts or at most `within_s` seconds after it; one that stops with its cause
     (`while_it_lasts`) begins that late only after a cause without a length. `rules` and `effect_rules` narrow cause and effect to
     rules whose id begins so. A `standing` cause (a setting) holds at all times, and counts only where the effect's own weighing names
-    it.
+    it, or where it is about the very guest that the effect is about.
     """
 
     causes: tuple[str, ...]
@@ -73,6 +73,12 @@ LEADS: tuple[Leads, ...] = (
     Leads(
         ("misconfiguration",), ("quorum_loss", "network_failure", "fencing", "near_miss", "ha_failure", "storage_failure"), "any", 0,
         "the configuration is among its causes (as it was collected; since when it stands so is not known)", standing=True,
+    ),
+    Leads(
+        ("ha_replication_mismatch", "stuck_lock"), ("ha_failure", "task_failure"), "guest", 0,
+        "as the configuration stood when it was collected, this guest could not start there",
+        ("no-disk", "foreign-copy", "local-file", "device-in", "replica-not", "memory-image", "lock-blocks"),
+        ("service-in-error", "start-fails", "recovery", "guest-start"), standing=True,
     ),
 )  # fmt: skip
 """What leads to what. Time and nodes decide whether it did so here."""

@@ -62,7 +62,8 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
     if not _share(leads.shared, cause, effect) or _refused(cause, effect):
         return False
     if leads.standing:
-        return _weighed(cause, effect) >= NAMED and (cause.start is None or cause.start.us <= effect.start.us + doubt_us(cause, effect))
+        named = leads.shared == "guest" or _weighed(cause, effect) >= NAMED
+        return named and (cause.start is None or cause.start.us <= effect.start.us + doubt_us(cause, effect))
     if cause.start is None:
         return False
     doubt = doubt_us(cause, effect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.estate import (
@@ -37,7 +38,7 @@ def estate_of(view: View) -> Estate:
     """What the bundle tells of the cluster's guests, storages, replication and HA."""
     copies = Copies(view.timeline.snapshots)
     guests = _guests(copies)
-    jobs = _jobs(copies)
+    jobs = _turned(_jobs(copies), guests)
     nodes = _nodes(view, guests)
     rules, dropped = _rules(copies, len(nodes))
     return Estate(
@@ -212,6 +213,17 @@ def _jobs(copies: Copies) -> tuple[Job, ...] | None:
             evidence=row_evidence(listed, row),
         )
         for row in listed.rows
+    )
+
+
+def _turned(jobs: tuple[Job, ...] | None, guests: Mapping[str, Guest]) -> tuple[Job, ...] | None:
+    """The jobs as the scheduler turns them round within a minute of a guest's arrival on what was its target (ReplicationConfig.pm)."""
+    if jobs is None:
+        return None
+    homes = {guest.vmid: guest.node for guest in guests.values()}
+    return tuple(
+        replace(job, target=job.source, source=job.target) if job.source and job.target == homes.get(job.vmid) != job.source else job
+        for job in jobs
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pveforensics.model import Change, Interval, Placement
-from pveforensics.state.estate import Estate
+from pveforensics.state.estate import Estate, aftermath, replicas, staleness
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.placement import Place, places
 from pveforensics.state.view import View
@@ -43,7 +43,8 @@ def tell(view: View, intervals: Sequence[Interval], attempt: Attempt) -> Told:
     more: list[Interval] = [*_placements(found)]
     for name, part in PARTS:
         more += attempt(name, lambda run=part: tuple(run(view, known, intervals)), ())  # type: ignore[misc]
-    return Told((*intervals, *more), tuple(map(_placement, found[:PLACES_KEPT])))
+    aged = attempt("age of data", lambda: aftermath.with_ages(view, known, intervals), tuple(intervals))
+    return Told((*aged, *more), tuple(map(_placement, found[:PLACES_KEPT])))
 
 
 def _now(view: View, known: Estate, node: str) -> Instant | None:
@@ -93,5 +94,9 @@ def _placements(found: Iterable[Place]) -> Iterator[Interval]:
 
 Part = Callable[[View, Estate, Sequence[Interval]], Iterable[Interval]]
 
-PARTS: tuple[tuple[str, Part], ...] = ()
+PARTS: tuple[tuple[str, Part], ...] = (
+    ("replicas", replicas.track),
+    ("replication by state", staleness.track),
+    ("recovered guests", aftermath.track),
+)
 """What else is told of the estate, each for itself."""

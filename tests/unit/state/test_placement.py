@@ -199,3 +199,7 @@ def test_config_db_tells_the_same(tmp_path):
     found = analyze([str(tmp_path)], pack())
     assert {each.node: each.row for each in found.history.placement} == {"beta": 7, "gamma": 7}
     assert corosync().startswith("totem")
+
+
+def test_a_job_that_still_points_to_where_the_guest_now_is_counts_the_other_way_round():
+    assert placed(tree(vm(scsi0=ZFS), home="beta", jobs=job()))["alpha"] == ("unknown", 4)
