@@ -193,7 +193,7 @@ def _read(member: Member, lens: _Lens) -> _Reading:
     if not head:
         return _Reading(skipped=NotRead(member.path, "empty file", damage=False))
     if is_binary_journal(head) or (member.path.endswith((".journal", ".journal~")) and is_binary(head)):
-        return _with_hint(member, _journal(member, index, matcher))
+        return _journal(member, index, matcher)
     seen = recognize(head, member.path)
     as_document = state.document_score(member.path, head)
     is_log, is_document = seen.score >= LOG_FROM, as_document >= DOCUMENT_FROM
@@ -247,6 +247,6 @@ def _journal(member: Member, index: SignatureIndex, matcher: Matcher) -> _Readin
     """One of systemd's binary journals; a file that lost its head is known by its name and by the entries in it."""
     scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher)
     if scan.lines:
-        return _Reading(scan)
+        return _with_hint(member, _Reading(scan))
     reason = next(iter(scan.problems), "a journal without entries")
     return _Reading(skipped=NotRead(member.path, reason, damage=bool(scan.problems)))

@@ -11,6 +11,7 @@ from pveforensics.timebase import SECOND, Basis, Instant
 
 BOOTS = ("boot_started", "boot_separator")
 _STEPPED = "clock_stepped"
+_BY_JOURNAL = "journal_clock_step"
 _NOTICED = "time.jump_detected"
 
 _UPTIME = re.compile(r"kernel(?:\[\d{0,9}\])?: \[ {0,9}(\d{1,9}\.\d{6})\]")
@@ -52,9 +53,8 @@ class Era(NamedTuple):
 
 def steps_of(line: Sequence[Event]) -> tuple[Step, ...]:
     """The steps inside boots that the lines of one node show, in order; `line` is in the order in which it was written."""
-    told = list(_told(line))
-    found = [*told]
-    for step in (*_against_kernel(line), *_fallen_back(line)):
+    found = list(_told(line))
+    for step in (*_by_journal(line), *_against_kernel(line), *_fallen_back(line)):
         if not any(_same(step, other) for other in found):
             found.append(step)
     return tuple(_with_boots(sorted(found, key=lambda step: step.seq), line))
@@ -98,6 +98,16 @@ def _told(line: Sequence[Event]) -> Iterator[Step]:
         else:
             way = event.fields.get("direction", "").lower()
             yield Step(event.seq, before, event.at, None, f"the time service noticed a jump {way}", event.evidence[:1])
+
+
+def _by_journal(line: Sequence[Event]) -> Iterator[Step]:
+    """What both clocks of a binary journal show, which states the wall clock and the time since boot of every entry."""
+    for place, event in enumerate(line):
+        if event.kind == _BY_JOURNAL and event.at is not None:
+            before = line[place - 1].at if place else None
+            yield Step(
+                event.seq, before, event.at, float(event.fields["seconds"]), "it moved against the clock since boot", event.evidence[:1]
+            )
 
 
 def _against_kernel(line: Sequence[Event]) -> Iterator[Step]:

@@ -69,6 +69,17 @@ def test_an_offset_moves_events_coverage_and_dumps_and_not_the_evidence(offset):
     assert any("clock of beta" in note for note in told.notes)
 
 
+def test_a_step_that_only_a_journals_two_clocks_show_is_told_once():
+    quiet = [line("alpha", k, "corosync_ready", k + 1) for k in range(5)]
+    moved = [line("alpha", 100 + k, "corosync_ready", k + 6) for k in range(5)]
+    shown = line("alpha", 100, "journal_clock_step", 6, seconds="95.2")
+    (step,) = states(align(timeline(*quiet, shown, *moved)), "stepped")
+    assert (step.fields["why"], step.fields["size"]) == ("it moved against the clock since boot", "95")
+    said = line("alpha", 100.001, "clock_stepped", 7, seconds="95.2")
+    (step,) = states(align(timeline(*quiet, shown, said, *moved)), "stepped")
+    assert step.fields["why"] == "the time service set it"
+
+
 def test_one_anchor_proves_nothing():
     told = align(timeline(*rings("alpha", 0, (0,)), *rings("beta", 500, (0,))))
     assert told.clock_states == ()

@@ -76,12 +76,16 @@ def test_a_link_is_a_document_if_its_target_says_something():
     assert [each.path for each in result.documents] == ["etc/localtime"]
 
 
-def test_a_binary_journal_is_listed_with_the_command_that_converts_it():
+def test_a_binary_journal_without_entries_is_listed():
     result = take_in(FakeBundle(a=LINE, j=FakeMember("alpha/system.journal", b"LPKSHHRH" + bytes(300))), SIGNATURES)
+    assert result.not_read == (NotRead("alpha/system.journal", "a journal without entries", damage=False),)
+
+
+def test_a_binary_journal_that_lost_its_head_is_known_by_its_name():
+    result = take_in(FakeBundle(a=LINE, j=FakeMember("alpha/system.journal~", bytes(8) + b"\1" * 300)), SIGNATURES)
     (skipped,) = result.not_read
-    assert "journalctl --file system.journal -o export > system.journal.export" in skipped.reason
-    assert not skipped.damage
-    assert result.unread == ("alpha/system.journal",)
+    assert skipped.damage
+    assert skipped.reason == "its header is damaged; 0 entries were found by their shape"
 
 
 @pytest.mark.parametrize(

@@ -44,15 +44,20 @@ class Unpacker:
             return b""
         try:
             if flags == ZSTD:
-                found = zstd.ZstdDecompressor(options=self._options).decompress(data, max_length=LONGEST)
+                found = self._streamed(zstd.ZstdDecompressor(options=self._options), data)
             elif flags == XZ:
-                found = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY).decompress(data, max_length=LONGEST)
+                found = self._streamed(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY), data)
             else:
                 found = self._lz4(data)
         except _ERRORS:
             self.failed += 1
             return b""
         self._budget -= len(found) + len(data)
+        return found
+
+    def _streamed(self, decoder: lzma.LZMADecompressor | zstd.ZstdDecompressor, data: bytes) -> bytes:
+        found = decoder.decompress(data, max_length=LONGEST)
+        self.failed += not decoder.eof and decoder.needs_input  # cut short: what there is of it is used
         return found
 
     def _lz4(self, data: bytes) -> bytes:

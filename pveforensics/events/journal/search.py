@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,8 @@ class Fields:
         self.classes[pairs[:, 0]] |= np.uint16(HIT)
         places, starts = np.unique(pairs[:, 0], return_index=True)
         anchors = pairs[:, 1].tolist()
-        ends = [*starts[1:].tolist(), len(anchors)]
-        return {place: tuple(anchors[start:end]) for place, start, end in zip(places.tolist(), starts.tolist(), ends, strict=True)}
+        cuts = itertools.pairwise([*starts.tolist(), len(anchors)])
+        return {place: tuple(anchors[start:end]) for place, (start, end) in zip(places.tolist(), cuts, strict=True)}
 
     def _raw(self, matcher: Matcher, known: int, longest: int) -> _Pairs:
         starts = self.found.data[self._messages] * 8
