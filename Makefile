@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.dev
 
-.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures
+.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures screenshots
 
 demo: $(STAMP)
 	@mkdir -p demo/out
@@ -40,6 +40,7 @@ fresh:
 # What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests.
 system:
 	@sh .ci/system-packages
+	@sh tests/browser/install
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/it"; exit 1; }
@@ -62,6 +63,10 @@ wheel: $(DEV)
 
 fixtures: $(STAMP)
 	$(BIN)/python tests/fixtures/compose.py
+
+# Each golden report, light and dark, 1280 and 390 px wide, as pictures to look at.
+screenshots: system $(DEV)
+	$(BIN)/python tests/browser/screenshots.py screenshots
 
 clean:
 	rm -rf $(VENV) dist build demo/out

@@ -53,11 +53,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A row of the drawing that script may move: its place, its height, and whether it is a lane (and not a heading)."""
+    """A row of the drawing that script may move: its place, its height, and the lane's whole name (none for a heading)."""
 
     y: float
     height: float
-    lane: bool
+    lane: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Sheet:
     block: int = -1
     fixed: bool = True
 
-    def row(self, y: float, height: float, *, lane: bool = True) -> None:
+    def row(self, y: float, height: float, lane: str = "") -> None:
         """The shapes that follow belong to a row of their own."""
         self.block = len(self.blocks)
         self.blocks.append(Block(y, height, lane))
@@ -116,12 +116,23 @@ class Sheet:
             yield block, fixed, list(found)
 
     def rect(
-        self, x: float, y: float, width: float, height: float, fill: str, *, stroke: str = "", dash: str = "", title: str = ""
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str,
+        *,
+        stroke: str = "",
+        dash: str = "",
+        title: str = "",
+        anchored: float | None = None,
     ) -> None:
         """A bar; `fill` is a colour's name, `none`, or a hatch (`hatch-bad`, `hatch-log`)."""
         attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *paint("fill", fill)]
         attrs += paint("stroke", stroke) if stroke else []
         attrs += [("stroke-dasharray", dash)] if dash else []
+        attrs += [("data-a", num(anchored))] if anchored is not None else []
         self._add("rect", attrs, title=title)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1.0, dash: str = "") -> None:
@@ -142,8 +153,9 @@ class Sheet:
         halo: bool = False,
         title: str = "",
         anchored: float | None = None,
+        until: float | None = None,
     ) -> None:
-        """A label whose baseline stands at `y`; on the time axis it belongs to the moment at `anchored`."""
+        """A label whose baseline stands at `y`; on the time axis it belongs to the moment at `anchored`, or to the bar up to `until`."""
         wide = text_width(text, size, bold=bold)
         left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         self.boxes.append(Box(left, left + wide, y - size * 0.78, y + size * 0.22))
@@ -151,6 +163,7 @@ class Sheet:
         attrs += [("font-weight", "700")] if bold else []
         attrs += [("class", "halo")] if halo else []
         attrs += [("data-a", num(x if anchored is None else anchored))] if not self.fixed else []
+        attrs += [("data-e", num(until))] if until is not None else []
         self._add("text", attrs, text, title)
 
     def _add(self, tag: str, attrs: list[tuple[str, str]], text: str = "", title: str = "") -> None:

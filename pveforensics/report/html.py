@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pveforensics.report import words
 from pveforensics.report.room import CAP, STEPS
 from pveforensics.report.sections import SECTIONS, cited, findings
+from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story, tell
 from pveforensics.report.ticket import markdown
 from pveforensics.report.verdict import verdict
@@ -50,6 +51,7 @@ def _draw(story: Story, summary: str) -> str:
         .render(
             title=f"Post-mortem: {one_line(verdict(story).strong)}",
             story=story,
+            zone=common_zone(story.doc),
             views=views,
             order=[name for name in views if views[name] is not None],
             codes=story.codes,

@@ -201,6 +201,8 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
         if interval.state in _HIDDEN:
             return "Nodes", rest, "host", None
         sub, style, what = _NODE_STATES.get(interval.state, ("other", "other", interval.state.replace("_", " ")))
+        if style == "unseen" and interval.fields.get("side") == "inquorate":  # it was the witness that was cut off
+            style, what = "unheard", f"not seen by {words.names(interval.fields.get('seen_by', '').split()) or 'a node without quorum'}"
         return "Nodes", rest, sub, item(style, what, f"{what} {_length(interval, start, end)}".strip())
     if interval.subject == "ha:master":
         return "Cluster", "HA master", "", item("ha", f"master {interval.state}", interval.state)

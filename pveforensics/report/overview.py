@@ -74,8 +74,9 @@ def overview(found: Sequence[Lane], t0: int, t1: int, frames: Sequence[Frame], *
 
 def _row(sheet: Sheet, name: str, y: float, row: float) -> None:
     sheet.fixed = True
-    sheet.row(y, row)
-    sheet.text(0, y + row - 5, shortened(name, LABELS - 8, 10), "ink2", size=10, title=name)
+    sheet.row(y, row, lane=name)
+    text = shortened(name, LABELS - 8, 10)
+    sheet.text(0, y + row - 5, text, "ink2", size=10, title=name if text != name else "")
     sheet.fixed = False
 
 

@@ -40,10 +40,10 @@ def zoom(found: Sequence[Lane], t0: int, t1: int, callouts: Sequence[Callout], z
         sheet.fixed = True
         if lane.group != group:
             group, name = lane.group, ""
-            sheet.row(y, 18, lane=False)
+            sheet.row(y, 18)
             sheet.text(0, y + 13, group.upper(), "ink3", size=10, bold=True)
             y += 18
-        sheet.row(y, height)
+        sheet.row(y, height, lane=f"{lane.name} {_sub(lane)}".strip())
         _name(sheet, lane, y, height, cluster, first=lane.name != name)
         name = lane.name
         sheet.fixed = False
@@ -85,19 +85,24 @@ def _height(lane: Lane) -> float:
     return 22.0 if lane.sub == "host" else 18.0
 
 
+def _sub(lane: Lane) -> str:
+    return "" if lane.sub in ("host", "votes") else lane.sub
+
+
 def _name(sheet: Sheet, lane: Lane, y: float, height: float, cluster: Cluster, *, first: bool) -> None:
     base = y + height / 2 + 3
-    sub = "" if lane.sub in ("host", "votes") else lane.sub
+    sub = _sub(lane)
     if lane.divisions:
         base -= 7
         if cluster.quorum:
             sheet.text(0, base + 13, f"quorum: {cluster.quorum} of {cluster.expected_votes or '?'}", "ink3", size=10)
     if first:
-        room = LABELS - (text_width(sub, 10) + 18 if sub else 8)
-        sheet.text(0, base, shortened(lane.name, max(room, 60), 11, bold=True), "ink", bold=True, title=lane.name)
+        name = shortened(lane.name, max(LABELS - (text_width(sub, 10) + 18 if sub else 8), 60), 11, bold=True)
+        sheet.text(0, base, name, "ink", bold=True, title=lane.name if name != lane.name else "")
     if sub:
         taken = text_width(shortened(lane.name, LABELS - 78, 11, bold=True), 11, bold=True) if first else 0.0
-        sheet.text(LABELS - 8, base, shortened(sub, min(LABELS - 20 - taken, 100), 10), "ink3", size=10, anchor="end", title=sub)
+        text = shortened(sub, min(LABELS - 20 - taken, 100), 10)
+        sheet.text(LABELS - 8, base, text, "ink3", size=10, anchor="end", title=sub if text != sub else "")
 
 
 def axis(sheet: Sheet, scale: Scale, base: float, y0: float, y1: float) -> None:

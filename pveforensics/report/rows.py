@@ -27,6 +27,7 @@ _STYLES = {
     "paused": ("warn", "", "", 0.0),
     "lost": ("bad", "", "", 0.2),
     "unseen": ("none", "bad", "3 2", 0.1),
+    "unheard": ("none", "ink3", "3 2", 0.1),
     "act": ("op", "", "", 0.1),
     "claimed": ("badbg", "bad", "3 2", 0.1),
     "armed": ("ink3", "", "", 0.38),
@@ -160,10 +161,11 @@ def votes(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float, clust
             )
             sheet.rect(x0, at - 1, max(1.5, x1 - x0), 2, colour, title=f"{said}: {words.stamp(start)} to {words.stamp(end)} UTC")
             text = f"{group.votes} of {total}" + (" < " + str(cluster.quorum) if group.quorate is False and cluster.quorum else "")
-            base = at - 3
             wide = text_width(text, 10)
-            if x1 - x0 > wide + 8 and sheet.free(Box(x0 + 4, x0 + 4 + wide, base - 8, base + 3)):
-                sheet.text(x0 + 4, base, text, colour, size=10, halo=True, anchored=x0)
+            for base in (at - 3, at + 10) if x1 - x0 > wide + 8 else ():
+                if sheet.free(Box(x0 + 4, x0 + 4 + wide, base - 8, base + 3)):
+                    sheet.text(x0 + 4, base, text, colour, size=10, halo=True, anchored=x0, until=x1)
+                    break
         before = level(groups[0].votes) if groups else None
 
 
@@ -181,9 +183,9 @@ def labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> N
         if inside and text and sheet.free(Box(x0 + 4, x0 + 4 + text_width(text, 10), base - 8, base + 2)):
             plain = item.style in ("down", "off", "absent", "unseen")
             if _STYLES[item.style][0].startswith("hatch"):
-                sheet.rect(x0 + 2, y + 2, text_width(text, 10) + 4, height - 4, "bg")
+                sheet.rect(x0 + 2, y + 2, text_width(text, 10) + 4, height - 4, "bg", anchored=x0)
             title = item.label if text != item.label else ""
-            sheet.text(x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=title, anchored=x0)
+            sheet.text(x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=title, anchored=x0, until=x1)
             continue
         if any(a < x1 + 4 < b for a, b in spans):
             continue

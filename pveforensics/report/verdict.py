@@ -68,6 +68,7 @@ def verdict(story: Story) -> Verdict:
     nodes = tuple(dict.fromkeys(node for finding in group for node in finding.nodes))
     strong = _news(story, head, group, nodes) + _when(story.doc, group)
     lasted = _back(story, nodes, head) if head.class_ in DOWN else _lasted(group)
+    lasted = "" if lasted and strong.find(lasted) > 0 else lasted  # a title that tells the length is not told it again
     began = _began(story, chain, head, group)
     rest = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(chain) + "." + _others(story, chain)
     return Verdict(
@@ -157,7 +158,8 @@ def _began(story: Story, chain: Chain, head: shape.Finding, group: tuple[shape.F
     """What it followed from: the root of the incident, or else the best cause of the headline."""
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None)
     if root is not None and root not in group and root.class_ not in {"evidence_gap", "near_miss", "misconfiguration"}:
-        who = whom(story.doc, root.nodes) if root.nodes else "the cluster"
+        same = len(root.nodes) > 1 and set(root.nodes) == {node for finding in group for node in finding.nodes}
+        who = "all of them" if same else whom(story.doc, root.nodes) if root.nodes else "the cluster"
         what = _AFTER.get(root.class_, "").format(n=who) or f"“{root.title.rstrip('. ')}”"
         before, after = words.micros(root.start), words.micros(head.start)
         gap = (
@@ -204,6 +206,9 @@ def _calm(story: Story) -> Verdict:
     blind = {check.rule for check in story.doc.checks if check.outcome == "could_not_check"} - looked
     if not any(node.coverage for node in story.doc.nodes) and not story.doc.events:
         strong = "No failure found, but the bundle holds no log line that would show one."
+    elif not looked and not story.doc.events and not story.doc.findings and not any(node.boots for node in story.doc.nodes):
+        lines = sum(source.lines for source in story.doc.sources)
+        strong = f"No failure found, but none of the {lines:,} lines read is an event that the rules know."
     elif len(blind) > len(looked):
         strong = f"No failure found, but {len(blind)} of {len(blind) + len(looked)} rules lacked the evidence to find one."
     sentences = (*_planned(story), *_mild(story), scope(story.doc, told_unchecked=strong != "No failure found."))

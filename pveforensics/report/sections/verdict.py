@@ -9,6 +9,8 @@ from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story
 from pveforensics.report.verdict import verdict, whom
 
+_LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
+"""Classes in which data can still be lost after the fact."""
 _STEPS = (("hold", "Hold"), ("look", "Look"), ("press", "Press"))
 
 
@@ -71,9 +73,11 @@ def _eyebrow(story: Story) -> tuple[str, ...]:
 def _first(story: Story) -> tuple[Step, ...]:
     """One hold, one look, one press from the findings of the lead incident: what can still be lost stands first."""
     chain = story.lead
+    # What is being lost still goes before what is lost already.
+    ordered = sorted(chain.findings if chain else (), key=lambda finding: finding.class_ not in _LOSING)
     found = []
     for step, word in _STEPS:
-        for finding in chain.findings if chain else ():
+        for finding in ordered:
             remedy = next((each for each in finding.remedies if each.step == step), None)
             if remedy is not None:
                 found.append(Step(step, word, remedy.text, remedy.command, remedy.caution, finding.id))
@@ -82,7 +86,7 @@ def _first(story: Story) -> tuple[Step, ...]:
 
 
 def _cells(story: Story) -> tuple[Cell | None, ...]:
-    return (_what(story), _cause(story), _began(story), _impact(story), _now(story))
+    return (_what(story), _cause(story), _began(story), _impact(story), _data(story), _now(story))
 
 
 def _what(story: Story) -> Cell:
@@ -151,7 +155,22 @@ def _impact(story: Story) -> Cell:
             f"{words.counted(len(down), 'guest')}, {words.counted(len(nodes), 'node')}",
             words.names([g.name or g.guest for g in down]),
         )
+    hit = tuple(dict.fromkeys(guest for finding in chain.failures for guest in finding.guests))
+    if hit:
+        return Cell("Impact", f"{words.counted(len(hit), 'guest')}, {words.counted(len(nodes), 'node')}", words.names(hit, 6))
     return Cell("Impact", value, words.names(nodes) + ("; no guest is named in the logs" if nodes else ""))
+
+
+def _data(story: Story) -> Cell | None:
+    """How old the data is with which guests came back, or that a replica is dead; nothing where the logs tell neither."""
+    chain = story.lead
+    guests = [guest for guest in (chain.incident.impact.guests if chain and chain.incident else []) if guest.data_age_s]
+    dead = next((finding for finding in story.findings if finding.class_ in _LOSING), None)
+    if guests:
+        worst = max(guests, key=lambda guest: guest.data_age_s or 0.0)
+        value = f"{worst.name or worst.guest} {words.duration(worst.data_age_s or 0.0)} old"
+        return Cell("Data", value, dead.title if dead else "", dead.confidence if dead else None, dead.id if dead else "")
+    return Cell("Data", words.class_word(dead.class_), dead.title, dead.confidence, dead.id) if dead else None
 
 
 def _now(story: Story) -> Cell | None:

@@ -1,0 +1,138 @@
+"""What script adds: filters, zoom, pins, clocks, Markdown, links that unfold, and a state that can be sent."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cases
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def keyed(page):
+    return page.evaluate("location.hash")
+
+
+def test_the_filter_hides_counts_clears_and_is_kept_in_the_fragment(open_report):
+    page = open_report(cases.fenced())
+    page.keyboard.press("/")
+    page.keyboard.type("watchdog-mux")
+    assert page.locator("[data-f]:visible").count() == 1
+    assert page.locator("#fcount").text_content() == "3 of 4 findings hidden"
+    assert "q=watchdog-mux" in keyed(page)
+    page.keyboard.press("Escape")
+    assert page.locator("[data-f]:visible").count() == 4
+    page.select_option("#fcrit", "4")
+    assert page.locator("[data-f]:visible").count() == 2
+    page.click("#fclear")
+    page.select_option("#fnode", "gamma")
+    assert page.locator("[data-f]:visible").count() == 1
+
+
+def test_a_link_with_state_opens_the_same_view(open_report):
+    page = open_report(cases.fenced(), fragment="#~crit=4&clock=local&z-drawing-1=1773454230000-1773454260000")
+    assert page.locator("[data-f]:visible").count() == 2
+    assert page.locator("#clock").text_content() == "Clock: Europe/Berlin"
+    assert page.locator("#drawing-1 output").text_content().endswith("Europe/Berlin, 30 s")
+
+
+def test_a_broken_fragment_does_no_harm(open_report):
+    page = open_report(cases.fenced(), fragment="#%E0%A4%A~q=%E0%A4%A&node=nobody&crit=99&z-drawing-1=9-1&p-drawing-1=x.-1.99")
+    assert page.locator("[data-f]:visible").count() == 4
+
+
+def test_table_rows_are_filtered_and_counted(open_report):
+    page = open_report(cases.fenced())
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    page.fill(".ttools input[type=search]", "moon")
+    assert page.locator("table[data-filter] tbody tr:visible").count() == 1
+    assert "rows hidden" in page.locator(".ttools output", has_text="hidden").first.text_content()
+
+
+def test_the_drawing_zooms_and_moves_by_keyboard_mouse_and_button(open_report):
+    page = open_report(cases.fenced())
+    figure = page.locator("#drawing-1")
+    down = figure.locator("rect", has=page.locator("title", has_text="no quorum")).first
+    before = down.bounding_box()["width"]
+    figure.locator(".plot").focus()
+    page.keyboard.press("+")
+    assert down.bounding_box()["width"] > before * 1.2
+    said = figure.locator("output").text_content()
+    page.keyboard.press("a")
+    assert figure.locator("output").text_content() != said
+    page.keyboard.press("0")
+    assert figure.locator("output").text_content() == ""
+    assert abs(down.bounding_box()["width"] - before) < 0.6
+    figure.locator("button", has_text="+").click()
+    box = figure.locator("svg").bounding_box()
+    said = figure.locator("output").text_content()
+    page.mouse.move(box["x"] + 700, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert figure.locator("output").text_content() != said
+    assert figure.locator("svg [data-time]:not([data-axis]) text:visible").count() > 3
+
+
+def test_a_pinned_lane_stands_first_with_its_node_and_returns(open_report):
+    page = open_report(cases.fenced())
+    lane = page.locator("#drawing-1 g[data-lane='alpha watchdog'] text")
+
+    def top():
+        return lane.evaluate("e => e.getBoundingClientRect().top + scrollY")
+
+    before = top()
+    page.select_option("#drawing-1 select", label="alpha watchdog")
+    assert top() < before - 50
+    assert lane.text_content() == "alpha watchdog"
+    assert "p-drawing-1=" in keyed(page)
+    lane.click()
+    assert abs(top() - before) < 1
+    assert lane.text_content() == "watchdog"
+
+
+def test_the_clock_switches_all_stamps_and_back(open_report):
+    page = open_report(cases.fenced())
+    stamp = page.locator(".card time").first
+    assert stamp.text_content() == "2026-03-14 02:10:00"
+    page.click("#clock")
+    assert stamp.text_content() == "2026-03-14 03:10:00"
+    assert "Europe/Berlin" in page.locator(".card .meta").first.text_content()
+    page.click("#clock")
+    assert stamp.text_content() == "2026-03-14 02:10:00"
+
+
+def test_the_theme_button_overrides_the_system(open_report):
+    page = open_report(cases.fenced(), scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(15, 19, 23)"
+    page.click("#theme")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    page.click("#theme")
+    assert page.evaluate(ground) == "rgb(15, 19, 23)"
+
+
+def test_cards_tables_and_the_summary_are_copied_as_markdown(open_report):
+    page = open_report(cases.fenced())
+    page.evaluate("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+    page.locator(".card [data-copy]").first.click()
+    assert page.evaluate("window.copied").startswith("### F1: alpha lost its only cluster link\n")
+    page.locator("button[aria-label='Copy as Markdown: guests that were down']").click()
+    rows = page.evaluate("window.copied").splitlines()
+    assert rows[0].startswith("| Guest | Down from (UTC) |")
+    assert rows[1].startswith("| --- |")
+    assert rows[2].startswith("| files vm:100 | 2026-03-14 02:11:11 |")
+    page.locator("[data-copy=md]").click()
+    assert page.evaluate("window.copied").startswith("## Post-mortem of cluster office")
+
+
+def test_a_link_opens_what_it_points_into(open_report):
+    case = cases.fenced()
+    lines = tuple(cases.line("alpha", 600 + k, f"corosync[1532]: line {k}", 5000 + k) for k in range(9))
+    more = dataclasses.replace(case, findings=(dataclasses.replace(case.findings[0], evidence=lines), *case.findings[1:]))
+    page = open_report(more)
+    folded = page.locator(f"[id='{lines[8].id}'] pre").first
+    assert not folded.is_visible()
+    page.evaluate(f"location.hash = '#{lines[8].id}'")
+    folded.wait_for(state="visible")
