@@ -113,7 +113,7 @@ def _cause(story: Story) -> Cell | None:
     ranked = sorted(head.causes, key=lambda cause: -cause.confidence)
     if not ranked:
         return Cell("Cause", "Not weighed", "no rule ranks causes for this")
-    best, others = ranked[0], ranked[1:3]
+    best, others = ranked[0], [each for each in ranked[1:3] if each.confidence >= 0.05]
     note = "also possible: " + ", ".join(f"{words.cause_word(each.cause)} {each.confidence:.2f}" for each in others) if others else ""
     if best.decided_by and best.confidence < 0.95:
         note = f"would decide it: {best.decided_by}"
