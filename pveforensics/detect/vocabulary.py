@@ -57,6 +57,7 @@ SOURCES: dict[str, str] = {
     "timedatectl": "output of `timedatectl`",
     "df": "output of `df`",
     "interfaces": "/etc/network/interfaces",
+    "ha_rules": "/etc/pve/ha/rules.cfg",
 }
 """Kinds of dumps, and sections of settings, that show states of the configuration; with their names for a reader."""
 
@@ -68,6 +69,7 @@ def _shown(fields: str, sources: str) -> State:
 
 _VOLUME = "guest jobid volume source target rule told said why last ha"
 _JOB = "jobid guest target failures error cause ha level age_s age allowed"
+_CONFIG = "what told said why size"
 _STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
 
 STATES: dict[str, dict[str, State]] = {
@@ -117,7 +119,16 @@ STATES: dict[str, dict[str, State]] = {
     "filesystem": {"full": State(_fields("path count closed_by"))},
     "disk": {"failing": State(_fields("dev why count lost readonly remote phase pool closed_by"))},
     "task": {"failed": State(_fields("type how guest error user upid"))},
-    "lock": {"met": State(_fields("guest vmid lock held count closed_by"))},
+    "config": {
+        **dict.fromkeys(("votes", "links", "flags", "token"), _shown(_CONFIG, "totem")),
+        "network": _shown(_CONFIG, "interfaces"),
+        "versions": _shown(_CONFIG, "pveversion"),
+        "rules": _shown(_CONFIG, "ha_rules"),
+    },
+    "lock": {
+        "set": _shown("guest vmid lock held why said proof boot_clears recovery_clears ha tool", "guest_config"),
+        "met": State(_fields("guest vmid lock held count closed_by")),
+    },
     "volume": {
         "diverged": _shown(f"{_VOLUME} age", "zfs_list"),
         "orphan": _shown(_VOLUME, "zfs_list"),

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pveforensics.model import Change, Interval, Placement
-from pveforensics.state.estate import Estate, aftermath, replicas, staleness
+from pveforensics.state.estate import Estate, aftermath, hazards, locked, replicas, staleness
 from pveforensics.state.estate.build import estate
+from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.placement import Place, places
 from pveforensics.state.view import View
 from pveforensics.timebase import Instant
@@ -44,7 +45,7 @@ def tell(view: View, intervals: Sequence[Interval], attempt: Attempt) -> Told:
     for name, part in PARTS:
         more += attempt(name, lambda run=part: tuple(run(view, known, intervals)), ())  # type: ignore[misc]
     aged = attempt("age of data", lambda: aftermath.with_ages(view, known, intervals), tuple(intervals))
-    return Told((*aged, *more), tuple(map(_placement, found[:PLACES_KEPT])))
+    return Told((*aged, *more), tuple(map(_placement, found[:PLACES_KEPT])), attempt("changes", lambda: changes(view, intervals), ()))
 
 
 def _now(view: View, known: Estate, node: str) -> Instant | None:
@@ -98,5 +99,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("replicas", replicas.track),
     ("replication by state", staleness.track),
     ("recovered guests", aftermath.track),
+    ("locked guests", locked.track),
+    ("time bombs", hazards.track),
 )
 """What else is told of the estate, each for itself."""
