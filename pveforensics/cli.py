@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -16,7 +16,7 @@ from pveforensics.cli_rules import rules_app
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pveforensics.model import Case
     from pveforensics.rulepack import RulePack
@@ -31,12 +31,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
 
 Bundles = Annotated[
     list[str],
-    typer.Argument(metavar="BUNDLE...", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
+    typer.Argument(metavar="BUNDLE", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
 ]
 RuleFolders = Annotated[list[str] | None, typer.Option("--rules", metavar="DIR", help="One more rule pack (repeatable).")]
 
@@ -101,22 +102,21 @@ def analyze(
 
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
+    report = output or default_output(bundles[0])
+    _check_outputs([report, json, markdown], bundles)
     options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=_run_stamp(now))
     _check_zone(timezone)
     pack = load_pack(options.rules)
-    progress = _Progress(quiet=quiet)
-    case = run(bundles, pack, options, progress=progress)
-    progress.done()
+    with _Progress(quiet=quiet) as progress:
+        case = run(bundles, pack, options, progress=progress)
     drawn = document.to_document(case)
-    report = output or default_output(bundles[0])
     _write(report, render(drawn).encode("utf-8", "backslashreplace"))
     if json:
         _write(json, document.dump(drawn))
     if markdown:
         _write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
     if not quiet:
-        typer.echo(summary(drawn))
-        typer.echo(f"report: {report}")
+        _tell(f"{summary(drawn)}\nreport: {report}")
     if verbose:
         _tell_details(case, pack)
     raise typer.Exit(_exit_code(case, fail_on))
@@ -142,14 +142,14 @@ def render(
         data = Path(case).read_bytes()
     except OSError as error:
         raise InputError(f"{case}: cannot be read: {error.strerror or error}") from error
-    drawn = document.load(data, case)
     report = output or default_output(case.removesuffix(".json"))
+    _check_outputs([report, markdown], [case])
+    drawn = document.load(data, case)
     _write(report, draw(drawn).encode("utf-8", "backslashreplace"))
     if markdown:
         _write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
     if not quiet:
-        typer.echo(summary(drawn))
-        typer.echo(f"report: {report}")
+        _tell(f"{summary(drawn)}\nreport: {report}")
 
 
 def default_output(bundle: str) -> str:
@@ -187,10 +187,36 @@ def _exit_code(case: Case, fail_on: str | None) -> int:
     return 0 if case.complete else EXIT_PARTIAL
 
 
+def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str]) -> None:
+    """Say before the long work what cannot be written after it. Raises UsageError."""
+    seen = {os.path.realpath(path): path for path in inputs if path != "-"}
+    for path in filter(None, outputs):
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise UsageError(f"{path}: cannot be written: is a folder; give the name of a file")
+        if not target.parent.is_dir() and not Path(path).exists():
+            raise UsageError(f"{path}: cannot be written: there is no folder {target.parent}")
+        if _is_special(path):
+            continue
+        if not os.access(target.parent, os.W_OK):
+            raise UsageError(f"{path}: cannot be written: no permission to write in {target.parent}")
+        if str(target) in seen:
+            raise UsageError(f"{path}: would overwrite {seen[str(target)]}; give each output a name of its own")
+        seen[str(target)] = path
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a device or the like: written into, never replaced (a root user would lose /dev/null)."""
+    return Path(path).exists() and not Path(path).is_file()
+
+
 def _write(path: str, data: bytes) -> None:
     """Write a whole file or nothing: to a temporary name beside it first, readable by its owner alone."""
-    target = Path(path)
     try:
+        if _is_special(path):
+            Path(path).write_bytes(data)
+            return
+        target = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -201,6 +227,18 @@ def _write(path: str, data: bytes) -> None:
             raise
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _tell(text: str) -> None:
+    """Print to stdout; a reader who has left (`| head`) is no error: the outputs are written, and the exit code speaks for them."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        _leave_stdout()
+
+
+def _leave_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_details(case: Case, pack: RulePack) -> None:
@@ -229,37 +267,62 @@ class _Progress:
             sys.stderr.flush()
             self._shown = True
 
-    def done(self) -> None:
-        """Clear the line."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Clear the line, also before an error is told."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
 
+# The root of what typer raises for a wrong call; typer brings a click of its own since 0.20, so its name is all that is certain.
+_CallError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
 def main() -> None:
     """Run the command line; an error is one line on stderr and an exit code, never a traceback."""
-    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+    sys.exit(_guarded(lambda: app(standalone_mode=False)))
 
 
 def _guarded(run: Callable[[], Any]) -> int:
     try:
-        run()
+        code = run()
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 0
+        # Typer leaves with 1 where the reader of stdout has left; to a script 1 would mean a finding.
+        code = EXIT_INTERRUPTED if isinstance(leaving.__context__, BrokenPipeError) else leaving.code
+        return code if isinstance(code, int) else 0
+    except _CallError as error:
+        return _wrong_call(error)
     except (UsageError, RulePackError) as error:
         return _say(str(error), EXIT_USAGE)
     except InputError as error:
         return _say(str(error), EXIT_NOTHING)
     except PveForensicsError as error:
         return _say(str(error), EXIT_USAGE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return EXIT_INTERRUPTED
+    except OSError as error:
+        return _say(f"{error.filename or 'standard output or a temporary file'}: {error.strerror or error}", EXIT_USAGE)
     except Exception as error:  # noqa: BLE001 - the last fence: a bug of ours is told in one line, with its place
         return _say(f"a bug in pveforensics: {_where(error)}: {type(error).__name__}: {error}; please report it with this line", EXIT_USAGE)
-    return 0
+    if code == EXIT_INTERRUPTED:  # typer's word for Ctrl-C
+        return _say("interrupted", EXIT_INTERRUPTED)
+    return code if isinstance(code, int) else 0
+
+
+def _wrong_call(error: Any) -> int:
+    """One line for a wrong call; the help text where no command was given at all."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "pveforensics"
+    return _say(f"{error.format_message().rstrip('.')}; see: {command} --help", EXIT_USAGE)
 
 
 def _where(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -139,3 +141,114 @@ def test_version_names_the_rule_pack(tmp_path):
 )
 def test_default_name_drops_archive_suffixes(bundle, name):
     assert default_output(bundle) == f"{name}-postmortem.html"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["analyze"], "Missing argument"),
+        (["analyze", "--nonsense", "x"], "--nonsense"),
+        (["nonsense"], "nonsense"),
+        (["analyze", "x", "--year", "soon"], "--year"),
+        (["rules", "show"], "Missing argument"),
+    ],
+)
+def test_a_call_that_cannot_be_read_is_one_line_with_the_way_to_the_help(tmp_path, arguments, says):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+    assert "--help" in done.stderr
+
+
+def test_help_has_a_short_name_and_no_command_at_all_shows_it(tmp_path):
+    for call in (["-h"], ["analyze", "-h"], ["rules", "lint", "-h"]):
+        assert run(*call, cwd=tmp_path).returncode == 0
+    done = run(cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Commands:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        (["-o", "nowhere/a.html"], "nowhere/a.html"),
+        (["-o", "."], "folder"),
+        (["-o", "a.html", "--json", "nowhere/a.json"], "nowhere/a.json"),
+        (["-o", "same", "--json", "same"], "same"),
+        (["-o", "bundle.tgz"], "overwrite"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_anything_is(tmp_path, outputs, says):
+    (tmp_path / "bundle.tgz").write_bytes(b"evidence")
+    done = run("analyze", "bundle.tgz", *outputs, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["bundle.tgz"]
+    assert (tmp_path / "bundle.tgz").read_bytes() == b"evidence"
+
+
+def test_outputs_follow_links_and_never_replace_what_is_no_file(tmp_path):
+    (tmp_path / "kept.html").write_text("old")
+    (tmp_path / "kept.html").chmod(0o644)
+    (tmp_path / "link.html").symlink_to("kept.html")
+    os.mkfifo(tmp_path / "pipe")
+    call = ["analyze", SCENARIOS / "planned-reboot" / "bundle", "-q", "-o", "link.html", "--json", "pipe"]
+    with (tmp_path / "read").open("wb") as read, subprocess.Popen(["/bin/cat", "pipe"], cwd=tmp_path, stdout=read) as reader:
+        done = run(*call, cwd=tmp_path)
+        reader.wait(timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "read").read_text())["schema"] == "pveforensics.case/1"
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert (tmp_path / "link.html").is_symlink()
+    assert "<html" in (tmp_path / "kept.html").read_text()
+    assert stat.S_IMODE((tmp_path / "kept.html").stat().st_mode) == 0o600
+
+
+def test_a_reader_who_leaves_changes_no_exit_code(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    arguments = ["analyze", SCENARIOS / "power-loss" / "bundle", "--fail-on", "high"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pveforensics", *map(str, arguments)],
+        cwd=tmp_path,
+        check=False,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=120,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert (tmp_path / "bundle-postmortem.html").exists()
+
+
+def test_ctrl_c_is_one_line_and_130(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "pveforensics", "analyze", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        running.stdin.write(b"x" * (1 << 20))  # more than a pipe holds: once this returns, the program reads
+        running.stdin.flush()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert err == b"pveforensics: interrupted\n"
+    assert out == b""
+
+
+def test_progress_is_for_a_terminal_only(tmp_path):
+    done = run("analyze", SCENARIOS / "planned-reboot" / "bundle", cwd=tmp_path)
+    assert done.stderr == ""
+    leader, follower = pty.openpty()
+    call = [sys.executable, "-P", "-m", "pveforensics", "analyze", str(SCENARIOS / "planned-reboot" / "bundle")]
+    with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=follower) as running:
+        assert running.wait(timeout=120) == 0
+    os.close(follower)
+    shown = os.read(leader, 1 << 16).decode()
+    os.close(leader)
+    assert "syslog" in shown
+    assert shown.endswith("\r\x1b[K")
