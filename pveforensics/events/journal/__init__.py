@@ -12,6 +12,7 @@ from pveforensics.events.journal.decode import Decoder
 from pveforensics.events.journal.entries import Columns, columns
 from pveforensics.events.journal.header import Header, read_header
 from pveforensics.events.journal.hits import Hits
+from pveforensics.events.journal.marks import marks
 from pveforensics.events.journal.payload import Unpacker
 from pveforensics.events.journal.search import Fields
 from pveforensics.events.journal.spool import Spooled, spooled
@@ -52,7 +53,7 @@ def scan_journal(
         fields = Fields(found, spool.data, unpacker)
         hits = Hits(index)
         anchors = fields.search(matcher or make_matcher(index), hits.known, hits.longest)
-        rows, steps = settled(columns(found, fields))
+        rows, steps = settled(columns(found, fields, marks(found, fields, header, anchors)))
         decoder = Decoder(found, fields, rows)
         lived = lives(rows, lambda row: decoder.line(row).host)
         hits.take(rows, lived, decoder, anchors)

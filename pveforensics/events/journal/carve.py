@@ -13,12 +13,12 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _TYPE_DATA, _TYPE_ENTRY = 1, 3
-_FLAGS = 0x700
-_PAGE = 1 << 18
+_PAGE = 1 << 15
 _LARGEST_ENTRY = 1 << 20
 _ENTRY_HEAD = 64
 _EARLIEST, _LATEST = 978_307_200_000_000, 4_985_971_200_000_000
 _BLOCK = 1 << 20
+_BATCH = 1 << 12
 _LITTLE = np.dtype("<u8")
 _LITTLE_HALF = np.dtype("<u4")
 
@@ -54,11 +54,8 @@ def words_of(buffer: Any) -> Words:
 def objects(words: Words, layout: Layout) -> Objects:
     """Everything in the file that has the shape of a DATA object or of an entry."""
     data, entries = [], []
-    for begin in range(0, len(words), _PAGE):
-        part = words[begin : begin + _PAGE]
-        found = np.flatnonzero((part & np.uint64(0xFFFF_FFFF_FFFF_F8FD)) == _TYPE_DATA)
-        kinds = part[found]
-        places = found + begin
+    for places in _candidates(words):
+        kinds = words[places]
         data.append(_data(words, places[(kinds & np.uint64(2)) == 0], layout))
         entries.append(_entries(words, places[kinds == _TYPE_ENTRY], layout))
     data_places, entry_places = _joined(data), _joined(entries)
@@ -74,6 +71,22 @@ def objects(words: Words, layout: Layout) -> Objects:
         entry_places[apart],
         sizes[apart],
     )
+
+
+def _candidates(words: Words) -> Iterator[Indexes]:
+    """Words that are 1 or 3 but for the flags of a DATA object, and that a possible size follows, some thousand at a time."""
+    found, count = [], 0
+    largest = np.uint64(len(words) * 8 - _ENTRY_HEAD)
+    for begin in range(0, len(words) - 1, _PAGE):
+        part = words[begin : begin + _PAGE + 1]
+        kinds = (part[:-1] & np.uint64(0xFFFF_FFFF_FFFF_F8FD)) == _TYPE_DATA
+        kinds &= part[1:] - np.uint64(_ENTRY_HEAD) <= largest  # what is smaller wraps around
+        found.append(np.flatnonzero(kinds) + begin)
+        count += len(found[-1])
+        if count >= _BATCH:
+            yield np.concatenate(found)
+            found, count = [], 0
+    yield _joined(found)
 
 
 def _joined(parts: list[Indexes]) -> Indexes:

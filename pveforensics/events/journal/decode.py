@@ -16,6 +16,7 @@ from pveforensics.events.journal.search import COMM, HOST, MESSAGE, MONOTONIC, N
 _DAY_US = 86_400_000_000
 _LONGEST_TIME = 17
 _MOST_KEPT = 20_000
+_Facts = tuple[int, int | None, str, str, str, str]
 _NEAR = 4
 """Whoever asks for an entry that was not prepared asks for those around it next."""
 
@@ -40,10 +41,12 @@ class Decoder:
         self._parts: dict[int, list[int]] = {}
         self._texts: dict[int, str] = {}
         self._seconds: dict[int, str] = {}
+        self._known: dict[int, _Facts] = {}
 
     def prepare(self, rows: Indexes) -> list[list[int]]:
         """Find the fields of these entries, and forget those of others: for each entry where the object of each field stands."""
         places = self._places(rows)
+        self._known.clear()
         self._parts = dict(zip(rows.tolist(), places, strict=True))
         return places
 
@@ -66,15 +69,10 @@ class Decoder:
         parts = self._of(row)
         return self._text(parts[NAME]) or self._text(parts[COMM])
 
-    def pid(self, row: int) -> str:
-        """The process that wrote the entry."""
+    def tried(self, row: int) -> tuple[str, str]:
+        """What a signature is tried on: process and message."""
         parts = self._of(row)
-        return self._text(parts[PID]) or self._text(parts[SYSLOG_PID])
-
-    def message(self, row: int) -> str:
-        """What the entry says."""
-        place = self._of(row)[MESSAGE]
-        return self._fields.payload(place)[8:].decode("utf-8", "replace") if place else ""
+        return self._text(parts[PID]) or self._text(parts[SYSLOG_PID]), self._message(parts[MESSAGE])
 
     def line(self, row: int) -> Line:
         """The line that an entry stands for.
@@ -83,25 +81,33 @@ class Decoder:
         since boot at which it wrote a line, on the clock on which journald states when it took it. The stamp's text is
         journald's own time of receipt, which the machine forms print.
         """
-        parts = self._of(row)
-        received, at, uptime = int(self._rows.at[row]), *self._times(row, parts)
-        stamp = epoch(str(received), at) if at > 0 else None
-        return Line(stamp, self._text(parts[HOST]), self.program(row), self.pid(row), self.message(row), 0, uptime)
+        at, uptime, host, program, pid, message = self._facts(row)
+        stamp = epoch(str(int(self._rows.at[row])), at) if at > 0 else None
+        return Line(stamp, host, program, pid, message, 0, uptime)
 
     def shown(self, row: int) -> Shown:
         """The entry as a line of text."""
-        parts = self._of(row)
-        second, micro = divmod(self._times(row, parts)[0], 1_000_000)
+        at, _, host, program, pid, message = self._facts(row)
+        second, micro = divmod(at, 1_000_000)
         written = self._seconds.get(second)
         if written is None:
             written = (_START + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
             if len(self._seconds) >= _MOST_KEPT:
                 self._seconds.clear()
             self._seconds[second] = written
-        pid = self.pid(row)
-        tag = f"{self.program(row)}[{pid}]" if pid else self.program(row)
-        head = f"{written}.{micro:06}+00:00 {self._text(parts[HOST]) or '-'} {tag or 'unknown'}: "
-        return Shown(head + self.message(row).replace("\n", " "), len(head))
+        head = f"{written}.{micro:06}+00:00 {host or '-'} {program or 'unknown'}{f'[{pid}]' if pid else ''}: "
+        return Shown(head + message.replace("\n", " "), len(head))
+
+    def _facts(self, row: int) -> _Facts:
+        """What an entry says; kept until others are prepared, since most are asked for again as neighbours."""
+        known = self._known.get(row)
+        if known is None:
+            parts = self._of(row)
+            program = self._text(parts[NAME]) or self._text(parts[COMM])
+            pid = self._text(parts[PID]) or self._text(parts[SYSLOG_PID])
+            times = self._times(row, parts[MONOTONIC], parts[SENT])
+            known = self._known[row] = (*times, self._text(parts[HOST]), program, pid, self._message(parts[MESSAGE]))
+        return known
 
     def identity(self, row: int) -> str:
         """What only this entry is in all journals of a bundle: time since boot, boot and the hash over its fields.
@@ -120,20 +126,22 @@ class Decoder:
             parts = self._parts[row]
         return parts
 
-    def _times(self, row: int, parts: list[int]) -> tuple[int, int | None]:
-        """Microseconds since 1970 and, of a kernel line, since boot."""
-        at, monotonic = int(self._rows.at[row]), int(self._rows.monotonic[row])
-        since_boot = self._number(parts[MONOTONIC])
-        if since_boot is not None:
-            return (at - (monotonic - since_boot) if monotonic >= since_boot else at), since_boot
-        sent = self._number(parts[SENT])
-        return (sent if sent is not None and abs(sent - at) <= _DAY_US else at), None
+    def _times(self, row: int, since: int, sent: int) -> tuple[int, int | None]:
+        """Microseconds since 1970 and, of a kernel line, since boot; from the objects that state what its sender had for the time."""
+        at = int(self._rows.at[row])
+        if since and (value := self._number(since)) is not None:
+            monotonic = int(self._rows.monotonic[row])
+            return (at - (monotonic - value) if monotonic >= value else at), value
+        if sent and (value := self._number(sent)) is not None and abs(value - at) <= _DAY_US:
+            return value, None
+        return at, None
 
     def _number(self, place: int) -> int | None:
-        if not place:
-            return None
         value = self._fields.payload(place).partition(b"=")[2]
         return int(value) if value.isdigit() and len(value) <= _LONGEST_TIME else None
+
+    def _message(self, place: int) -> str:
+        return self._fields.payload(place)[8:].decode("utf-8", "replace") if place else ""
 
     def _text(self, place: int) -> str:
         """A value that many entries share."""

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pveforensics.events.journal.carve import Indexes, Mask, Objects, blocks
-from pveforensics.events.journal.search import COMM, DATA, HOST, NAME, Classes, Fields
+from pveforensics.events.journal.carve import Indexes, Objects
+from pveforensics.events.journal.marks import Marks
+from pveforensics.events.journal.search import Fields
 
 _MOST_NAMES = 1_000
 
@@ -15,7 +16,7 @@ _MOST_NAMES = 1_000
 class Columns(NamedTuple):
     """The entries of a file in the order in which they were written; line numbers are places here plus one.
 
-    `at` and `monotonic` are microseconds, `boot` an index into `boots`, `bits` all bits of the fields that an entry refers to.
+    `at` and `monotonic` are microseconds, `boot` an index into `boots`, `hits` the entries that hold an anchor.
     """
 
     place: Indexes
@@ -24,27 +25,14 @@ class Columns(NamedTuple):
     monotonic: Indexes
     boot: Indexes
     boots: tuple[str, ...]
-    bits: Classes
+    hits: Indexes
     hosts: dict[str, int]
     programs: frozenset[str]
 
 
-def columns(found: Objects, fields: Fields) -> Columns:
-    """The entries that refer to DATA objects for the most part, with the names of hosts and programs in them."""
-    classes = fields.classes
-    bits: Classes = np.zeros(len(found.entry), np.uint16)
-    sound: Mask = np.zeros(len(found.entry), np.bool_)
-    hosts: dict[int, int] = {}
-    names: set[int] = set(found.data[(classes[found.data] & (1 << NAME)) != 0].tolist())
-    for block in blocks(found):
-        kinds = classes[block.objects]
-        bits[block.rows] = seen = np.bitwise_or.reduce(kinds, axis=1)
-        sound[block.rows] = good = 2 * np.count_nonzero(kinds & DATA, axis=1) >= kinds.shape[1]
-        _count(block.objects[((kinds & (1 << HOST)) != 0) & good[:, None]], hosts)
-        nameless = ((seen & (1 << NAME)) == 0) & good
-        if nameless.any():
-            names.update(np.unique(block.objects[((kinds & (1 << COMM)) != 0) & nameless[:, None]]).tolist())
-    place, size = found.entry[sound], found.entry_size[sound]
+def columns(found: Objects, fields: Fields, marked: Marks) -> Columns:
+    """The sound entries, with the names of hosts and programs in them."""
+    place, size = found.entry[marked.sound], found.entry_size[marked.sound]
     boot, boots = _boots(found, place)
     return Columns(
         place,
@@ -53,21 +41,10 @@ def columns(found: Objects, fields: Fields) -> Columns:
         found.words[place + 4].astype(np.int64),
         boot,
         boots,
-        bits[sound],
-        _named(hosts, fields),
-        frozenset(name for name in (_value(fields.payload(each)) for each in sorted(names)[:_MOST_NAMES]) if name),
+        (np.cumsum(marked.sound) - 1)[marked.hits],
+        _named(marked.hosts, fields),
+        frozenset(name for name in (_value(fields.payload(each)) for each in sorted(marked.names)[:_MOST_NAMES]) if name),
     )
-
-
-def _count(places: Indexes, counts: dict[int, int]) -> None:
-    if not len(places):
-        return
-    if (places == places[0]).all():
-        counts[int(places[0])] = counts.get(int(places[0]), 0) + len(places)
-        return
-    for place, count in zip(*(column.tolist() for column in np.unique(places, return_counts=True)), strict=True):
-        if place in counts or len(counts) < _MOST_NAMES:
-            counts[place] = counts.get(place, 0) + count
 
 
 def _named(counts: dict[int, int], fields: Fields) -> dict[str, int]:

@@ -10,13 +10,14 @@ from pveforensics.events.journal.boots import Lives
 from pveforensics.events.journal.carve import Indexes
 from pveforensics.events.journal.decode import Decoder
 from pveforensics.events.journal.entries import Columns
-from pveforensics.events.journal.search import COMM, HIT, MESSAGE, NAME, Anchors
+from pveforensics.events.journal.search import COMM, MESSAGE, NAME, Anchors
 from pveforensics.events.scan.collector import NEIGHBOURS, Collector
 from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.signatures import Signature, SignatureIndex
 
 _BLOCK = 4_096
 _MOST_KNOWN = 50_000
+_MINUTE_US = 60_000_000
 
 
 class Hits:
@@ -31,11 +32,12 @@ class Hits:
         self.longest = max([*(len(text.encode()) for text in index.texts), *map(len, ANCHORS)])
         self._index = index
         self._fitting: dict[tuple[int, tuple[int, ...]], tuple[Signature | None, ...]] = {}
+        self._storms: set[tuple[str, str, str, int, int]] = set()
         self._next = 0
 
     def take(self, rows: Columns, lived: Lives, decoder: Decoder, anchors: Anchors) -> None:
         """Look at the marked entries and at the first one of every boot, in the order in which they were written."""
-        marked = np.union1d(np.flatnonzero(rows.bits & HIT), np.array(lived.begins, np.int64))
+        marked = np.union1d(rows.hits, np.array(lived.begins, np.int64))
         for begin in range(0, len(marked), _BLOCK):
             some = marked[begin : begin + _BLOCK]
             todo = []
@@ -68,7 +70,7 @@ class Hits:
         if found and found[-1] >= len(self._index.texts):
             line = decoder.line(row)
             self.hints.look(row + 1, line.message, line.stamp)
-        message, pid = decoder.message(row), decoder.pid(row)
+        pid, message = decoder.tried(row)
         for signature in fitting:
             if signature is not None and not (signature.pid and pid and pid != signature.pid) and (match := signature.search(message)):
                 self._add(row, number, decoder, signature, match)
@@ -78,12 +80,19 @@ class Hits:
         """Make a record, or count the entry to the one of the same minute."""
         line = decoder.line(row)
         self._show_behind(row, decoder)
+        minute = line.stamp.epoch_us // _MINUTE_US if line.stamp is not None and line.stamp.epoch_us is not None else 0
+        storm = signature.id, line.host, line.program, boot, minute
+        if storm in self._storms:  # it is counted to the record of its minute, or dropped: nobody will see its text
+            self.collector.add(row + 1, "", line, signature, match, boot=boot, offset=None)
+            return
         if line.program != "corosync" and self.collector.fold(signature, line.host, line.program, boot, line.stamp) is not None:
             return
         self._show(decoder, max(self._next, row - NEIGHBOURS), row + 1)
         text, offset = decoder.shown(row)
-        self.collector.add(row + 1, text, line, signature, match, boot=boot, offset=offset)
+        draft = self.collector.add(row + 1, text, line, signature, match, boot=boot, offset=offset)
         self._named(decoder.identity(row))
+        if signature.storm and draft is not None:
+            self._storms.add(storm)
 
     def _show_behind(self, row: int, decoder: Decoder) -> None:
         """Let a record that waits see the entries behind it, up to this one."""

@@ -148,6 +148,14 @@ def test_a_journal_without_its_head_is_known_by_its_entries(compact, lost):
     assert "header is damaged" in made.problems[0]
 
 
+def test_a_storm_is_counted_by_the_minute():
+    entries = [entry(k, at=START + k * SECOND + 500, message=f"status update time ({k}.5 seconds)") for k in range(150)]
+    made = scan(written(entries))
+    assert [(r.count, r.line, r.fields["seconds"]) for r in made.records] == [(60, 1, "0.5"), (60, 61, "60.5"), (30, 121, "120.5")]
+    assert told([made]) == told([scan_log("x", [export(entries)], INDEX)])
+    assert [r.text for r in made.records if "status update" not in r.text] == []
+
+
 def test_copies_of_an_entry_count_once():
     entries = story(300, odd=0.4)
     archived, live = scan(written(entries[:200])), scan(written(entries[100:], seqnum=101))
