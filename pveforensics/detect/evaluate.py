@@ -171,7 +171,7 @@ def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
     end_us = (
         match.end.us
         if match.end
-        else (index.lasts_until(match.node, match.start) if match.start else index.extent.get(match.node, (0, None))[1])
+        else (index.lasts_until(match, match.start) if match.start else index.extent.get(match.node, (0, None))[1])
     )
     if start_us is None or end_us is None:
         return Unknown("how long it lasted is not known", match.node)

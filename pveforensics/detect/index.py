@@ -118,6 +118,9 @@ class FactIndex:
         self.subjects: tuple[str, ...] = tuple(sorted({*self.nodes, *(node for by_node in lanes for node in by_node)}))
         self.coverage = _covered(facts)
         self.extent = {node: (spans[0][0], spans[-1][1]) for node, spans in self.coverage.items()}
+        self._files: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for each in facts.coverage:
+            self._files[each.path].append((each.start.us, each.end.us))
         self.several_days = _several_days(facts)
 
     def events(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
@@ -155,9 +158,15 @@ class FactIndex:
         place = bisect_right(spans, (low + _TOUCHING_US, math.inf)) - 1
         return low > high or (place >= 0 and spans[place][1] + _TOUCHING_US >= high)
 
-    def lasts_until(self, node: str, start: Instant) -> float:
-        """The last covered microsecond of a node at or after a moment (the moment itself if nothing covers it)."""
-        return max(start.us, self.extent.get(node, (0, start.us))[1])
+    def lasts_until(self, match: Match, start: Instant) -> float:
+        """The last microsecond to which an open state is known to last (its start if nothing shows more).
+
+        That is the end of the node's whole logs, or of the file that tells its beginning: a log of one daemon, too,
+        would have told the end.
+        """
+        paths = {evidence.path for evidence in match.evidence[:4]}
+        ends = [high for path in paths for low, high in self._files.get(path, ()) if low - SECOND <= start.us <= high]
+        return max((start.us, self.extent.get(match.node, (0, start.us))[1], *ends))
 
 
 def _lanes(rows: Iterable[tuple[str, str, Match]], *, moments: bool) -> dict[str, dict[str, Lane]]:

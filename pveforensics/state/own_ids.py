@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pveforensics.model import Event
+from pveforensics.timebase import SECOND
 
 _LISTS = frozenset({"corosync_members", "corosync_sync_members"})
 _PLACEHOLDER = re.compile(r"node\d+")
+_WORD_US = 5 * SECOND
+_NAMED_BY = ("totem_membership_changed", "pacemaker_peer_state")
 
 
 def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
@@ -38,9 +41,29 @@ def _told(events: Mapping[str, Iterable[Event]]) -> dict[int, str]:
     for log in events.values():
         for event in log:
             number = event.fields.get("nodeid") or ""
-            if event.kind == "pacemaker_peer_named" and number.isdecimal() and len(number) <= 10:
+            if event.kind in ("pacemaker_peer_named", "pacemaker_peer_state") and number.isdecimal() and len(number) <= 10:
                 told.setdefault(int(number), set()).add((event.fields.get("node") or "").partition(".")[0])
+    for log in events.values():
+        for left, name in _lost_by_name(log):
+            told.setdefault(left, set()).add(name)
     return {number: next(iter(names)) for number, names in told.items() if len(names) == 1 and names != {""}}
+
+
+def _lost_by_name(log: Iterable[Event]) -> Iterator[tuple[int, str]]:
+    """The id that corosync says has left alone and the one name that pacemaker calls lost within the next seconds."""
+    seen = [event for event in log if event.at is not None and event.kind in _NAMED_BY]
+    for place, event in enumerate(seen):
+        left = (event.fields.get("left") or "").split()
+        if event.at is None or len(left) != 1 or not left[0].isdecimal() or len(left[0]) > 10:
+            continue
+        names: set[str] = set()
+        for later in seen[place + 1 :]:
+            if later.at is None or later.kind != "pacemaker_peer_state" or later.at.us - event.at.us > _WORD_US:
+                break
+            if later.fields.get("state") == "lost":
+                names.add((later.fields.get("node") or "").partition(".")[0])
+        if len(names) == 1:
+            yield int(left[0]), names.pop()
 
 
 def _last_left(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:

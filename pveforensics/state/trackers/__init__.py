@@ -21,6 +21,7 @@ from pveforensics.state.trackers import (
     services,
     storage,
     tasks,
+    undated,
     watchdog,
 )
 from pveforensics.state.view import View
@@ -36,6 +37,7 @@ TRACKERS: tuple[tuple[str, Tracker], ...] = (
     ("membership", membership.track),
     ("links", links.track),
     ("network", network.track),
+    ("quotes without a stamp", undated.track),
     ("HA", ha.track),
     ("watchdog", watchdog.track),
     ("BMC", bmc.track),

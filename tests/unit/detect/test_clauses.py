@@ -1,5 +1,7 @@
 """What each clause means on facts made by hand: fires, does not, cannot tell."""
 
+from dataclasses import replace
+
 import pytest
 from facts import at, covered, event, facts, line, span
 
@@ -231,6 +233,16 @@ def test_how_long_a_state_lasts(rule, verdicts, start, end, bound, outcome):
     text = f"find:\n  - {{as: x, state: node.inquorate, {bound}}}\n"
     said = verdicts(rule(text), facts(span("node:alpha", "inquorate", start, end), nodes=("alpha",)))
     assert {check.outcome for check in said.checks} == {outcome}
+
+
+@pytest.mark.parametrize(("until", "outcome"), [(200, Outcome.FOUND), (110, Outcome.COULD_NOT_CHECK)])
+def test_an_open_state_lasts_as_far_as_the_file_that_tells_it(rule, verdicts, until, outcome):
+    loss = span("node:alpha", "inquorate", 100)
+    own = replace(covered("alpha", 0, until, whole=False), path=loss.evidence[0].path)
+    other = replace(covered("alpha", 0, 7200, whole=False), path="alpha/another.log")
+    said = verdicts(rule("find:\n  - {as: x, state: node.inquorate, min: 60s}\n"), facts(loss, coverage=[own, other], nodes=("alpha",)))
+    assert outcome in {check.outcome for check in said.checks}
+    assert bool(said.findings) == (outcome is Outcome.FOUND)
 
 
 def test_what_peers_see_needs_only_one_log(rule, verdicts):
