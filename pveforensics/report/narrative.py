@@ -112,7 +112,7 @@ def detection(g: Ground) -> Said:
     """The first line that tells it, what the cluster noticed, and the first action afterwards."""
     dated = sorted(
         (us, key)
-        for finding in g.chain.findings
+        for finding in g.chain.happened
         for key in finding.evidence
         if key in g.doc.evidence
         and (us := words.micros(g.doc.evidence[key].at)) is not None

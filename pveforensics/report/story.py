@@ -12,6 +12,7 @@ from pveforensics.report.room import STEPS, Room
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
+_LATENT = frozenset({"misconfiguration", "evidence_gap"})
 LOUDEST = (
     "fencing", "kernel_crash", "unclean_boot", "node_lost", "replication_divergence", "ha_replication_mismatch", "quorum_loss",
     "hardware_error", "storage_failure", "ha_failure", "network_failure", "service_failure", "resource_exhaustion",
@@ -32,19 +33,26 @@ class Chain:
         return tuple(finding for finding in self.findings if is_failure(finding))
 
     @property
+    def happened(self) -> tuple[shape.Finding, ...]:
+        """The findings that make its window: its failures and its root; a setting that was weak all along is no moment of it."""
+        root = self.incident.root if self.incident else ""
+        made = tuple(f for f in self.findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT))
+        return made if self.failures and any(words.micros(f.start) is not None for f in made) else self.findings
+
+    @property
     def worst(self) -> int:
         """The highest rank among its failures, -1 if it has none."""
         return max((words.rank(finding.criticality) for finding in self.failures), default=-1)
 
     @property
     def start(self) -> int | None:
-        """The earliest moment of its findings in microseconds."""
-        return min((us for finding in self.findings if (us := words.micros(finding.start)) is not None), default=None)
+        """The earliest moment of what happened, in microseconds."""
+        return min((us for finding in self.happened if (us := words.micros(finding.start)) is not None), default=None)
 
     @property
     def end(self) -> int | None:
-        """The latest moment of its findings in microseconds."""
-        times = [us for finding in self.findings for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
+        """The latest moment of what happened, in microseconds."""
+        times = [us for finding in self.happened for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
         return max(times, default=None)
 
 

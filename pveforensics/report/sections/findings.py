@@ -56,6 +56,7 @@ class Card:
     kind: str
     when: str
     causes: tuple[CauseView, ...]
+    slight: tuple[str, ...]
     ruled_out: tuple[tuple[str, str, tuple[str, ...]], ...]
     open_lines: tuple[Line, ...]
     more_lines: tuple[Line, ...]
@@ -130,6 +131,7 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
     budget[0] -= len(shown)
     lines = [_line(story, key, k, seen) for k, key in enumerate(shown)]
     links = chain.incident.links if chain.incident else []
+    ranked = sorted(finding.causes, key=lambda each: -each.confidence)
     return Card(
         finding=finding,
         code=story.codes[finding.id],
@@ -137,7 +139,8 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
         sure=words.sure(finding.confidence),
         kind=words.class_word(finding.class_),
         when=_when(finding),
-        causes=tuple(_cause(cause) for cause in sorted(finding.causes, key=lambda each: -each.confidence)),
+        causes=tuple(_cause(cause) for cause in ranked if not _slight(cause)),
+        slight=tuple(words.cause_word(cause.cause) for cause in ranked if _slight(cause)),
         ruled_out=tuple((words.cause_word(ruled.cause), ruled.why, tuple(ruled.evidence)) for ruled in finding.ruled_out),
         open_lines=tuple(lines[:OPEN_LINES]),
         more_lines=tuple(lines[OPEN_LINES:]),
@@ -173,6 +176,11 @@ def line_of(key: str, one: shape.Evidence, chars: int, *, anchor: bool = True, n
         key, anchor, one.node, one.path, one.line, one.written, at, before, hit, after,
         tuple(cut(each, chars) for each in one.before) if near else (), tuple(cut(each, chars) for each in one.after) if near else (),
     )  # fmt: skip
+
+
+def _slight(cause: shape.Cause) -> bool:
+    """True for a cause of hardly any weight of which nothing more is told: one line names them all."""
+    return cause.confidence < 0.05 and not cause.reasons
 
 
 def _cause(cause: shape.Cause) -> CauseView:

@@ -118,7 +118,8 @@ def _frames(story: Story, targets: Sequence[Chain], numbers: dict[str, int], who
 
 def _whole_caption(story: Story, whole: tuple[int, int], framed: int) -> str:
     incidents = sum(chain.incident is not None for chain in story.chains)
-    more = f". Framed: the {framed} worst of {incidents} incidents" if incidents > framed else ""
+    most = f"{framed} worst" if framed > 1 else "worst"
+    more = f". Framed: the {most} of {incidents} incidents" if incidents > framed else ""
     return f"{words.span(*whole)}{more}."
 
 
@@ -182,7 +183,8 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
     t0, t1 = _window(chain, whole)
     busy = frozenset(node for finding in chain.findings for node in finding.nodes)
     kept, left = lanes.folded(lanes.clipped(found, t0, t1), busy)
-    sheet = picture.zoom(kept, t0, t1, _callouts(story, chain), zone, story.doc.cluster)
+    callouts = [each for each in _callouts(story, chain) if t0 <= each.at <= t1]
+    sheet = picture.zoom(kept, t0, t1, callouts, zone, story.doc.cluster)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
     codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
     watches = tuple(
@@ -195,7 +197,7 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
 
 
 def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
-    dated = [(us, finding) for finding in chain.findings if (us := words.micros(finding.start)) is not None]
+    dated = [(us, finding) for finding in chain.happened if (us := words.micros(finding.start)) is not None]
     shown = sorted(dated, key=lambda pair: (-words.rank(pair[1].criticality), pair[0]))[:CALLOUTS]
     first = min((us for us, _ in shown), default=0)
     told = []

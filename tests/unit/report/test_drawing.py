@@ -223,3 +223,15 @@ def test_three_parts_of_a_cluster_are_three_rows():
     assert [lane.sub for lane in found if lane.name == "Partition"] == ["apart", "apart 2", "ring id"] or [
         lane.sub for lane in found if lane.name == "Partition"
     ] == ["ring id", "apart", "apart 2"]
+
+
+def test_a_setting_that_was_weak_all_along_does_not_widen_the_window_of_an_incident():
+    case = cases.fenced()
+    weak = cases.Finding(
+        "soft", "misconfiguration", cases.Criticality.MEDIUM, 0.9, "soft watchdog", "s", ("alpha",), start=cases.t(-86_400)
+    )
+    old = case.incidents[0]
+    both = cases.Incident(old.title, old.root, (weak.id, *old.findings), old.links, cases.t(-86_400), old.end, old.guests)
+    wider = cases.case(case.nodes, findings=(weak, *case.findings), incidents=(both,), intervals=case.history.intervals)
+    assert view(wider).zooms[0].caption == view(case).zooms[0].caption
+    assert not any("soft watchdog" in shape.text for shape in view(wider).zooms[0].sheet.shapes)
