@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,10 @@ _PLACEHOLDER = re.compile(
     r"(x{2,}|y{3,}|\*+|\.+|-+|\[.*\]?|<.*>?|\(.*\)|host(name)?|node|localhost.*|redacted|unknown|none|n/a|_+)", re.IGNORECASE
 )
 _LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$|::$|ff0|fe00::|localhost|ip6-|255\.")
+_COPY = re.compile(r"~$|[._-](bak|backup|old|orig|save|new|tmp|dpkg-\w+)\b|(^|/)(old|backup)s?/", re.IGNORECASE)
+"""A path that tells of a copy kept aside; it may be of the cluster that a node was in before."""
+_COMPARED = 100
+"""Different descriptions of clusters that are compared with each other."""
 _SHARE = 0.1
 """A host with less than this share of a file's lines does not make the file a log of several hosts."""
 
@@ -31,7 +36,7 @@ def identify(scans: Sequence[LogScan], documents: Sequence[Document]) -> Naming:
     """Settle once, after all is read, which node each file belongs to and what every name, address and id stands for.
 
     The folder is the first word; `etc/hostname`, `.members` and the host column confirm or correct it. Raises UsageError
-    if the documents describe two clusters that share neither name nor node.
+    if the documents describe two clusters.
     """
     cluster = _one_cluster(documents)
     members = {short(member.name): member for member in cluster.members if member.name}
@@ -86,18 +91,49 @@ def is_address(text: str) -> bool:
 
 
 def _one_cluster(documents: Sequence[Document]) -> Cluster:
-    """The newest of the cluster configurations. Raises UsageError where two have nothing in common."""
+    """The newest of the cluster configurations. Raises UsageError where two files are of two clusters."""
     found = [(cluster, document.path) for document in documents for cluster in document.clusters if cluster.members or cluster.name]
-    if not found:
-        return Cluster()
-    for cluster, path in found[1:]:
-        first, first_path = found[0]
-        mine, theirs = ({short(member.name).lower() for member in each.members} for each in (first, cluster))
-        if first.name and cluster.name and first.name != cluster.name and mine and theirs and not mine & theirs:
-            raise UsageError(
-                f"bundles disagree: {first_path} is of cluster {first.name!r} and {path} of cluster {cluster.name!r}; analyze each in a call of its own"
-            )
-    return max(found, key=lambda pair: (bool(pair[0].members), pair[0].config_version or 0, len(pair[0].members)))[0]
+    live = [pair for pair in found if not _COPY.search(pair[1])]
+    dumped = [(cluster, document.path) for document in documents for cluster in _dumped_clusters(document)]
+    for several, whole in ((live, True), ([*live, *dumped], False)):
+        apart = {(cluster.name, cluster.members): (cluster, path) for cluster, path in reversed(several)}
+        for (mine, first), (theirs, second) in itertools.combinations([*reversed(apart.values())][:_COMPARED], 2):
+            if _clash(mine, theirs, whole=whole):
+                raise UsageError(
+                    f"bundles disagree: {first} is of cluster {mine.name!r} ({_some(mine)}) and {second} of cluster {theirs.name!r} "
+                    f"({_some(theirs)}); analyze each in a call of its own"
+                )
+    return max(found, key=lambda pair: (bool(pair[0].members), pair[0].config_version or 0, len(pair[0].members)), default=(Cluster(), ""))[
+        0
+    ]
+
+
+def _dumped_clusters(document: Document) -> Iterable[Cluster]:
+    """The cluster that `pvecm status` names, with those of its nodes that were there."""
+    for snapshot in document.snapshots:
+        if name := snapshot.fields.get("name", "") if snapshot.kind == "quorum_status" else "":
+            rows = [row.get("name", "") for row in snapshot.rows]
+            yield Cluster(name, tuple(Member(row, addresses=(row,)) for row in rows if row))
+
+
+def _clash(one: Cluster, other: Cluster, *, whole: bool) -> bool:
+    """True for two clusters: by their names, unless an address tells that a machine is in both; by their nodes where the name is the same.
+
+    The last is only asked of whole lists of nodes: a part of a cluster lists itself alone. Nodes of the same names and configuration
+    version at other addresses are other machines; with another version they may have moved.
+    """
+    mine, theirs = ({short(member.name).lower() for member in each.members} for each in (one, other))
+    here, there = ({address for member in each.members for address in member.addresses if is_address(address)} for each in (one, other))
+    if not (one.name and other.name and mine and theirs):
+        return False
+    if one.name != other.name:
+        return not (mine & theirs) or not (here & there)
+    moved = one.config_version is None or one.config_version != other.config_version
+    return whole and not (here & there) and (not (mine & theirs) or (bool(here and there) and not moved))
+
+
+def _some(cluster: Cluster) -> str:
+    return ", ".join(member.name for member in cluster.members[:3]) + (", ..." if len(cluster.members) > 3 else "")
 
 
 def _addresses(documents: Sequence[Document], members: Mapping[str, Member]) -> dict[str, str]:

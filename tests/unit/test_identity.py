@@ -139,13 +139,41 @@ def test_the_newest_configuration_counts():
     assert identify([log("alpha/syslog", "alpha")], [old, new]).nodes == ("alpha", "beta", "gamma")
 
 
-def test_two_clusters_are_refused_unless_they_share_a_node():
-    one = document("a/corosync.conf", "alpha", clusters=(config("alpha", "beta"),))
-    other = document("b/corosync.conf", "gamma", clusters=(config("gamma", "delta", name="other"),))
-    with pytest.raises(UsageError, match=r"bundles disagree: a/corosync\.conf"):
+def test_two_clusters_are_refused():
+    one = document("a/corosync.conf", "alpha", clusters=(config("alpha", "beta", "gamma", "delta"),))
+    other = document("b/corosync.conf", "gamma", clusters=(config("gamma", "delta", name="other", start=9),))
+    says = r"a/corosync\.conf is of cluster 'lab' \(alpha, beta, gamma, \.\.\.\) and b/corosync\.conf of cluster 'other' \(gamma, delta\)"
+    with pytest.raises(UsageError, match=f"bundles disagree: {says}"):
         identify([], [one, other])
-    renamed = document("b/corosync.conf", "beta", clusters=(config("beta", "gamma", name="other"),))
-    assert "gamma" in identify([], [one, renamed]).nodes or "alpha" in identify([], [one, renamed]).nodes
+
+
+def test_two_clusters_of_one_name_are_told_by_their_machines():
+    one = document("a/corosync.conf", "alpha", clusters=(config("alpha", "beta"),))
+    for theirs in (config("gamma", "delta", start=7), config("alpha", "beta", start=7)):
+        with pytest.raises(UsageError, match="bundles disagree"):
+            identify([], [one, document("b/corosync.conf", "b", clusters=(theirs,))])
+
+
+def test_a_cluster_that_was_renamed_moved_or_grew_is_one():
+    one = document("a/corosync.conf", "alpha", clusters=(config("alpha", "beta"),))
+    renamed = config("alpha", "beta", name="other", version=2)
+    moved = config("alpha", "beta", version=2, start=7)
+    grown = config("beta", "gamma", version=2, start=2)
+    for cluster in (renamed, moved, grown):
+        assert identify([], [one, document("b/corosync.conf", "b", clusters=(cluster,))]).nodes
+    old = document("a/root/corosync.conf.old", "alpha", clusters=(config("gamma", name="former", start=9),))
+    assert {"alpha", "beta"} <= set(identify([], [one, old]).nodes)
+
+
+def test_status_dumps_tell_of_two_clusters_but_parts_of_one_do_not():
+    def status(node, cluster, *addresses):
+        rows = tuple({"nodeid": str(k + 1), "name": address} for k, address in enumerate(addresses))
+        return document(f"{node}/pvecm", node, snapshots=(RawSnapshot("quorum_status", 1, "", fields={"name": cluster}, rows=rows),))
+
+    parts = [status("alpha", "lab", "192.0.2.1", "192.0.2.2"), status("gamma", "lab", "192.0.2.3")]
+    assert identify([log("alpha/syslog", "alpha", alpha=9)], parts).nodes
+    with pytest.raises(UsageError, match=r"of cluster 'lab'.*of cluster 'other'"):
+        identify([], [*parts, status("delta", "other", "192.0.2.9")])
 
 
 NAMES = st.sampled_from(
