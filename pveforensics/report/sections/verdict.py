@@ -142,6 +142,8 @@ def _impact(story: Story) -> Cell:
     chain = story.lead
     if chain is None and not any(node.coverage for node in story.doc.nodes):
         return Cell("Impact", "Unknown", "no log with a time to tell it")
+    if chain is None and _silent(story.doc):
+        return Cell("Impact", "Unknown", "no line that was read would tell it")
     if chain is None:
         return Cell("Impact", "None found", "the state of guests is told where the logs hold it")
     nodes = tuple(dict.fromkeys(node for finding in chain.failures for node in finding.nodes))
@@ -188,8 +190,15 @@ def _now(story: Story) -> Cell | None:
         return Cell(name, f"{words.names(gone)} not back", "no sign of a next boot")
     if blind:
         return Cell(name, f"{words.names(sorted(set(blind)))} without quorum", "not regained in the log")
+    if _silent(doc):
+        return Cell(name, "Not told", "no line that was read tells a state")
     seen = sum(bool(node.coverage) for node in doc.nodes)
     return Cell(name, "Running", f"{seen} of {words.counted(len(doc.nodes), 'node')}, as far as the logs show")
+
+
+def _silent(doc: shape.Document) -> bool:
+    """True if the logs hold nothing that the rules know."""
+    return not doc.events and not doc.intervals and not any(node.boots for node in doc.nodes)
 
 
 def _stayed_down(node: shape.Node) -> bool:

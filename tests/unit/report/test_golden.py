@@ -121,3 +121,11 @@ def test_no_report_exceeds_the_cap_of_five_megabytes():
     html = render(document.to_document(cases.case(base.nodes, findings=tuple(found))))
     assert len(html.encode()) <= 5_000_000
     assert "to keep the file below its cap" in html
+
+
+def test_silence_is_not_called_health():
+    html = render(whole("no-known-event"))
+    strip = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html[html.index('<dl class="strip') : html.index('id="honesty"')]))
+    assert "Impact Unknown no line that was read would tell it" in strip
+    assert "Not told no line that was read tells a state" in strip
+    assert "Running" not in strip
