@@ -33,8 +33,24 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """One context for each way of looking, since making one takes longer than a test."""
+    made = {}
+
+    def get(**look):
+        key = tuple(sorted(look.items()))
+        if key not in made:
+            made[key] = browser.new_context(**look)
+        return made[key]
+
+    yield get
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def open_report(browser, tmp_path):
+def open_report(contexts, tmp_path):
     """Opens a case's report and returns the page; afterwards nothing may have been fetched, said on the console, or run."""
     from pveforensics.report import document, render
 
@@ -43,21 +59,22 @@ def open_report(browser, tmp_path):
     def opener(case, *, script=True, width=1280, scheme="light", fragment=""):
         file = tmp_path / f"report-{len(opened)}.html"
         file.write_text(render(document.to_document(case)), encoding="utf-8")
-        context = browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page = context.new_page()
+        page = contexts(java_script_enabled=script, color_scheme=scheme).new_page()
+        page.set_viewport_size({"width": width, "height": 900})
         requests, messages = [], []
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("dialog", lambda dialog: (messages.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.goto(file.as_uri() + fragment)
-        opened.append((context, page, file.as_uri(), requests, messages, script))
+        opened.append((page, file.as_uri(), requests, messages, script))
         return page
 
     yield opener
-    for context, page, uri, requests, messages, script in opened:
+    for page, uri, requests, messages, script in opened:
         assert {url.partition("#")[0] for url in requests} == {uri}
         assert messages == []
         if script:
             assert page.evaluate("window.hit") is None
-        context.close()
+            page.evaluate("localStorage.clear()")
+        page.close()
