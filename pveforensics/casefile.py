@@ -44,13 +44,15 @@ def compile_case(
     """The case of one run: nodes with their boots and coverage, and all that the stages said."""
     boots = tuple(replace(boot, ended_by=ended_by(boot, verdicts.findings)) for boot in history.boots)
     history = replace(history, boots=boots)
+    # A node that only lines speak of (`host: 4`), or that was removed since, is a node of the case once a finding is about it.
+    names = dict.fromkeys((*naming.nodes, *(node for finding in verdicts.findings for node in finding.nodes)))
     return Case(
         version=__version__,
         rules_sha256=rules_sha256,
         options=options,
         bundles=intake.infos,
         history=history,
-        nodes=tuple(_node(name, naming, timeline, history) for name in naming.nodes),
+        nodes=tuple(_node(name, naming, timeline, history) for name in names),
         sources=timeline.sources,
         not_read=_told_apart(intake.not_read),
         events=timeline.events,
