@@ -208,7 +208,8 @@ def _order(drafts: Mapping[str, list[Draft]], scans: Sequence[LogScan]) -> None:
             _keys(stream)
             streams[node].append(stream)
     for node in sorted(streams):
-        _number(sorted(streams[node], key=lambda stream: stream[0].path))
+        # at an equal stamp the file that began earlier comes first: a log may be rotated in the middle of a second
+        _number(sorted(streams[node], key=lambda stream: (_turn(stream[0]), stream[0].path)))
 
 
 def _keys(stream: Sequence[Draft]) -> None:
