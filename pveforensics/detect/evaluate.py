@@ -123,7 +123,7 @@ def _state(clause: StateClause, ground: Ground) -> Result:
     window = resolve(clause.between, ground.bound)
     if isinstance(window, Unplaced):
         return _unplaced(window, ground)
-    nodes = nodes_meant(clause.on, ground)
+    nodes = nodes_meant(clause.on, ground, seen=True)
     where = resolve_where(clause.where, ground.scene())
     lanes = [lane for state in clause.states for lane in ground.index.states(state, nodes)]
     doubts: list[Unknown] = []

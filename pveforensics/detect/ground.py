@@ -67,12 +67,16 @@ def cited(matches: Iterable[Match], limit: int = CITED) -> tuple[Match, ...]:
     return tuple(islice(matches, limit))
 
 
-def nodes_meant(on: str, ground: Ground) -> tuple[str, ...] | None:
-    """The nodes that `on` means; None for all, also where there is no node to be the same as."""
+def nodes_meant(on: str, ground: Ground, *, seen: bool = False) -> tuple[str, ...] | None:
+    """The nodes that `on` means; None for all, also where there is no node to be the same as.
+
+    With `seen` others are also those that only their peers tell of, such as a `node2` that nobody names.
+    """
     on = on or "same"
     if on == "any" or not ground.node:
         return None
-    return (ground.node,) if on == "same" else tuple(node for node in ground.index.nodes if node != ground.node)
+    others = ground.index.subjects if seen else ground.index.nodes
+    return (ground.node,) if on == "same" else tuple(node for node in others if node != ground.node)
 
 
 def uncovered(on: str, window: Window, ground: Ground, *, peers: bool = False) -> Unknown | None:

@@ -12,6 +12,8 @@ UNKNOWN_TIME = "an unknown time"
 
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node|count|state|fields\.[A-Za-z0-9_]+))?\}")
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+"""What a part that was left out leaves between its neighbours."""
 
 
 def placeholders(template: str) -> tuple[tuple[str, str], ...]:
@@ -76,7 +78,7 @@ class Scene:
     def render(self, template: str) -> str:
         """The sentence. A part in `[[ ]]` is left out if a placeholder in it is unknown."""
         kept = _OPTIONAL.sub(lambda found: found[1] if self._known(found[1]) else "", template)
-        return _PLACEHOLDER.sub(lambda found: self._value(found[1], found[2] or "")[0], kept).strip()
+        return _GAP.sub(" ", _PLACEHOLDER.sub(lambda found: self._value(found[1], found[2] or "")[0], kept)).strip()
 
     def value(self, template: str) -> str | None:
         """A value for a comparison, or None if a placeholder in it is unknown."""

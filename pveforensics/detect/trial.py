@@ -76,8 +76,8 @@ def _draft(rule: Rule, bound: Mapping[str, Match], found: Mapping[str, tuple[Mat
     return Draft(
         node=primary.node,
         nodes=tuple(dict.fromkeys(filter(None, named))),
-        start=moment_of(rule.start, bound) if rule.start else primary.start,
-        end=moment_of(rule.end, bound) if rule.end else primary.end,
+        start=moment_of(rule.start, bound) if rule.start and rule.start.name in bound else primary.start,
+        end=moment_of(rule.end, bound) if rule.end and rule.end.name in bound else primary.end,
         confidence=confidence,
         criticality=criticality,
         bound=bound,

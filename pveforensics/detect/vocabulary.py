@@ -78,6 +78,7 @@ STATES: dict[str, dict[str, State]] = {
         "ended": State(
             _fields("manner by who why first_lost boot_id kernel armed expired followed gap_s markers unclean_markers restarted_by")
         ),
+        "stopping": State(_fields("by")),
         "no_log": State(_fields("why"), "any"),
         "inquorate": State(_fields("opened_by closed_by votes expected needed members")),
         "unreachable": State(_fields("manner seen_by side own_log"), "any"),

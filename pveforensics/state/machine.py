@@ -110,6 +110,8 @@ def _read(view: View, node: str) -> tuple[Run, ...]:
         elif event is None:
             continue
         elif is_unit_failure(event):
+            if reading.open is None and reading.stopped is None:
+                reading.begin(None, event)  # it ran, though no line of its own is in this log
             reading.finish(at, "crash", event)
         elif event.kind == DISCONNECTED:
             following = bisect_right(times, at.us)

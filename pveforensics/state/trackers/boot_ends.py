@@ -18,7 +18,10 @@ from pveforensics.timebase import SECOND, Instant
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a boot ended and what says so. `markers` speak for a shutdown, `unclean` against one; both are event kinds."""
+    """How a boot ended and what says so. `markers` speak for a shutdown, `unclean` against one; both are event kinds.
+
+    `asked` is when a clean shutdown was ordered, if a line tells it; guests may take minutes to stop after that.
+    """
 
     manner: str
     why: str
@@ -28,6 +31,7 @@ class Ending:
     unclean: tuple[str, ...] = ()
     expired: bool = False
     evidence: tuple[Evidence, ...] = ()
+    asked: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ _ENOUGH = 3.0
 _BEFORE_US = 600 * SECOND
 _REQUEST_US = 1800 * SECOND
 _REQUESTS = frozenset({"clean_reboot_requested", "clean_poweroff_requested", "clean_kexec_requested", *NODE_SHUTDOWN})
+_ORDERS = frozenset({*_REQUESTS, "clean_shutdown_announced", "power_button_pressed", "pve_guests_stop"})
 _HOLE_US = 65 * 60 * SECOND
 _EXPIRY = ("watchdog_expired", "watchdog_client_died", "watchdog_mux_exit_active")
 _SHUTDOWN_TARGETS = ("multi-user", "graphical", "getty.target", "timers", "basic", "login prompts", "timer units")
@@ -179,7 +184,8 @@ def _clean(said: list[tuple[Instant, Event]], recorded: _Recorded | None, *, exp
         why = "the login records hold a shutdown before the next boot"
     if recorded is not None and recorded.manner == "clean":
         kinds, evidence = (*kinds, "wtmp_shutdown"), (*evidence, *(e for record in recorded.evidence for e in record[1]))
-    return Ending("clean", why, by, _who(said), kinds, (), expired, evidence[:5])
+    asked = min((at for at, event in said if event.kind in _ORDERS), default=None)
+    return Ending("clean", why, by, _who(said), kinds, (), expired, evidence[:5], asked)
 
 
 _BY: tuple[tuple[str, Callable[[Event], bool]], ...] = (

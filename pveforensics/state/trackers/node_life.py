@@ -29,7 +29,7 @@ def boots(view: View) -> tuple[Boot, ...]:
 
 
 def track(view: View) -> tuple[Interval, ...]:
-    """`node:<n>` running, ended and no_log."""
+    """`node:<n>` running, stopping (from the order to shut down to the last sign), ended and no_log."""
     found: list[Interval] = []
     for node in view.nodes:
         told = endings(view, node)
@@ -164,6 +164,8 @@ def _intervals(view: View, life: Life, ending: Ending) -> Iterator[Interval]:
     evidence = tuple(dict.fromkeys((*ending.evidence, *following)))
     next_at = life.next.at if life.next is not None else None
     yield Interval(subject, "ended", life.end, next_at, _fields(view, life, ending), evidence)
+    if ending.asked is not None:
+        yield Interval(subject, "stopping", ending.asked, life.end, {"by": ending.by}, ending.evidence[:1])
 
 
 def _fields(view: View, life: Life, ending: Ending) -> Mapping[str, str]:

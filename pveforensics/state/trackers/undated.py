@@ -22,12 +22,13 @@ def track(view: View) -> tuple[Interval, ...]:
     """`node:<n>` inquorate and network_trouble without edges, for nodes of whose corosync no dated line is at hand."""
     found: list[Interval] = []
     for node in view.nodes:
-        if any(is_corosync(event) or event.kind in (*LOST, *GAINED) for _, event in view.dated(node)):
+        if any(is_corosync(event) for _, event in view.dated(node)):
             continue
+        dated = any(True for _ in view.dated(node, *LOST, *GAINED))
         quoted = [event for event in view.events_of(node) if event.at is None and event.evidence]
         for path in sorted({event.evidence[0].path for event in quoted}):
             own = sorted((event for event in quoted if event.evidence[0].path == path), key=_line)
-            found += [*_quorum(node, own), *_network(view, node, own)]
+            found += [*(() if dated else _quorum(node, own)), *_network(view, node, own)]
     return tuple(found)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pve import EPOCH, case, corosync, tree, vm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pve import EPOCH, case, corosync, job, state, tree, vm
+
+from pveforensics.errors import InputError, UsageError
 
 QUIET = "Mar 14 02:20:00 alpha corosync[1532]:   [QUORUM] Members[3]: 1 2 3\n"
 NAS = "nas:100/a.qcow2"
@@ -110,3 +114,31 @@ def test_changes_in_order_with_what_matters_by_name():
         ("2026-03-14T01:00", "package", "a package run has no end: the node went down in the middle of it, or it still ran"),
         ("2026-03-14T01:00", "package", "qemu-server 8.2.1 -> 8.2.4"),
     ]
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_damaged_etc_pve_costs_what_is_damaged(data):
+    """No tracker fails (the tests run strict), whatever became of the files."""
+    snaps = f"rpool/data/vm-100-disk-0@__replicate_100-0_{EPOCH}__\t1234567890123456789\t{EPOCH}\n"
+    files = tree(vm(scsi0="local-zfs:vm-100-disk-0", hostpci0="mapping=gpu", lock="backup"), jobs=job(), resources="vm: 100\n\tgroup g\n")
+    files |= {
+        "alpha/etc/pve/ha/groups.cfg": "group: g\n\tnodes alpha:2,beta\n\trestricted 1\n",
+        TASKS: upid("vzdump", "100", "0"),
+        "beta/zfs.txt": snaps * 2,
+    }
+    files |= {
+        "alpha/zfs.txt": snaps * 2,
+        "alpha/var/lib/pve-manager/pve-replication-state.json": state(),
+        "alpha/var/log/apt/history.log": APT,
+    }
+    damaged = {}
+    for path, text in files.items():
+        content = bytearray(text.encode())
+        for _ in range(data.draw(st.integers(0, 2))):
+            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 6))
+        damaged[path] = bytes(content[: data.draw(st.integers(1, len(content)))]).decode("utf-8", "replace")
+    try:
+        case(damaged)
+    except (InputError, UsageError):  # nothing left, or two clusters
+        return
