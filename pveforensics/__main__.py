@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+import os
+import signal
 
 
 def main() -> None:
     """Load the command line and run it; Ctrl-C while it still loads is one line and 130, as later."""
-    try:
-        from pveforensics import cli  # noqa: PLC0415 - its import is what may be interrupted
-    except KeyboardInterrupt:
-        sys.stderr.write("pveforensics: interrupted\n")
-        sys.exit(130)
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler:  # else our parent wants it ignored
+        signal.signal(signal.SIGINT, _leave)
+    from pveforensics import cli  # noqa: PLC0415 - its import is what may be interrupted
+
+    signal.signal(signal.SIGINT, usual)
     cli.main()
+
+
+def _leave(*_: object) -> None:
+    """Leave at once: an exception would be lost in some corners of Python's import machinery."""
+    os.write(2, b"pveforensics: interrupted\n")
+    os._exit(130)
 
 
 if __name__ == "__main__":
