@@ -341,3 +341,17 @@ def test_a_rule_that_does_not_apply_says_so(rule, verdicts):
     said = verdicts(rule(text), facts(LOSS, event("watchdog_expired", second=150)))
     assert not said.findings
     assert [(check.outcome, check.reason) for check in said.checks] == [(Outcome.NOT_APPLICABLE, "no HA on any node")]
+
+
+def test_others_are_also_nodes_that_only_their_peers_tell_of(rule, verdicts):
+    text = "find:\n  - {as: x, state: node.inquorate}\n  - {as: y, state: node.unreachable, on: other, between: [x.start, x.end]}\n"
+    hidden = span("node:node7", "unreachable", 100, 120)
+    assert verdicts(rule(text), facts(LOSS, hidden, coverage=[covered()], nodes=("alpha",))).findings
+
+
+def test_an_edge_on_an_optional_step_that_found_nothing_is_the_primarys(rule, verdicts):
+    text = "find:\n  - {as: x, state: node.inquorate}\n  - {as: y, event: watchdog_expired, between: [x.start, x.end], optional: true}\nstart: y.at\n"
+    (finding,) = verdicts(rule(text), facts(LOSS)).findings
+    assert finding.start == at(100)
+    (finding,) = verdicts(rule(text), facts(LOSS, event("watchdog_expired", second=150))).findings
+    assert finding.start == at(150)

@@ -90,3 +90,9 @@ def test_failure_of_another_unit_is_not_corosyncs():
     assert other.signature == "corosync.unit_failed"
     log = [*quiet_start(1), (50, "nicdown")]
     assert not spans(membership.track(view({"alpha": log})), "service:corosync@alpha", "down")
+
+
+def test_crash_by_the_units_word_in_a_log_without_a_line_of_corosync():
+    found = membership.track(view({"alpha": [(50, "failed_unit"), (50.2, "failed_unit"), (51, "cut")]}))
+    ((start, end, fields),) = spans(found, "service:corosync@alpha", "down")
+    assert (start, end, fields["ended"]) == (50, None, "crash")

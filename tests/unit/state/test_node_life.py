@@ -298,3 +298,19 @@ def test_any_log_gives_boots_in_order(log, whole):
         assert one_boot.end is None or other.start is None or seconds(one_boot.end) <= seconds(other.start)
     for span in node_life.track(view):
         assert span.start is None or span.end is None or span.start.us <= span.end.us
+
+
+def stopping(*log):
+    found = node_life.track(story({"alpha": [*OLD, *log, *BOOT]}))
+    return [(seconds(i.start), seconds(i.end), i.fields["by"]) for i in found if i.state == "stopping"]
+
+
+def test_a_shutdown_begins_with_its_order_not_with_the_last_line():
+    assert stopping((600, "rebooting"), (601, "policy"), (880, "reboot_target"), (881, "journal_stop")) == [(600, 881, "reboot")]
+    assert stopping((880, "reboot_target"), (881, "journal_stop")) == []
+
+
+def test_the_order_of_the_boot_before_begins_no_later_shutdown():
+    log = [(0, "kernel"), (50, "rebooting"), (60, "reboot_target"), (100, "kernel"), (101, "systemd"), (300, "line")]
+    found = node_life.track(story({"alpha": [*log, (310, "reboot_target"), (400, "kernel"), (401, "systemd"), (500, "line")]}))
+    assert [(seconds(i.start), seconds(i.end)) for i in found if i.state == "stopping"] == [(50, 60)]
