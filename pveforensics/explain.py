@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pveforensics.bundle import open_bundles
-from pveforensics.detect import BenignRule, Example, Question, Rule, Trial, clause_words, trace, weigh
-from pveforensics.detect.clauses import Step
+from pveforensics.detect.clauses import BenignRule, Example, Question, Rule, Step
+from pveforensics.detect.trace import Trial, trace, weigh
+from pveforensics.detect.wording import clause_words
 from pveforensics.errors import InputError, UsageError
 from pveforensics.intake import take_in
 from pveforensics.model import Criticality, Facts, Options

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from pveforensics.detect import BenignRule, Problem, Question, Rule, lint, load_benign, load_questions, load_rules, unused_kinds
-from pveforensics.detect.clauses import Clause, EventClause, clauses_in, clauses_of, parts_of
+from pveforensics.detect.clauses import BenignRule, Clause, EventClause, Question, Rule, clauses_in, clauses_of, parts_of
+from pveforensics.detect.lint import Problem, lint, unused_kinds
+from pveforensics.detect.load import load_benign, load_questions, load_rules
 from pveforensics.errors import RulePackError, UsageError
 from pveforensics.events import Signature, load_signatures
 from pveforensics.resources import rules_folder

@@ -7,8 +7,21 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pveforensics.detect import BenignRule, Example, Question, Rule, clause_words
-from pveforensics.detect.clauses import Clause, EventClause, Hypothesis, StateClause, Step, VerdictClause, clauses_in, parts_of
+from pveforensics.detect.clauses import (
+    BenignRule,
+    Clause,
+    EventClause,
+    Example,
+    Hypothesis,
+    Question,
+    Rule,
+    StateClause,
+    Step,
+    VerdictClause,
+    clauses_in,
+    parts_of,
+)
+from pveforensics.detect.wording import clause_words
 from pveforensics.rulepack import RulePack, load_pack
 
 MARK = "<!-- Written by `make fresh` from the rule file; change that one. -->"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pveforensics.detect import BenignRule, Question, Rule, load_benign, load_questions, load_rules
+from pveforensics import packstore
+from pveforensics.detect.clauses import BenignRule, Question, Rule
 from pveforensics.errors import UsageError
-from pveforensics.events import Signature, load_signatures
+from pveforensics.events.signatures import Signature
 from pveforensics.resources import content_hash, rules_folder
 
 ROOMS = ("events", "findings", "questions", "benign")
@@ -42,12 +43,27 @@ class RulePack(NamedTuple):
 
 
 def load_pack(extra: Sequence[str] = ()) -> RulePack:
-    """The shipped rules and those of more folders.
+    """The shipped rules and those of more folders, from their kept form where the files have not changed since.
 
     Raises RulePackError with file and line, UsageError for a folder that is none or holds no rules.
     """
     folders = folders_of(extra)
-    return RulePack(load_signatures(folders), load_rules(folders), load_questions(folders), load_benign(folders), content_hash(folders))
+    sha256 = content_hash(folders)
+    parts = packstore.kept(sha256, folders)
+    if parts is None:
+        parts = read_pack(folders)
+        if content_hash(folders) == sha256:  # else somebody is writing there
+            packstore.keep(sha256, folders, parts)
+    signatures, rules, questions, benign = parts
+    return RulePack(signatures, rules, questions, benign, sha256)
+
+
+def read_pack(folders: tuple[Path, ...]) -> tuple[Any, ...]:
+    """The parts of a pack from its files. Raises RulePackError with file and line."""
+    from pveforensics.detect import load  # noqa: PLC0415 - YAML only where nothing is kept
+    from pveforensics.events.signature_files import load_signatures  # noqa: PLC0415
+
+    return load_signatures(folders), load.load_rules(folders), load.load_questions(folders), load.load_benign(folders)
 
 
 def folders_of(extra: Sequence[str]) -> tuple[Path, ...]:

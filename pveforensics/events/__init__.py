@@ -1,10 +1,17 @@
 """From the bytes of a log to records: what lines mean (`signatures`), what they look like (`formats`), and the pass over them (`scan`, `journal`)."""
 
-from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
-from pveforensics.events.journal import scan_journal, without_copies
-from pveforensics.events.scan import backend_name, make_matcher, scan_log
-from pveforensics.events.scan.matcher import Matcher
-from pveforensics.events.signatures import Sample, Signature, SignatureIndex, load_signatures, match_line
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
+    from pveforensics.events.journal import scan_journal, without_copies
+    from pveforensics.events.scan import backend_name, make_matcher, scan_log
+    from pveforensics.events.scan.matcher import Matcher
+    from pveforensics.events.signature_files import load_signatures
+    from pveforensics.events.signatures import Sample, Signature, SignatureIndex, match_line
 
 __all__ = [
     "FORMATS",
@@ -24,3 +31,21 @@ __all__ = [
     "scan_log",
     "without_copies",
 ]
+
+_ROOMS = {
+    "formats": ("FORMATS", "Recognition", "is_binary", "is_binary_journal", "recognize"),
+    "journal": ("scan_journal", "without_copies"),
+    "scan": ("backend_name", "make_matcher", "scan_log"),
+    "scan.matcher": ("Matcher",),
+    "signature_files": ("load_signatures",),
+    "signatures": ("Sample", "Signature", "SignatureIndex", "match_line"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name's module when it is first asked for: who only lists rules needs no arrays."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    return found

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pveforensics.report import words
+from pveforensics.report.kept import KeptTemplates
 from pveforensics.report.room import CAP, STEPS
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
@@ -75,6 +76,7 @@ def _environment() -> Environment:
         finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=KeptTemplates(),
     )
     environment.filters["prose"] = prose
     environment.filters["times"] = times

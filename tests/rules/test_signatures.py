@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pveforensics import yamlfile
-from pveforensics.events.signatures import Signature, SignatureIndex, load_signatures, match_line
+from pveforensics.events.signature_files import load_signatures
+from pveforensics.events.signatures import Signature, SignatureIndex, match_line
 
 ROOT = Path(__file__).resolve().parents[2] / "rules"
 SIGNATURES = load_signatures([ROOT])

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pveforensics.events.scan import cache, cpu
+from pveforensics import cache
+from pveforensics.events.scan import cpu
 from pveforensics.events.scan.matcher import CODE_BITS
 
 _INDEX = (1 << CODE_BITS) - 1

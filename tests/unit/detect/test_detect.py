@@ -4,6 +4,7 @@ import pytest
 from facts import at, covered, event, facts, span
 
 from pveforensics import detect as package
+from pveforensics import events
 from pveforensics.detect import detect, run
 from pveforensics.model import Criticality, Outcome
 
@@ -222,7 +223,11 @@ def test_a_hundred_thousand_events_take_seconds(rule, verdicts):
 
 
 def test_the_public_names_are_there():
-    assert {"detect", "load_rules", "load_questions", "load_benign", "lint"} <= set(package.__all__)
+    assert all(getattr(package, name) for name in package.__all__)
+    assert all(getattr(events, name) for name in events.__all__)
+    for module in (package, events):
+        with pytest.raises(AttributeError, match="no attribute 'other'"):
+            _ = module.other
 
 
 def test_a_rule_names_guests_storages_and_jobs_from_fields(rule, verdicts):

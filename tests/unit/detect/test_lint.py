@@ -3,7 +3,8 @@
 import pytest
 from written import HEAD
 
-from pveforensics.detect import lint, load_rules, unused_kinds
+from pveforensics.detect.lint import lint, unused_kinds
+from pveforensics.detect.load import load_rules
 
 EXAMPLES = """
 examples:

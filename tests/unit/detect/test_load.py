@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from written import HEAD, parsed
 
 from pveforensics import yamlfile
-from pveforensics.detect import load_benign, load_questions, load_rules
 from pveforensics.detect.fields import Place
-from pveforensics.detect.load import question_of, rule_of
+from pveforensics.detect.load import load_benign, load_questions, load_rules, question_of, rule_of
 from pveforensics.errors import RulePackError
 from pveforensics.resources import rules_folder
 

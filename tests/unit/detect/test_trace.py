@@ -3,7 +3,8 @@
 import pytest
 from facts import covered, event, facts, span
 
-from pveforensics.detect import detect, trace, weigh
+from pveforensics.detect import detect
+from pveforensics.detect.trace import trace, weigh
 from pveforensics.model import Outcome
 
 TWO = """find:

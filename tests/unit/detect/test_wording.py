@@ -3,9 +3,9 @@
 import pytest
 
 from pveforensics import yamlfile
-from pveforensics.detect import clause_words
 from pveforensics.detect.fields import Place
 from pveforensics.detect.reader import clause
+from pveforensics.detect.wording import clause_words
 
 
 @pytest.mark.parametrize(

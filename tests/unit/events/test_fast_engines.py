@@ -6,8 +6,9 @@ from unittest import mock
 
 import pytest
 
+from pveforensics import cache
 from pveforensics.events import Signature, SignatureIndex, backend_name, make_matcher, scan_log
-from pveforensics.events.scan import cache, cpu, fast, hyper
+from pveforensics.events.scan import cpu, fast, hyper
 from pveforensics.events.scan.candidates import Candidates
 from pveforensics.events.scan.collector import Collector
 from pveforensics.events.scan.plain import PlainMatcher

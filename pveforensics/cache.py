@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,9 @@ _DIGEST = hashlib.sha256().digest_size
 _KEEP = 8
 """Entries of one kind that are kept; older ones make room."""
 
+_LARGEST = 64 << 20
+"""Bytes; nothing that is kept comes near."""
+
 
 def folder() -> Path:
     """Where compiled things lie."""
@@ -21,9 +25,16 @@ def folder() -> Path:
 
 
 def load(name: str, key: str) -> bytes | None:
-    """What was kept under this key; None if nothing was, or if it is damaged."""
+    """What was kept under this key; None if nothing was, if it is damaged, or if somebody else could have put it there."""
     try:
-        data = _path(name, key).read_bytes()
+        if not _ours(folder().lstat()):
+            return None
+        handle = os.open(_path(name, key), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or not _ours(status) or status.st_size > _LARGEST:
+                return None
+            data = file.read()
     except OSError:
         return None
     digest, kept = data[:_DIGEST], data[_DIGEST:]
@@ -31,10 +42,12 @@ def load(name: str, key: str) -> bytes | None:
 
 
 def keep(name: str, key: str, data: bytes) -> None:
-    """Keep it, if the folder can be written; replaced in one step, so that no reader sees a half."""
+    """Keep it, if the folder can be written and is ours alone; replaced in one step, so that no reader sees a half."""
     path = _path(name, key)
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _ours(path.parent.lstat()):
+            return
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -44,6 +57,13 @@ def keep(name: str, key: str, data: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         _trim(name)
+
+
+def _ours(status: os.stat_result) -> bool:
+    """True if only this user can have written there: under sudo the home may be another's, and a folder may be open to all."""
+    if not hasattr(os, "geteuid"):  # Windows keeps each user's folder to the user
+        return True
+    return status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _path(name: str, key: str) -> Path:
