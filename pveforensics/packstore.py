@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Mapping
@@ -68,8 +69,9 @@ def kept(sha256: str, folders: tuple[Path, ...]) -> Any:
 
 
 def keep(sha256: str, folders: tuple[Path, ...], parts: tuple[Any, ...]) -> None:
-    """Keep the parts of a pack, if that can be done."""
-    cache.keep("rules", _key(sha256, folders), packed(parts))
+    """Keep the parts of a pack, if that can be done; one with a value of another class is read from its files each time."""
+    with contextlib.suppress(KeyError):
+        cache.keep("rules", _key(sha256, folders), packed(parts))
 
 
 def packed(value: Any) -> bytes:
@@ -83,8 +85,12 @@ def unpacked(data: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or type(value) in (str, int, float, bool):
+    if value is None or type(value) in (int, float, bool):
         return value
+    if type(value) is str:
+        return (
+            value if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value) else value.encode("utf-8", "surrogatepass")
+        )
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     number = _NUMBER[type(value)]
@@ -103,6 +109,8 @@ def _made(value: Any) -> Any:
         return CLASSES[number](*[each if type(each) is str else _made(each) for each in value[1:]])
     if kind is dict:
         return {key: _made(each) for key, each in value.items()}
+    if kind is bytes:  # a text with half a surrogate pair, which is no UTF-8
+        return value.decode("utf-8", "surrogatepass")
     return value
 
 

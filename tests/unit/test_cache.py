@@ -118,6 +118,19 @@ def test_plain_data_makes_values_of_the_list_or_is_refused(data):
     assert made is None or isinstance(made, (str, int, *packstore.CLASSES))
 
 
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_text_comes_back(text):
+    assert packstore.unpacked(packstore.packed((text, {text.encode("utf-8", "replace").decode(): text}))) == (
+        text,
+        {text.encode("utf-8", "replace").decode(): text},
+    )
+
+
+def test_a_value_of_another_class_is_not_kept(folder):
+    packstore.keep("0", (), (object(), (), (), ()))
+    assert not folder.exists()
+
+
 def test_the_files_are_read_where_nothing_is_kept(folder):
     folder.write_text("a file where the folder should be")
     assert tuple(load_pack())[:4] == read_pack(folders_of(()))
