@@ -1,4 +1,4 @@
-"""Where the shipped rules and templates are: in a wheel, or in a checkout."""
+"""Where the shipped rules, templates and the collector are: in a wheel, or in a checkout."""
 
 import hashlib
 from collections.abc import Iterable
@@ -20,6 +20,11 @@ def rules_folder() -> Path:
 def templates_folder() -> Path:
     """The folder of the report's templates."""
     return _data("templates", "reports/templates")
+
+
+def collector_script() -> Path:
+    """The script that gathers a node's evidence."""
+    return _data("collector", "collector") / "collect.sh"
 
 
 def content_hash(folders: Iterable[Path]) -> str:
