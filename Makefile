@@ -37,7 +37,7 @@ fresh:
 	@test -e $(STAMP) || $(MAKE) -s $(STAMP)
 	$(BIN)/python -m pveforensics.ruledocs docs/rules
 
-# What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests.
+# What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests, a database shell for the collector's.
 system:
 	@sh .ci/system-packages
 	@sh tests/browser/install

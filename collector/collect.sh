@@ -15,7 +15,8 @@ export LC_ALL
 
 usage() {
     cat <<'END'
-Usage: sh collect.sh [-o FILE] [--since WHEN] [--access-logs] [--limit SECONDS] [--max-size MIB]
+Usage: sh collect.sh [-o FILE] [--since WHEN] [--access-logs]
+                     [--limit SECONDS] [--command-limit SECONDS] [--max-size MIB]
 
 Gathers the evidence of this Proxmox VE node into one .tgz for `pveforensics analyze`.
 
@@ -23,6 +24,8 @@ Gathers the evidence of this Proxmox VE node into one .tgz for `pveforensics ana
       --since WHEN     logs from here on, in words of date -d; default '14 days ago'
       --access-logs    with the web access log and auth.log (addresses, user names)
       --limit SECONDS  for all commands together; default 300
+      --command-limit SECONDS
+                       for each of them; default 60, many have less
       --max-size MIB   of logs before they are compressed; default 2048, and never
                        more than half of the free space beside the archive
   -h, --help           this text
@@ -53,19 +56,23 @@ note() { printf '%s\t%s\t%s\n' "$1" "$(printf %s "$2" | tr -d '\000-\037\177')" 
 
 # --- limits --------------------------------------------------------------------------------------
 
-# bounded SECONDS COMMAND...: runs it with no input, ends it at its limit, and leaves behind one that not even a kill ends
-# (it hangs in the kernel, state D; timeout would wait for it for ever). Sets $code: 124 or 137 at the limit, `none` left behind.
+# bounded SECONDS OUTPUT ERRORS COMMAND...: runs it with no input and its output in a new file, ends it at its limit, and leaves
+# behind one that not even a kill ends (it hangs in the kernel, state D; timeout would wait for it for ever).
+# Sets $code: 124 or 137 at the limit, `none` left behind.
 bounded() {
-    seconds=$1
-    shift
+    seconds=$1 out=$2 errors=$3
+    shift 3
+    [ "$out" = /dev/null ] || rm -f "$out" # one that was left behind may still hold the last one
     left=$((deadline - $(now)))
     [ "$left" -lt "$seconds" ] && seconds=$left
     [ "$seconds" -lt 1 ] && seconds=1
     round=$((round + 1))
     result=$work/result.$round
     (
+        # nothing of ours may stay open in one that is left behind: ssh would wait for it
+        exec </dev/null >>"$out" 2>>"$errors"
         trap 'kill "$job" 2>/dev/null' TERM
-        timeout -k 2 "$seconds" "$@" </dev/null &
+        timeout -k 2 "$seconds" "$@" &
         job=$!
         wait "$job"
         echo "$?" >"$result"
@@ -85,6 +92,7 @@ bounded() {
 run() {
     name=commands/$1.txt
     limit=$2
+    [ "$limit" -le "$longest" ] || limit=$longest
     shift 2
     if ! command -v "$1" >/dev/null 2>&1; then
         note absent "$name" "$1 is not installed"
@@ -97,8 +105,7 @@ run() {
     file=$base/$name
     printf '### [%s] %s ###\n# began %s, limit %s s\n' "$node" "$*" "$(stamp)" "$limit" >"$file"
     began=$(now)
-    rm -f "$work/output" # a command that was left behind may still hold the last one
-    bounded "$limit" "$@" >"$work/output" 2>&1
+    bounded "$limit" "$work/output" "$work/output" "$@"
     mask_words <"$work/output" >>"$file"
     took=$(($(now) - began))
     case $code in
@@ -153,7 +160,7 @@ take() {
         if [ -L "$path" ]; then
             mkdir -p "$base/${path%/*}" && cp -P "$path" "$base/$path" && note taken "$path" 'link'
         elif [ -f "$path" ] && [ -r "$path" ]; then
-            bounded 5 cat "$path" >"$work/small" 2>/dev/null
+            bounded 5 "$work/small" /dev/null cat "$path"
             touch -r "$path" "$work/small"
             if [ "$code" = 0 ]; then keep "$work/small" "$path"; else note failed "$path" "not read: exit $code"; fi
         fi
@@ -177,7 +184,7 @@ wanted() {
 
 etc_pve() {
     mkdir "$work/raw"
-    bounded 15 find etc/pve -xdev -type f ! -name '*[[:cntrl:]]*' -printf '%P\n' >"$work/listed" 2>/dev/null
+    bounded 15 "$work/listed" /dev/null find etc/pve -xdev -type f ! -path '*[[:cntrl:]]*' -printf '%P\n'
     if [ "$code" != 0 ] || ! [ -s "$work/listed" ]; then
         note failed etc/pve "not readable (find: exit $code); taken from a copy of config.db instead"
         from_database
@@ -192,8 +199,8 @@ etc_pve() {
     done <"$work/listed" >"$work/wanted"
     (cd "$work/raw" && mkdir -p etc/pve)
     # shellcheck disable=SC2016  # the inner shell expands them
-    bounded 30 xargs -0 -r -a "$work/wanted" sh -c 'cd etc/pve && exec cp --parents --preserve=timestamps -t "$0" -- "$@"' "$work/raw/etc/pve" \
-        2>"$work/errors"
+    bounded 30 /dev/null /dev/null xargs -0 -r -a "$work/wanted" \
+        sh -c 'cd etc/pve && exec cp --parents --preserve=timestamps -t "$0" -- "$@"' "$work/raw/etc/pve"
     [ "$code" = 0 ] || note failed etc/pve "some files could not be read: exit $code"
     keep_raw
 }
@@ -212,17 +219,17 @@ from_database() {
     fi
     mkdir -p "$work/database" "$work/raw/etc/pve"
     for part in config.db config.db-wal; do
-        [ -f "var/lib/pve-cluster/$part" ] && bounded 20 cp "var/lib/pve-cluster/$part" "$work/database/$part" 2>/dev/null
+        [ -f "var/lib/pve-cluster/$part" ] && bounded 20 "$work/database/$part" /dev/null cat "var/lib/pve-cluster/$part"
     done
     tree="WITH RECURSIVE files(inode, path, type, data, mtime) AS (
         SELECT inode, name, type, data, mtime FROM tree WHERE parent = 0 AND inode > 0
         UNION ALL SELECT t.inode, f.path || '/' || t.name, t.type, t.data, t.mtime FROM tree t JOIN files f ON t.parent = f.inode)"
-    bounded 20 sqlite3 "$work/database/config.db" "$tree SELECT path FROM files WHERE type = 8" >"$work/listed" 2>"$work/errors"
+    bounded 20 "$work/listed" /dev/null sqlite3 "$work/database/config.db" "$tree SELECT path FROM files WHERE type = 8"
     while IFS= read -r path; do
         wanted "$path" || continue
         quoted=$(printf %s "$path" | sed "s/'/''/g")
-        bounded 10 sqlite3 "$work/database/config.db" "$tree SELECT mtime || char(10) || CAST(data AS TEXT) FROM files
-            WHERE type = 8 AND path = '$quoted'" >"$work/row" 2>/dev/null
+        bounded 10 "$work/row" /dev/null sqlite3 "$work/database/config.db" "$tree
+            SELECT mtime || char(10) || CAST(data AS TEXT) FROM files WHERE type = 8 AND path = '$quoted'"
         read -r mtime <"$work/row" || continue
         mkdir -p "$work/raw/etc/pve/$(dirname "$path")"
         tail -n +2 "$work/row" >"$work/raw/etc/pve/$path"
@@ -237,7 +244,7 @@ from_database() {
 # choose FIND-ARGUMENTS...: logs for the archive, newest first, as far as the size limit allows. They are not copied: tar reads
 # them where they are.
 choose() {
-    bounded 30 find "$@" -xdev -type f ! -path '*[[:cntrl:]]*' -printf '%T@ %s ./%p\n' >"$work/found" 2>/dev/null
+    bounded 30 "$work/found" /dev/null find "$@" -xdev -type f ! -path '*[[:cntrl:]]*' -printf '%T@ %s ./%p\n'
     sort -rn "$work/found" >"$work/sorted"
     while read -r _ size path; do
         if [ $((taken + size / 1024)) -gt "$most" ]; then
@@ -367,7 +374,7 @@ packed() {
 }
 
 options() {
-    output='' since='14 days ago' access='' total=300 most=2048
+    output='' since='14 days ago' access='' total=300 longest=60 most=2048
     while [ $# -gt 0 ]; do
         case $1 in
         -h | --help)
@@ -380,11 +387,12 @@ options() {
             shift
             set -- '' "$option" "$value" "$@"
             ;;
-        -o | --output | --since | --limit | --max-size)
+        -o | --output | --since | --limit | --command-limit | --max-size)
             [ $# -ge 2 ] || fail 2 "$1: a value is missing; see --help"
             case $1 in
             --since) since=$2 ;;
             --limit) total=$2 ;;
+            --command-limit) longest=$2 ;;
             --max-size) most=$2 ;;
             *) output=$2 ;;
             esac
@@ -395,9 +403,9 @@ options() {
         shift
     done
     since=$(date -d "$since" +%s 2>/dev/null) || fail 2 "--since: expected a time such as '2 days ago' or 2026-11-22"
-    for number in "$total" "$most"; do
+    for number in "$total" "$longest" "$most"; do
         case $number in
-        '' | *[!0-9]* | ???????*) fail 2 "--limit and --max-size: expected a whole number" ;;
+        '' | *[!0-9]* | ???????*) fail 2 "--limit, --command-limit, --max-size: expected a whole number" ;;
         esac
     done
 }

@@ -1,22 +1,21 @@
-"""The command line: with cli_rules the only module that prints, exits and knows exit codes."""
+"""The command line: with its siblings cli_* the only module that prints, exits and knows exit codes."""
 
 from __future__ import annotations
 
-import datetime
-import os
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pveforensics import __version__
+from pveforensics.cli_bundle import collect
+from pveforensics.cli_outputs import Progress, check_outputs, check_zone, leave_stdout, run_stamp, tell, write
 from pveforensics.cli_rules import rules_app
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pveforensics.model import Case
     from pveforensics.rulepack import RulePack
@@ -34,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
+app.command()(collect)
 
 Bundles = Annotated[
     list[str],
@@ -103,20 +103,20 @@ def analyze(
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
     report = output or default_output(bundles[0])
-    _check_outputs([report, json, markdown], bundles)
-    options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=_run_stamp(now))
-    _check_zone(timezone)
+    check_outputs([report, json, markdown], bundles)
+    options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now))
+    check_zone(timezone)
     pack = load_pack(options.rules)
-    with _Progress(quiet=quiet) as progress:
+    with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
     drawn = document.to_document(case)
-    _write(report, render(drawn).encode("utf-8", "backslashreplace"))
+    write(report, render(drawn).encode("utf-8", "backslashreplace"))
     if json:
-        _write(json, document.dump(drawn))
+        write(json, document.dump(drawn))
     if markdown:
-        _write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
+        write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
     if not quiet:
-        _tell(f"{summary(drawn)}\nreport: {report}")
+        tell(f"{summary(drawn)}\nreport: {report}")
     if verbose:
         _tell_details(case, pack)
     raise typer.Exit(_exit_code(case, fail_on))
@@ -143,13 +143,13 @@ def render(
     except OSError as error:
         raise InputError(f"{case}: cannot be read: {error.strerror or error}") from error
     report = output or default_output(case.removesuffix(".json"))
-    _check_outputs([report, markdown], [case])
+    check_outputs([report, markdown], [case])
     drawn = document.load(data, case)
-    _write(report, draw(drawn).encode("utf-8", "backslashreplace"))
+    write(report, draw(drawn).encode("utf-8", "backslashreplace"))
     if markdown:
-        _write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
+        write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
     if not quiet:
-        _tell(f"{summary(drawn)}\nreport: {report}")
+        tell(f"{summary(drawn)}\nreport: {report}")
 
 
 def default_output(bundle: str) -> str:
@@ -160,85 +160,10 @@ def default_output(bundle: str) -> str:
     return f"{name}-postmortem.html"
 
 
-def _run_stamp(now: str | None) -> str:
-    if now is None:
-        return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    try:
-        moment = datetime.datetime.fromisoformat(now)
-    except ValueError as error:
-        raise UsageError(f"--now {now}: expected a time such as 2026-11-22T09:00:00Z") from error
-    moment = moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-
-
-def _check_zone(name: str | None) -> None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        if name is not None:
-            ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"--timezone {name}: no such time zone; expected a name such as Europe/Berlin") from error
-
-
 def _exit_code(case: Case, fail_on: str | None) -> int:
     if fail_on is not None and any(LEVELS.index(finding.criticality) >= LEVELS.index(fail_on) for finding in case.findings):
         return EXIT_FOUND
     return 0 if case.complete else EXIT_PARTIAL
-
-
-def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str]) -> None:
-    """Say before the long work what cannot be written after it. Raises UsageError."""
-    seen = {os.path.realpath(path): path for path in inputs if path != "-"}
-    for path in filter(None, outputs):
-        target = Path(os.path.realpath(path))
-        if target.is_dir():
-            raise UsageError(f"{path}: cannot be written: is a folder; give the name of a file")
-        if not target.parent.is_dir() and not Path(path).exists():
-            raise UsageError(f"{path}: cannot be written: there is no folder {target.parent}")
-        if _is_special(path):
-            continue
-        if not os.access(target.parent, os.W_OK):
-            raise UsageError(f"{path}: cannot be written: no permission to write in {target.parent}")
-        if str(target) in seen:
-            raise UsageError(f"{path}: would overwrite {seen[str(target)]}; give each output a name of its own")
-        seen[str(target)] = path
-
-
-def _is_special(path: str) -> bool:
-    """Whether it is a pipe, a device or the like: written into, never replaced (a root user would lose /dev/null)."""
-    return Path(path).exists() and not Path(path).is_file()
-
-
-def _write(path: str, data: bytes) -> None:
-    """Write a whole file or nothing: to a temporary name beside it first, readable by its owner alone."""
-    try:
-        if _is_special(path):
-            Path(path).write_bytes(data)
-            return
-        target = Path(os.path.realpath(path))
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def _tell(text: str) -> None:
-    """Print to stdout; a reader who has left (`| head`) is no error: the outputs are written, and the exit code speaks for them."""
-    try:
-        typer.echo(text)
-    except BrokenPipeError:
-        _leave_stdout()
-
-
-def _leave_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_details(case: Case, pack: RulePack) -> None:
@@ -251,30 +176,6 @@ def _tell_details(case: Case, pack: RulePack) -> None:
         typer.echo(f"not read: {skipped.path}: {skipped.reason}", err=True)
     for note in case.notes:
         typer.echo(f"note: {note}", err=True)
-
-
-class _Progress:
-    """Names the file being read, on one line of a terminal; silent anywhere else."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._live = not quiet and sys.stderr.isatty()
-        self._shown = False
-
-    def __call__(self, text: str) -> None:
-        if self._live:
-            printable = "".join(char if char.isprintable() else "?" for char in text)
-            sys.stderr.write(f"\r\x1b[K{printable[:78]}")
-            sys.stderr.flush()
-            self._shown = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Clear the line, also before an error is told."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 # The root of what typer raises for a wrong call; typer brings a click of its own since 0.20, so its name is all that is certain.
@@ -304,7 +205,7 @@ def _guarded(run: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        _leave_stdout()
+        leave_stdout()
         return EXIT_INTERRUPTED
     except OSError as error:
         return _say(f"{error.filename or 'standard output or a temporary file'}: {error.strerror or error}", EXIT_USAGE)

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable
 
 from pveforensics.readings import Document
+from pveforensics.state import collected
 from pveforensics.state.dumps import PASTED, WHOLE
+from pveforensics.state.dumps.collect_manifest import FAILED_COMMAND
 from pveforensics.state.page import Page, Reader, Reading, page_of
 from pveforensics.state.settings import READERS
 
@@ -18,7 +20,11 @@ ALL: tuple[Reader, ...] = (*READERS, *WHOLE, *PASTED)
 
 def document_score(path: str, head: bytes) -> float:
     """How sure it is, from 0 to 1, that a file of this name that begins so is a configuration or status dump that is read here."""
-    best = _best(page_of(path, head))
+    page = page_of(path, head)
+    heading = collected.heading_of(page)
+    best = _best(collected.without_heading(page) if heading is not None else page)
+    if best is None and heading is not None and collected.failure_of(page, heading) is not None:
+        return SURE_ENOUGH
     return best[0] if best is not None else 0.0
 
 
@@ -29,17 +35,21 @@ def read_document(path: str, data: bytes, mtime: float | None, link_target: str 
     document, never an exception.
     """
     page = page_of(path, data, link_target)
+    heading = collected.heading_of(page)
+    failure = None
+    if heading is not None:
+        failure = collected.failure_of(page, heading)
+        page = collected.without_heading(page)
     best = _best(page)
-    if best is None:
+    reading = _of_readers(best[1], page) if best is not None else failure
+    if reading is None:
         return None
-    reader = best[1]
-    readers = [reader]
-    if reader in PASTED:
-        readers += [other for other in PASTED if other is not reader and _score(other, page) >= SURE_ENOUGH]
-    reading = _joined(_read(each, page) for each in readers)
+    if heading is not None:
+        reading = collected.with_moment(reading, heading)
+    kind = best[1].kind if best is not None else FAILED_COMMAND
     return Document(
         path=path,
-        kind=reading.snapshots[0].kind if reader.kind == "json_state" and reading.snapshots else reader.kind,
+        kind=reading.snapshots[0].kind if kind == "json_state" and reading.snapshots else kind,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         mtime=mtime,
@@ -54,6 +64,14 @@ def read_document(path: str, data: bytes, mtime: float | None, link_target: str 
         hints=reading.hints,
         problems=reading.problems,
     )
+
+
+def _of_readers(reader: Reader, page: Page) -> Reading:
+    """What the best reader finds, and in a paste of several outputs every other one that knows a part of it."""
+    readers = [reader]
+    if reader in PASTED:
+        readers += [other for other in PASTED if other is not reader and _score(other, page) >= SURE_ENOUGH]
+    return _joined(_read(each, page) for each in readers)
 
 
 def _best(page: Page) -> tuple[float, Reader] | None:

@@ -252,3 +252,14 @@ def test_progress_is_for_a_terminal_only(tmp_path):
     os.close(leader)
     assert "syslog" in shown
     assert shown.endswith("\r\x1b[K")
+
+
+def test_collect_prints_the_script_and_writes_it(tmp_path):
+    printed = run("collect", cwd=tmp_path)
+    assert printed.returncode == 0
+    assert printed.stdout.startswith("#!/bin/sh\n# pveforensics collect ")
+    assert "@VERSION@" not in printed.stdout
+    assert run("collect", "-o", "collect.sh", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "collect.sh").read_text() == printed.stdout
+    done = run("collect", "-o", "missing/collect.sh", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 import pveforensics
-from pveforensics.resources import rules_folder, templates_folder
+from pveforensics.resources import collector_script, rules_folder, templates_folder
 
 
 def test_rules_and_templates_are_found_wherever_the_package_is():
     assert list(rules_folder().glob("events/*.yaml"))
     assert list(rules_folder().glob("findings/*/*.yaml"))
     assert (templates_folder() / "report.html.j2").is_file()
+    assert collector_script().read_text().startswith("#!/bin/sh\n")
 
 
 def test_tests_run_against_the_built_wheel():

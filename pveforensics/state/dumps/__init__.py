@@ -5,6 +5,7 @@ from __future__ import annotations
 from pveforensics.state.dumps import (
     boot_list,
     clock,
+    collect_manifest,
     devices,
     guest_lists,
     ha_status,
@@ -47,6 +48,7 @@ PASTED: tuple[Reader, ...] = (
 """Outputs of commands that people paste one below the other: all that fit a page read it."""
 
 WHOLE: tuple[Reader, ...] = (
+    Reader(collect_manifest.KIND, collect_manifest.score, collect_manifest.read),
     Reader("json_state", json_state.score, json_state.read),
     Reader("wtmp", wtmp.score_binary, wtmp.read_binary),
     Reader("wtmpdb", wtmp.score_database, wtmp.read_database),
@@ -60,5 +62,5 @@ WHOLE: tuple[Reader, ...] = (
 )
 """Files that are one thing from beginning to end."""
 
-QUOTING = frozenset({task_files.LOG})
+QUOTING = frozenset({task_files.LOG, collect_manifest.FAILED_COMMAND})
 """Kinds of documents in which daemons and tools speak without stamps: their lines are also searched for known messages."""
