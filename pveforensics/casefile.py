@@ -54,7 +54,7 @@ def compile_case(
         history=history,
         nodes=tuple(_node(name, naming, timeline, history) for name in names),
         sources=timeline.sources,
-        not_read=_told_apart(intake.not_read),
+        not_read=told_apart(intake.not_read),
         events=timeline.events,
         findings=verdicts.findings,
         incidents=incidents,
@@ -117,6 +117,6 @@ def merged_spans(spans: Iterable[Coverage]) -> tuple[tuple[Instant, Instant], ..
     return tuple(merged)
 
 
-def _told_apart(skipped: tuple[NotRead, ...]) -> tuple[NotRead, ...]:
+def told_apart(skipped: tuple[NotRead, ...]) -> tuple[NotRead, ...]:
     """Each skipped member once per reason, in order of path."""
     return tuple(sorted(Counter(skipped), key=lambda each: (each.path, each.reason)))

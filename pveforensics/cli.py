@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pveforensics import __version__
-from pveforensics.cli_bundle import collect
-from pveforensics.cli_outputs import Progress, check_outputs, check_zone, leave_stdout, run_stamp, tell, write
+from pveforensics.cli_bundle import collect, inventory
+from pveforensics.cli_outputs import (
+    EXIT_PARTIAL,
+    Bundles,
+    Progress,
+    RuleFolders,
+    Timezone,
+    Year,
+    check_outputs,
+    check_zone,
+    leave_stdout,
+    run_stamp,
+    tell,
+    write,
+)
 from pveforensics.cli_rules import rules_app
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
     from pveforensics.model import Case
     from pveforensics.rulepack import RulePack
 
-EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_PARTIAL, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 2, 3, 130
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip", ".gz", ".bz2", ".xz", ".zst", ".lz4")
 LEVELS = ("info", "low", "medium", "high", "catastrophic")
 
@@ -33,13 +46,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
-app.command()(collect)
-
-Bundles = Annotated[
-    list[str],
-    typer.Argument(metavar="BUNDLE", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
-]
-RuleFolders = Annotated[list[str] | None, typer.Option("--rules", metavar="DIR", help="One more rule pack (repeatable).")]
 
 
 def _version(wanted: bool) -> None:
@@ -79,12 +85,8 @@ def analyze(
         str | None, typer.Option(metavar="T", help="Look only from here: RFC 3339, or -2h back from the last log line.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Look only up to here.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Zone of stamps that carry none, where the bundle does not tell.")
-    ] = None,
-    year: Annotated[
-        int | None, typer.Option(metavar="N", min=1990, max=2200, help="Year of the newest stamp without one, where nothing tells.")
-    ] = None,
+    timezone: Timezone = None,
+    year: Year = None,
     rules: RuleFolders = None,
     fail_on: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="Exit 1 if a finding is at or above: " + ", ".join(LEVELS) + ".")
@@ -150,6 +152,10 @@ def render(
         write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
     if not quiet:
         tell(f"{summary(drawn)}\nreport: {report}")
+
+
+app.command()(inventory)
+app.command()(collect)
 
 
 def default_output(bundle: str) -> str:

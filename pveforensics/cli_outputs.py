@@ -1,4 +1,4 @@
-"""What every command shares: options that are looked at early, outputs that are written whole or not at all, progress."""
+"""What commands share: arguments, options that are looked at early, outputs that are written whole or not at all, progress."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import typer
 
 from pveforensics.errors import UsageError
+
+EXIT_PARTIAL = 4
+"""Done, but a member was damaged, hit a limit, or was unsafe."""
+
+Bundles = Annotated[
+    list[str],
+    typer.Argument(metavar="BUNDLE", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
+]
+Timezone = Annotated[str | None, typer.Option(metavar="NAME", help="Zone of stamps that carry none, where the bundle does not tell.")]
+Year = Annotated[
+    int | None, typer.Option(metavar="N", min=1990, max=2200, help="Year of the newest stamp without one, where nothing tells.")
+]
+RuleFolders = Annotated[list[str] | None, typer.Option("--rules", metavar="DIR", help="One more rule pack (repeatable).")]
 
 
 def run_stamp(now: str | None) -> str:

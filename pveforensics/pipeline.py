@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,16 +11,18 @@ from pveforensics.casefile import compile_case
 from pveforensics.clocks import align
 from pveforensics.dating import date
 from pveforensics.detect import detect
+from pveforensics.events import Signature
 from pveforensics.identity import identify
 from pveforensics.incidents import assemble
 from pveforensics.intake import Intake, take_in
+from pveforensics.inventory import Inventory, take_stock
 from pveforensics.model import Case, Facts, History, Options, Timeline
 from pveforensics.readings import Naming
 from pveforensics.rulepack import RulePack, load_pack
-from pveforensics.state import reconstruct
+from pveforensics.state import outline, reconstruct
 from pveforensics.stopwatch import timed
 
-__all__ = ["RulePack", "analyze", "examine", "load_pack", "reconstructed"]
+__all__ = ["RulePack", "analyze", "examine", "inventory", "load_pack", "reconstructed"]
 
 Progress = Callable[[str], None]
 
@@ -32,6 +34,24 @@ def analyze(
     with open_bundles(paths, limits) as bundle:
         intake = take_in(bundle, pack.signatures, progress)
     return examine(intake, pack, options)
+
+
+def inventory(
+    paths: Sequence[str], pack: RulePack, options: Options = Options(), limits: Limits = Limits(), progress: Progress = lambda _: None
+) -> Inventory:
+    """Read the bundles and say what they hold: who, when and which boots, no more. Raises InputError if nothing in them could be read."""
+    with open_bundles(paths, limits) as bundle:
+        intake = take_in(bundle, tuple(_for_inventory(pack.signatures)), progress)
+    naming = identify(intake.scans, intake.documents)
+    timeline = date(intake.scans, intake.documents, naming, options)
+    history = outline(timeline, naming)
+    return take_stock(intake, naming, timeline, history, options, pack.sha256)
+
+
+def _for_inventory(signatures: Sequence[Signature]) -> Iterator[Signature]:
+    """The signatures as an inventory needs them: long logs are searched for boots alone; a short text may be known by any message in it."""
+    for each in signatures:
+        yield each if each.kind.startswith("boot_") else replace(each, timeline=True, guard=False)
 
 
 class Reconstruction(NamedTuple):

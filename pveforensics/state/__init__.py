@@ -24,6 +24,7 @@ __all__ = [
     "document_score",
     "open_database",
     "open_report",
+    "outline",
     "read_document",
     "reconstruct",
     "started_us",
@@ -37,23 +38,41 @@ STRICT = "PVEFORENSICS_STRICT"
 Made = TypeVar("Made")
 
 
-def reconstruct(timeline: Timeline, naming: Naming) -> History:
-    """What held when. A tracker that fails leaves a note with its name, and the others' work stands."""
-    notes: list[str] = []
-    strict = bool(os.environ.get(STRICT))
+class _Attempts:
+    """Runs trackers; one that fails leaves a note with its name, and the others' work stands."""
 
-    def attempt(name: str, make: Callable[[], Made], nothing: Made) -> Made:
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._strict = bool(os.environ.get(STRICT))
+
+    def __call__(self, name: str, make: Callable[[], Made], nothing: Made) -> Made:
         try:
             return make()
         except Exception as error:
-            if strict:
+            if self._strict:
                 raise
-            notes.append(f"tracker {name} failed ({type(error).__name__}: {error}): what it would have told is missing")
+            self.notes.append(f"tracker {name} failed ({type(error).__name__}: {error}): what it would have told is missing")
             return nothing
 
+
+def outline(timeline: Timeline, naming: Naming) -> History:
+    """The cluster and its nodes' boots alone: what an inventory needs."""
+    attempt = _Attempts()
+    chosen, boots = _frame(timeline, naming, attempt)
+    return History(chosen, boots=boots, notes=tuple(attempt.notes))
+
+
+def _frame(timeline: Timeline, naming: Naming, attempt: _Attempts) -> tuple[Cluster, tuple[Boot, ...]]:
     chosen = attempt("cluster", lambda: cluster.choose(timeline, naming), Cluster())
     first = view_of(timeline, naming, chosen)
-    boots: tuple[Boot, ...] = attempt("boots", lambda: BOOTS(first), ())
+    return chosen, attempt("boots", lambda: BOOTS(first), ())
+
+
+def reconstruct(timeline: Timeline, naming: Naming) -> History:
+    """What held when. A tracker that fails leaves a note with its name, and the others' work stands."""
+    attempt = _Attempts()
+    notes = attempt.notes
+    chosen, boots = _frame(timeline, naming, attempt)
     view = view_of(timeline, naming, chosen, boots)
     found: list[Interval] = [*timeline.clock_states]
     for name, tracker in TRACKERS:

@@ -263,3 +263,45 @@ def test_collect_prints_the_script_and_writes_it(tmp_path):
     assert (tmp_path / "collect.sh").read_text() == printed.stdout
     done = run("collect", "-o", "missing/collect.sh", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_inventory_prints_what_is_there_and_writes_only_its_document(tmp_path):
+    done = run("inventory", SCENARIOS / "missing-node" / "bundle", "--json", "held.json", "--now", NOW, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["held.json"]
+    assert "nothing of it is in the bundle" in done.stdout
+    assert "pveforensics collect | ssh root@" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    document = json.loads((tmp_path / "held.json").read_text())
+    assert (document["schema"], document["generator"]["now"]) == ("pveforensics.inventory/1", "2026-03-15T12:00:00.000Z")
+    first = (tmp_path / "held.json").read_bytes()
+    again = run("inventory", SCENARIOS / "missing-node" / "bundle", "--json", "held.json", "--now", NOW, "-q", cwd=tmp_path)
+    assert (again.returncode, again.stdout, (tmp_path / "held.json").read_bytes()) == (0, "", first)
+
+
+def test_inventory_exits_as_analyze_does(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "syslog").write_text("Mar 15 09:00:00 alpha CRON[1]: (root) CMD (true)\n" * 3)
+    (tmp_path / "torn" / "syslog.1.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
+    for arguments, code in (
+        (["empty"], 3),
+        (["no-such-file.tgz"], 3),
+        (["torn"], 4),
+        (["torn", "--timezone", "Mars/Olympus"], 2),
+        (["torn", "--rules", "empty"], 2),
+        (["torn", "--json", "empty"], 2),
+        ([], 2),
+    ):
+        done = run("inventory", *arguments, cwd=tmp_path)
+        assert done.returncode == code, (arguments, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert code == 4 or done.stderr.count("\n") == 1, arguments
+
+
+def test_inventory_names_every_file_with_v(tmp_path):
+    done = run("inventory", SCENARIOS / "missing-node" / "bundle", "-v", cwd=tmp_path)
+    read = [line for line in done.stderr.splitlines() if line.startswith("read: ")]
+    assert read
+    assert f"{len(read)} files read" in done.stdout

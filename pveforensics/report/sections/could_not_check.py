@@ -6,16 +6,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from pveforensics.report.story import Story
+from pveforensics.wanted import collect_command
+
+MOST_COMMANDS = 4
+"""Nodes without a log for which the command is written out; for more it stands once, with NODE for the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The section: per rule its reasons, each with the nodes it holds for; the notes of the run; and nodes without logs."""
+    """The section: per rule its reasons, each with the nodes it holds for; the notes of the run; nodes without logs, and how to get them."""
 
     heading: str
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     notes: tuple[str, ...]
     blind: tuple[str, ...]
+    commands: tuple[str, ...]
 
 
 def build(story: Story) -> View | None:
@@ -30,4 +35,5 @@ def build(story: Story) -> View | None:
     if not found and not story.doc.notes and not blind:
         return None
     rows = tuple((rule, tuple((reason, ", ".join(nodes)) for reason, nodes in sorted(found[rule].items()))) for rule in sorted(found))
-    return View("Could not check", rows, tuple(dict.fromkeys(story.doc.notes)), blind)
+    commands = tuple(dict.fromkeys(map(collect_command, blind if len(blind) <= MOST_COMMANDS else ("",))))
+    return View("Could not check", rows, tuple(dict.fromkeys(story.doc.notes)), blind, commands)
