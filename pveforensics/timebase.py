@@ -172,3 +172,20 @@ def parse_moment(text: str) -> Instant:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")
     return Instant.of(moment)
+
+
+def duration_words(seconds: float) -> str:
+    """`0.4 s`, `62 s`, `4 min 51 s`, `2 h 3 min`, `3 d 4 h`."""
+    if seconds < 0:
+        return "-" + duration_words(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    for size, big, small_size, small in ((60, "min", 1, "s"), (3600, "h", 60, "min"), (86400, "d", 3600, "h")):
+        limit = {60: 3600, 3600: 86400 * 2, 86400: 10**15}[size]
+        if whole < limit:
+            rest = whole % size // small_size
+            return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"

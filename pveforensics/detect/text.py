@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from pveforensics.detect.index import Match
-from pveforensics.timebase import Instant
+from pveforensics.timebase import Instant, duration_words
 
 UNKNOWN_TIME = "an unknown time"
 
@@ -14,6 +14,8 @@ _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 """What a part that was left out leaves between its neighbours."""
+_LONG_NUMBER = re.compile(r"\A\d{3,12}\.\d+\Z")
+"""`7634.6885` (ms): behind three digits a fraction says nothing to a reader."""
 
 
 def placeholders(template: str) -> tuple[tuple[str, str], ...]:
@@ -37,24 +39,10 @@ def clock(moment: Instant | None, *, dated: bool) -> str:
 
 
 def duration(start: Instant | None, end: Instant | None) -> str:
-    """A length in words: `44 s`, `1 min 04 s`, `2 h 05 min`, `3 d 04 h`."""
+    """A length in words, as `duration_words` writes it."""
     if start is None or end is None:
         return UNKNOWN_TIME
     return duration_words(abs(end.seconds_since(start)))
-
-
-def duration_words(seconds: float) -> str:
-    """Seconds in words, to the second below an hour."""
-    whole = round(seconds)
-    if seconds < 10 and abs(seconds - whole) >= 0.05:
-        return f"{seconds:.1f} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
 
 
 def enumerate_words(names: tuple[str, ...]) -> str:
@@ -96,10 +84,11 @@ class Scene:
         if match is None:
             return ("unknown", False) if part.startswith("fields.") or part in ("node", "count", "state") else (UNKNOWN_TIME, False)
         if part.startswith("fields."):
-            value = match.fields.get(part[7:], "")
+            value = _LONG_NUMBER.sub(lambda found: str(round(float(found[0]))), match.fields.get(part[7:], ""))
             return (value, True) if value else ("unknown", False)
         if part == "duration":
-            return duration(match.start, match.end), match.start is not None and match.end is not None
+            # A state of no length has no length worth telling.
+            return duration(match.start, match.end), match.start is not None and match.end is not None and match.end > match.start
         if part in ("start", "at", "end"):
             moment = match.end if part == "end" else match.start
             return clock(moment, dated=self._dated), moment is not None

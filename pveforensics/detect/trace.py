@@ -25,12 +25,12 @@ from pveforensics.detect.ground import Clear, Fired, Ground, Result, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.inquiry import Inquiry, on_one_node
 from pveforensics.detect.question import Weighing
-from pveforensics.detect.text import clock, duration_words
+from pveforensics.detect.text import clock
 from pveforensics.detect.where import Answer, passes, resolve_where
 from pveforensics.detect.windows import Unplaced, moment_of, resolve
 from pveforensics.detect.wording import clause_words, test_words
 from pveforensics.model import Facts
-from pveforensics.timebase import SECOND, Instant
+from pveforensics.timebase import SECOND, Instant, duration_words
 
 TRIED = 50
 """Matches of the first step that are told one by one at most."""

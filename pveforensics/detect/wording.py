@@ -20,7 +20,7 @@ from pveforensics.detect.clauses import (
     VerdictClause,
     Where,
 )
-from pveforensics.detect.text import duration_words
+from pveforensics.timebase import duration_words
 
 _ON = {"": "", "same": "", "other": " on another node", "any": " on any node"}
 

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Sequence
 
 from pveforensics.model import Criticality, confidence_word
+from pveforensics.timebase import duration_words
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 CRITICALITIES = tuple(str(word) for word in Criticality)
@@ -143,21 +144,25 @@ def span(start: int | None, end: int | None) -> str:
     return f"{day(start)} {clock(start)[:5]} to {day(end)} {clock(end)[:5]} UTC"
 
 
-def duration(seconds: float) -> str:
-    """`0.4 s`, `62 s`, `4 min 51 s`, `2 h 3 min`, `3 d 4 h`."""
-    if seconds < 0:
-        return "-" + duration(-seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    for size, big, small_size, small in ((60, "min", 1, "s"), (3600, "h", 60, "min"), (86400, "d", 3600, "h")):
-        limit = {60: 3600, 3600: 86400 * 2, 86400: 10**15}[size]
-        if whole < limit:
-            rest = whole % size // small_size
-            return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
+def between(first: int, last: int, note: str = "") -> str:
+    """`02:10:00 and 02:20:00 UTC on 14 March 2026`, or with both days."""
+    if day(first) == day(last):
+        return f"{clock(first)} and {clock(last)} UTC{note} on {day(first)}"
+    return f"{stamp(first)} and {stamp(last)} UTC{note}"
+
+
+def days(first: int, last: int) -> str:
+    """`on 14 March 2026`, `from 14 to 16 March 2026`, `from 14 March to 4 April 2026`."""
+    a, b = local(first), local(last)
+    if day(first) == day(last):
+        return f"on {day(first)}"
+    if (a.year, a.month) == (b.year, b.month):
+        return f"from {a.day} to {day(last)}"
+    return f"from {day(first) if a.year != b.year else day(first).rpartition(' ')[0]} to {day(last)}"
+
+
+duration = duration_words
+"""The one form of lengths of time in all texts."""
 
 
 def counted(count: int, one: str, many: str = "") -> str:
