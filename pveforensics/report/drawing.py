@@ -1,7 +1,7 @@
 """The drawing's ground: scales, round ticks, widths of texts, and the shapes that a template writes as SVG.
 
 A shape carries presentation attributes (so that it reads without the style sheet) and a class (so that the theme
-can colour it). Widths are those of Helvetica and its metric twins, so that no two labels need to overlap.
+can colour it). Widths are those of the widest usual fonts, so that no two labels overlap on any machine.
 """
 
 from __future__ import annotations
@@ -21,18 +21,25 @@ COLOURS = {
 }  # fmt: skip
 """The light theme's colours; the style sheet has the same under the classes `f-…` (fill) and `k-…` (stroke)."""
 
-# Thousandths of an em.
-_NARROW = (
-    dict.fromkeys("ijl'|", 222) | dict.fromkeys("ftI .,:;/!()[]-\\`", 300) | dict.fromkeys('rJ"*{}', 400) | dict.fromkeys("ckszvxy", 500)
-)
-_WIDE = (
-    dict.fromkeys("ABEKPSVXYZ&", 667)
-    | dict.fromkeys("CDHNRUw", 722)
-    | dict.fromkeys("GOQ", 778)
-    | dict.fromkeys("mM+=<>~", 833)
-    | dict.fromkeys("W%@", 1015)
-)
-_WIDTHS = _NARROW | _WIDE
+# Thousandths of an em: of each character the wider one of Helvetica and DejaVu Sans, which stands in where there is no Helvetica.
+_ORDINARY = 636
+_WIDTHS = {
+    char: width
+    for width, chars in (
+        (280, "'ijl"),
+        (340, " ,.I/:;\\|"),
+        (400, "f-t!()[]"),
+        (460, 'r"'),
+        (530, "*_`sJ?z"),
+        (580, "cLk"),
+        (725, "ABCEKPRSVXYZ"),
+        (787, "DGHNOQU&"),
+        (863, "w#+<=>^~M"),
+        (1015, "%mW@"),
+    )
+    for char in chars
+}
+_BOLD = 1.14
 _STEPS_S = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000,
     31536000, 63072000, 157680000, 315360000, 3153600000,
@@ -93,7 +100,7 @@ class Scale:
 class Sheet:
     """A drawing in the making: shapes in painting order and the places of its texts.
 
-    Shapes belong to the row `block` (-1: none, -2: the axis), and stand on the time axis unless `fixed`. `scale` is that axis, if there is one.
+    `leaders` are the places of lines that go down through all rows. Shapes belong to the row `block` (-1: none, -2: the axis), and stand on the time axis unless `fixed`. `scale` is that axis, if there is one.
     """
 
     width: float
@@ -102,6 +109,7 @@ class Sheet:
     boxes: list[Box] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     scale: Scale | None = None
+    leaders: list[float] = field(default_factory=list)
     block: int = -1
     fixed: bool = True
 
@@ -169,6 +177,12 @@ class Sheet:
     def _add(self, tag: str, attrs: list[tuple[str, str]], text: str = "", title: str = "") -> None:
         self.shapes.append(Shape(tag, merged(attrs), text, title, self.block, self.fixed))
 
+    def clear(self, x: float) -> float:
+        """The first place from `x` on at which a text would not touch a leader with its beginning."""
+        for at in sorted(self.leaders):
+            x = at + 4 if at - 3 <= x <= at + 4 else x
+        return x
+
     def free(self, box: Box) -> bool:
         """True if no text stands there."""
         return not any(box.touches(other) for other in self.boxes)
@@ -197,11 +211,11 @@ def num(value: float) -> str:
 
 def text_width(text: str, size: int = 11, *, bold: bool = False) -> float:
     """Pixels that a text takes; characters beyond ASCII count as a full em, which is more than most need."""
-    return sum(_em(char) for char in text) * size / 1000 * (1.08 if bold else 1.02)
+    return sum(_em(char) for char in text) * size / 1000 * (_BOLD if bold else 1.0)
 
 
 def _em(char: str) -> int:
-    return _WIDTHS.get(char, 556) if char < "\x7f" else 1000
+    return _WIDTHS.get(char, _ORDINARY) if char < "\x7f" else 1000
 
 
 def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> str:
@@ -215,7 +229,7 @@ def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> 
     if len(text) <= most and text_width(line, size, bold=bold) <= room:
         return line
     left = room - text_width("…", size, bold=bold)
-    unit = size / 1000 * (1.08 if bold else 1.02)
+    unit = size / 1000 * (_BOLD if bold else 1.0)
     keep = 0
     for char in line:
         left -= _em(char) * unit

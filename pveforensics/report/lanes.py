@@ -36,6 +36,10 @@ _SPARED = ("HA CRM", "corosync", "peers", "fencing", "HA LRM", "network", "other
 """Lanes of a node that go first where many nodes are hit; their content stands in the table."""
 LANES = 36
 """Lanes of one picture that are aimed at."""
+DULL_LANES = 3
+"""Lanes in which nothing changes in a picture: so many are drawn, more are counted."""
+_STEADY = ("host", "HA LRM", "HA CRM", "watchdog")
+"""Lanes of a node that say something also where nothing changes."""
 _LOUD = frozenset({"unseen", "claimed", "fuse", "trouble", "paused", "halost", "other"})
 """Styles of items for which a node is drawn in full."""
 _HIDDEN = frozenset({"running", "ended"})
@@ -253,7 +257,8 @@ def _ha_style(state: str) -> str:
 
 
 def _length(interval: shape.Interval, start: int | None, end: int | None) -> str:
-    return words.duration((end - start) / 1e6) if interval.end and start is not None and end is not None else ""
+    known = interval.end and start is not None and end is not None and end - start >= 50_000  # `0 s` would say nothing
+    return words.duration(((end or 0) - (start or 0)) / 1e6) if known else ""
 
 
 def _detail(interval: shape.Interval) -> str:
@@ -297,12 +302,32 @@ def clipped(found: Iterable[Lane], t0: int, t1: int) -> list[Lane]:
     """The lanes with the items and events that touch a window; lanes left empty go, but those of hosts."""
     kept = []
     for each in found:
-        touching = [item for item in each.items if (item.start is None or item.start <= t1) and (item.end is None or item.end >= t0)]
+        touching = [item for item in each.items if _touches(item.start, item.end, t0, t1)]
         items = [replace(item, ends="") if item.end is not None and item.end > t1 else item for item in touching]
         events = [event for event in each.events if t0 <= event[0] <= t1]
-        if items or events or each.divisions or each.sub == "host":
-            kept.append(replace(each, items=items, events=events))
+        divisions = tuple(part for part in each.divisions if _touches(words.micros(part.start), words.micros(part.end), t0, t1))
+        if items or events or divisions or each.sub == "host":
+            kept.append(replace(each, items=items, events=events, divisions=divisions))
     return kept
+
+
+def _touches(start: int | None, end: int | None, t0: int, t1: int) -> bool:
+    return (start is None or start <= t1) and (end is None or end >= t0)
+
+
+def changing(found: list[Lane], t0: int, t1: int, named: frozenset[str]) -> tuple[list[Lane], str]:
+    """The lanes without what was away or in trouble before, during and after, unless its guest, storage or node is `named`; and how many went."""
+
+    def dull(lane: Lane) -> bool:
+        part = lane.group == "Nodes" and lane.sub not in _STEADY
+        if not (part or lane.group in ("Guests down", "Storage")) or lane.events or lane.name.partition("@")[0] in named:
+            return False
+        return not any(us is not None and t0 <= us <= t1 for item in lane.items for us in (item.start, item.end))
+
+    gone = sum(dull(lane) for lane in found)
+    if gone <= DULL_LANES:
+        return found, ""
+    return [lane for lane in found if not dull(lane)], f"{words.counted(gone, 'lane')} in which nothing changed here"
 
 
 def folded(found: list[Lane], busy: frozenset[str]) -> tuple[list[Lane], list[str]]:

@@ -21,7 +21,7 @@ def summary(g: Ground) -> Said:
     said = verdict(g.story)
     boots = [key for boot, _ in _ended(g) for key in boot.evidence[:1]]
     yield g.say(
-        said.sentence.partition(" more incident")[0].rstrip("0123456789 ") or said.sentence,
+        said.strong + said.news,
         *lines(said.group, 1),
         *lines(_root(g), 1),
         *boots,

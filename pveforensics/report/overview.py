@@ -12,7 +12,8 @@ from pveforensics.report.rows import LABELS, WIDTH, bars, ticks_of
 
 SUMS = 6
 """Nodes from which on the sums stand at the right."""
-_COLUMNS = ("resets", "no quorum", "links")
+_COLUMNS = ((136, "resets"), (70, "no quorum"), (4, "links down"))
+"""Pixels from the right edge, and what is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def overview(found: Sequence[Lane], t0: int, t1: int, frames: Sequence[Frame], *
     hosts = [lane for lane in found if lane.group == "Nodes" and lane.sub == "host"]
     row = 17.0 if len(hosts) <= 8 else 13.0
     sums = len(hosts) >= SUMS
-    sheet, scale = Sheet(WIDTH), Scale(t0, t1, LABELS, WIDTH - (176 if sums else 8))
+    sheet, scale = Sheet(WIDTH), Scale(t0, t1, LABELS, WIDTH - (196 if sums else 8))
     sheet.scale, sheet.fixed = scale, False
     colour = "ink2" if calm else "bad"
     drawn = [frame for frame in frames if frame.drawn]
@@ -129,15 +130,15 @@ def _sums(sheet: Sheet, found: Sequence[Lane], hosts: Sequence[Lane], y: float, 
         for item in lane.items if lane.group == "Network" else ():
             end = item.where.partition("/")[0]
             links[end] = links.get(end, 0) + 1
-    for k, name in enumerate(_COLUMNS):
-        sheet.text(WIDTH - 112 + 54 * k, y - 8, name, "ink2", size=10, anchor="end")
+    for right, name in _COLUMNS:
+        sheet.text(WIDTH - right, y - 8, name, "ink2", size=10, anchor="end")
     for k, lane in enumerate(hosts):
         resets = sum(item.ends in UNCLEAN for item in lane.items)
         lost = sum(item.style == "inquorate" for item in lane.items)
-        for column, count in enumerate((resets, lost, links.get(lane.name, 0))):
-            bad = column < 2 and count > 0
+        for (right, name), count in zip(_COLUMNS, (resets, lost, links.get(lane.name, 0)), strict=True):
+            bad = name != "links down" and count > 0
             sheet.text(
-                WIDTH - 112 + 54 * column,
+                WIDTH - right,
                 y + row * (k + 1) - 5,
                 str(count) if count else "·",
                 "bad" if bad else "ink3",

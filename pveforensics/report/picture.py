@@ -35,6 +35,7 @@ def zoom(found: Sequence[Lane], t0: int, t1: int, callouts: Sequence[Callout], z
     for callout in callouts:
         x = scale.x(callout.at)
         sheet.line(x, top + 6, x, bottom, "bad" if callout.bad else "ink3", dash="" if callout.bad else "1 3")
+        sheet.leaders.append(x)
     y, group, name = top + 8, "", ""
     for lane, height in zip(found, heights, strict=True):
         sheet.fixed = True
@@ -130,6 +131,10 @@ def second_axis(sheet: Sheet, scale: Scale, base: float, zone: str) -> None:
             sheet.text(scale.x(us), base, label, "ink3", size=10, anchor="middle")
 
 
+_LONGEST = 420.0
+"""Pixels of a callout's text."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """A callout with its leader's place, its row, and the stretch that its text takes."""
@@ -146,8 +151,12 @@ class _Placed:
 def _staircase(sheet: Sheet, scale: Scale, callouts: Sequence[Callout]) -> float:
     """Callouts in rows, so that no text touches another and no leader crosses one. Returns the height that they take."""
     placed: list[_Placed] = []
-    for callout in sorted(callouts, key=lambda each: each.at):
-        placed.append(_place(callout, scale.x(callout.at), placed))
+    # Texts to the left of their leaders come first, the last moment highest: then no leader crosses them.
+    for callout, flip in sorted(
+        ((each, _flips(each, scale.x(each.at))) for each in callouts),
+        key=lambda pair: (not pair[1], -pair[0].at if pair[1] else pair[0].at),
+    ):
+        placed.append(_place(callout, scale.x(callout.at), placed, flip=flip))
     depth = max((each.row + 1 for each in placed), default=0)
     for each in placed:
         y, bad = 13 + each.row * 16, each.callout.bad
@@ -162,25 +171,40 @@ def _staircase(sheet: Sheet, scale: Scale, callouts: Sequence[Callout]) -> float
     return depth * 16.0
 
 
-def _place(callout: Callout, x: float, placed: Sequence[_Placed]) -> _Placed:
+def _flips(callout: Callout, x: float) -> bool:
+    """True if the text stands to the left of its leader, because it does not fit at the right and there is more room."""
+    wide = min(_LONGEST, text_width(callout.text, 11, bold=callout.bad)) + _head(callout)
+    return wide > WIDTH - 4 - x and x - LABELS > WIDTH - 4 - x
+
+
+def _head(callout: Callout) -> float:
+    return text_width(callout.code, 11, bold=True) + 18
+
+
+def _place(callout: Callout, x: float, placed: Sequence[_Placed], *, flip: bool) -> _Placed:
     """The highest row in which the text is free, its leader crosses no text below, and no leader from above crosses it."""
-    head = text_width(callout.code, 11, bold=True) + 18
-    room = WIDTH - 4 - x - head
-    flip = room < 150
-    text = shortened(callout.text, min(380, x - LABELS - head if flip else room), 11, bold=callout.bad)
-    wide = text_width(text, 11, bold=callout.bad) + head
-    left, right = (x - wide, x) if flip else (x, x + wide)
+    head = _head(callout)
+    room = min(_LONGEST, x - LABELS - head if flip else WIDTH - 4 - x - head)
     depth = max((each.row + 1 for each in placed), default=0)
+    # What crosses a leader in every row is cut before the nearest one.
+    beyond = [each.x - x if each.x > x else x - each.x for each in placed if (each.x < x) == flip and abs(each.x - x) > 1]
+    for width in (room, max(0.0, min(beyond, default=room) - head - 6)):
+        text = shortened(callout.text, min(room, width), 11, bold=callout.bad)
+        wide = text_width(text, 11, bold=callout.bad) + head
+        left, right = (x - wide, x) if flip else (x, x + wide)
+        row = next((k for k in range(depth + 1) if _fits(placed, k, x, left, right)), None)
+        if row is not None:
+            break
+    return _Placed(callout, x, depth if row is None else row, text, left, right, flip)
 
-    def fits(row: int) -> bool:
-        for each in placed:
-            if each.row == row and left < each.right and each.left < right:
-                return False
-            if each.row < row and left < each.x - 1 and each.x + 1 < right and not flip:
-                return False
-            if each.row > row and each.left - 2 < x < each.right + 2:
-                return False
-        return True
 
-    row = next((k for k in range(depth) if fits(k)), depth)
-    return _Placed(callout, x, row, text, left, right, flip)
+def _fits(placed: Sequence[_Placed], row: int, x: float, left: float, right: float) -> bool:
+    """True if a text from `left` to `right` with its leader at `x` collides with nothing in this row, above and below."""
+    for each in placed:
+        if each.row == row and left < each.right and each.left < right:
+            return False
+        if each.row < row and left < each.x - 1 and each.x + 1 < right:
+            return False
+        if each.row > row and each.left - 2 < x < each.right + 2:
+            return False
+    return True

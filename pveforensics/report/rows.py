@@ -187,11 +187,12 @@ def labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> N
             title = item.label if text != item.label else ""
             sheet.text(x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=title, anchored=x0, until=x1)
             continue
-        if any(a < x1 + 4 < b for a, b in spans):
+        at = sheet.clear(x1 + 4)
+        if any(a < at < b for a, b in spans):
             continue
-        room = min([a for a, b in spans if a >= x1 - 1 and (a, b) != (x0, x1)] + [scale.x1 + 4]) - x1 - 8
+        room = min([a for a, b in spans if a >= x1 - 1 and (a, b) != (x0, x1)] + [scale.x1 + 4]) - at - 4
         text = shortened(item.label, room, 10)
-        if len(text) >= 4 and sheet.free(Box(x1 + 4, x1 + 4 + text_width(text, 10), base - 8, base + 2)):
+        if len(text) >= 4 and sheet.free(Box(at, at + text_width(text, 10), base - 8, base + 2)):
             ink = _INK.get(item.style, "ink2")
             title = item.label if text != item.label else ""
-            sheet.text(x1 + 4, base, text, "ink2" if ink == "bg" else ink, size=10, halo=True, title=title, anchored=x1)
+            sheet.text(at, base, text, "ink2" if ink == "bg" else ink, size=10, halo=True, title=title, anchored=x1)

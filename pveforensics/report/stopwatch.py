@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
-from pveforensics.report.drawing import Sheet, shortened, text_width
+from pveforensics.report.drawing import Sheet, shortened
 
 WIDTH = 1168.0
 NAMES = 300.0
-BARS = 420.0
+BARS = 540.0
 """Pixels of the axis; the words stand to its right."""
 SLACK_S = 1.0
 """Stamps of whole seconds at both ends: so far beyond the range a time is still as expected."""
@@ -76,13 +76,13 @@ def _row(sheet: Sheet, measure: shape.Measure, y: float, axis: float) -> None:
     sheet.text(0, y + 12, shortened(measure.step, NAMES - 12), "ink", title=measure.step)
     sheet.line(NAMES, y + 8, x(low), y + 8, "line2", dash="2 3" if told is None else "")
     sheet.rect(
-        x(low) - (1 if high <= low else 0),
+        x(low) - (2 if high <= low else 0),
         y + 3,
-        max(2.0, x(high) - x(low)),
+        max(4.0, x(high) - x(low)),
         10,
         "quiet",
         stroke="ink3",
-        dash="3 2" if told is None else "",
+        dash="3 2" if told is None and x(high) - x(low) >= 6 else "",
         title=f"expected {expected(measure)}",
     )
     if told is not None:
@@ -93,7 +93,3 @@ def _row(sheet: Sheet, measure: shape.Measure, y: float, axis: float) -> None:
     )
     start = NAMES + BARS + 14
     sheet.text(start, y + 12, shortened(text, WIDTH - start), "bad" if verdict in ("shorter", "longer") else "ink2")
-    end = start + text_width(text) + 10
-    note = shortened(measure.note, WIDTH - end, 10) if measure.note and end < WIDTH - 60 else ""
-    if note:
-        sheet.text(end, y + 12, note, "ink3", size=10, title=measure.note if note != measure.note else "")

@@ -66,6 +66,17 @@ class Story:
     room: Room = STEPS[0]
 
     @property
+    def incidents(self) -> tuple[Chain, ...]:
+        """The chains of incidents in the order of time: those with failures first, as they are numbered."""
+        told = (chain for chain in self.chains if chain.incident is not None)
+        return tuple(sorted(told, key=lambda chain: (chain.worst < 0, _time_key(chain.start))))
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each incident's id."""
+        return {chain.incident.id: k for k, chain in enumerate(self.incidents, 1) if chain.incident}
+
+    @property
     def findings(self) -> tuple[shape.Finding, ...]:
         """All findings in the order of their codes."""
         return tuple(finding for chain in self.chains for finding in chain.findings)
@@ -73,16 +84,22 @@ class Story:
     @property
     def lead(self) -> Chain | None:
         """The chain that the first sentence tells: the worst, and of equals the one that hit most nodes, then the first."""
-        failing = [chain for chain in self.chains if chain.failures]
-        return max(failing, key=_weight, default=None)
+        return _lead(self.chains)
 
 
 def tell(document: Mapping[str, Any]) -> Story:
     """The story of a case document. Raises UsageError if the document is damaged."""
     doc = documents.view(document)
     chains = _chains(doc)
+    lead = _lead(chains)
+    # What the first sentence tells comes first everywhere; the others follow in the order of time.
+    chains = tuple(sorted(chains, key=lambda chain: chain is not lead))
     codes = {finding.id: f"F{k}" for k, finding in enumerate((finding for chain in chains for finding in chain.findings), 1)}
     return Story(doc, chains, codes)
+
+
+def _lead(chains: tuple[Chain, ...]) -> Chain | None:
+    return max((chain for chain in chains if chain.failures), key=weight, default=None)
 
 
 def is_failure(finding: shape.Finding) -> bool:
@@ -96,9 +113,11 @@ def loudness(finding: shape.Finding) -> tuple[int, int, float]:
     return words.rank(finding.criticality), -place, finding.confidence
 
 
-def _weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, int]:
+def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, int]:
+    """Sort key of chains: the larger, the worse; -1 at the front for one in which nothing failed."""
     nodes = {node for finding in chain.failures for node in finding.nodes}
-    return chain.worst, max(loudness(finding) for finding in chain.failures), len(nodes), -(chain.start or 0)
+    loudest = max((loudness(finding) for finding in chain.failures), default=(-1, 0, 0.0))
+    return chain.worst, loudest, len(nodes), -(chain.start or 0)
 
 
 def _chains(doc: shape.Document) -> tuple[Chain, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pveforensics.model import confidence_word
 from pveforensics.report import shape, words
+from pveforensics.report.lanes import UNCLEAN
 from pveforensics.report.story import Chain, Story, loudness
 
 HEDGES = {"proven": "", "likely": "likely ", "possible": "possibly ", "weak": "perhaps "}
@@ -15,26 +16,34 @@ HEDGES = {"proven": "", "likely": "likely ", "possible": "possibly ", "weak": "p
 
 _SAYS = {
     "fencing": ("was {maybe}reset by its watchdog (fenced)", "were {maybe}reset by their watchdogs (fenced)"),
-    "kernel_crash": ("{maybe}went down by a kernel crash", "{maybe}went down by kernel crashes"),
     "unclean_boot": ("{maybe}went down without a shutdown", "{maybe}went down without a shutdown"),
     "node_lost": ("{maybe}dropped out of the cluster", "{maybe}dropped out of the cluster"),
     "quorum_loss": ("{maybe}had no quorum", "{maybe}had no quorum"),
+    "quorum_lost": ("{maybe}lost quorum", "{maybe}lost quorum"),
     "network_failure": ("{maybe}had trouble on the cluster network", "{maybe}had trouble on the cluster network"),
     "hardware_error": ("{maybe}reported a hardware error", "{maybe}reported hardware errors"),
 }
 _AFTER = {
-    "fencing": "{n} was reset by its watchdog",
-    "kernel_crash": "a kernel crash of {n}",
-    "unclean_boot": "{n} went down without a shutdown",
-    "node_lost": "{n} dropped out of the cluster",
-    "quorum_loss": "{n} lost quorum",
-    "network_failure": "trouble on the cluster network of {n}",
-    "hardware_error": "a hardware error on {n}",
-    "planned_shutdown": "the planned shutdown of {n}",
-    "clock_jump": "a clock jump on {n}",
-    "storage_failure": "a storage failure on {n}",
-    "resource_exhaustion": "{n} ran out of a resource",
+    "fencing": ("{n} was reset by its watchdog", "it was reset by its watchdog"),
+    "kernel_crash": ("a kernel crash of {n}", "a kernel crash"),
+    "unclean_boot": ("{n} went down without a shutdown", "it went down without a shutdown"),
+    "node_lost": ("{n} dropped out of the cluster", "it dropped out of the cluster"),
+    "quorum_loss": ("{n} lost quorum", "it lost quorum"),
+    "network_failure": ("the cluster network of {n} failed", "its cluster network failed"),
+    "hardware_error": ("a hardware error on {n}", "a hardware error"),
+    "planned_shutdown": ("the planned shutdown of {n}", "its planned shutdown"),
+    "clock_jump": ("a clock jump on {n}", "its clock jumped"),
+    "storage_failure": ("a storage failure on {n}", "a storage failure on it"),
+    "resource_exhaustion": ("{n} ran out of a resource", "it ran out of a resource"),
 }
+"""What came before, told of other nodes and told of the same node; of several the pronouns are put in the plural."""
+_SAME = {"it was": "they were", "it ": "they ", "its ": "their ", "on it": "on them"}
+_SAID_ALREADY = frozenset({("network_failure", "network"), ("kernel_crash", "kernel_panic")})
+"""Causes that say of a class what its name says."""
+_BEHIND_THE_NETWORK = frozenset(
+    {"service_failure", "resource_exhaustion", "storage_failure", "clock_jump", "hardware_error", "kernel_crash"}
+)
+"""Roots that look like a broken network to the peers: then the root is the news, not the network."""
 DOWN = frozenset({"fencing", "kernel_crash", "unclean_boot"})
 """Classes that end a boot: how long it took to come back is part of the news."""
 _LASTS = frozenset({"quorum_loss", "network_failure", "storage_failure", "node_lost"})
@@ -43,14 +52,20 @@ _SLACK_US = 180_000_000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The first sentence in two parts, the bold one first; `calm` is True if nothing failed."""
+    """The first sentence in two parts, the bold one first, and what else there is; `calm` is True if nothing failed."""
 
     strong: str
-    rest: str
+    news: str
     calm: bool
+    others: str = ""
     chain: Chain | None = None
     head: shape.Finding | None = None
     group: tuple[shape.Finding, ...] = ()
+
+    @property
+    def rest(self) -> str:
+        """What follows the bold part."""
+        return self.news + self.others
 
     @property
     def sentence(self) -> str:
@@ -63,17 +78,23 @@ def verdict(story: Story) -> Verdict:
     chain = story.lead
     if chain is None:
         return _calm(story)
-    head = max(chain.failures, key=loudness)
+    head = _head(chain)
     group = tuple(finding for finding in chain.failures if _same_news(finding, head, loose=chain.incident is None))
-    nodes = tuple(dict.fromkeys(node for finding in group for node in finding.nodes))
+    nodes = in_order(story.doc, (node for finding in group for node in finding.nodes))
     strong = _news(story, head, group, nodes) + _when(story.doc, group)
     lasted = _back(story, nodes, head) if head.class_ in DOWN else _lasted(group)
-    lasted = "" if lasted and strong.find(lasted) > 0 else lasted  # a title that tells the length is not told it again
-    began = _began(story, chain, head, group)
-    rest = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(chain) + "." + _others(story, chain)
-    return Verdict(
-        strong[:1].upper() + strong[1:] if strong.startswith("all ") else strong, rest, calm=False, chain=chain, head=head, group=group
-    )
+    lasted = "" if lasted and strong.find(lasted.lstrip(",")) > 0 else lasted  # a title that tells the length is not told it again
+    began = _began(story, chain, head, group, nodes)
+    news = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(chain) + "."
+    strong = strong[:1].upper() + strong[1:] if strong.startswith(("all ", "both ")) else strong
+    return Verdict(strong, news, calm=False, others=_others(story), chain=chain, head=head, group=group)
+
+
+def _head(chain: Chain) -> shape.Finding:
+    """The finding that is the news: the loudest one; where that is trouble on the network, what stood behind it."""
+    head = max(chain.failures, key=loudness)
+    root = next((f for f in chain.failures if chain.incident and f.id == chain.incident.root), None)
+    return root if root is not None and head.class_ == "network_failure" and root.class_ in _BEHIND_THE_NETWORK else head
 
 
 def _same_news(finding: shape.Finding, head: shape.Finding, *, loose: bool) -> bool:
@@ -84,11 +105,18 @@ def _same_news(finding: shape.Finding, head: shape.Finding, *, loose: bool) -> b
     return not loose or (first is not None and second is not None and abs(first - second) <= 5 * _SLACK_US)
 
 
+def in_order(doc: shape.Document, nodes: Iterable[str]) -> tuple[str, ...]:
+    """Names of nodes, each once, in the order of the cluster."""
+    place = {node.name: k for k, node in enumerate(doc.nodes)}
+    return tuple(sorted(dict.fromkeys(nodes), key=lambda name: place.get(name, len(place))))
+
+
 def whom(doc: shape.Document, nodes: Sequence[str]) -> str:
     """`alpha`, `alpha and beta`, `all 3 nodes`."""
     everyone = {node.name for node in doc.nodes} | set(doc.cluster.nodes)
     if len(nodes) > 1 and set(nodes) == everyone:
-        return f"all {len(nodes)} nodes" if len(nodes) > 3 else f"all {len(nodes)} nodes ({words.names(nodes)})"
+        every = "both nodes" if len(nodes) == 2 else f"all {len(nodes)} nodes"
+        return every if len(nodes) > 3 else f"{every} ({words.names(nodes)})"
     return words.names(nodes) or "a node that the logs do not name"
 
 
@@ -96,21 +124,30 @@ def _news(story: Story, head: shape.Finding, group: tuple[shape.Finding, ...], n
     if head.class_ not in _SAYS or not nodes:
         return head.title.rstrip(". ")
     maybe = HEDGES[confidence_word(max(0.0, min(finding.confidence for finding in group)))]
-    return f"{whom(story.doc, nodes)} {_SAYS[head.class_][len(nodes) > 1].format(maybe=maybe)}"
+    says = _SAYS["quorum_lost" if _lost_it(story.doc, group) else head.class_]
+    return f"{whom(story.doc, nodes)} {says[len(nodes) > 1].format(maybe=maybe)}"
+
+
+def _lost_it(doc: shape.Document, group: tuple[shape.Finding, ...]) -> bool:
+    """True if each window without quorum began with its loss, and not with the start of corosync."""
+    lost = {
+        (each.node, each.start)
+        for each in doc.intervals
+        if each.state == "inquorate" and each.subject.startswith("node:") and each.fields.get("opened_by") == "lost"
+    }
+    return all(f.class_ == "quorum_loss" and f.nodes and any((node, f.start) in lost for node in f.nodes) for f in group)
 
 
 def _when(doc: shape.Document, group: tuple[shape.Finding, ...]) -> str:
     starts = sorted(us for finding in group if (us := words.micros(finding.start)) is not None)
     if not starts:
-        return ", at a time that the logs do not tell"
+        return " at an unknown time"
     assumed = {node.name for node in doc.nodes if zone_assumed(node)} & {node for finding in group for node in finding.nodes}
     note = " (zone assumed)" if assumed else ""
     first, last = starts[0], starts[-1]
     if last - first < 1_500_000:
         return f" at {words.clock(first)} UTC{note} on {words.day(first)}"
-    if words.day(first) == words.day(last):
-        return f" between {words.clock(first)} and {words.clock(last)} UTC{note} on {words.day(first)}"
-    return f" between {words.stamp(first)} and {words.stamp(last)} UTC{note}"
+    return f" between {words.between(first, last, note)}"
 
 
 def zone_assumed(node: shape.Node) -> bool:
@@ -154,47 +191,89 @@ def _lasted(group: tuple[shape.Finding, ...]) -> str:
     return f" for {longest}" if len(known) == 1 else f" for up to {longest}"
 
 
-def _began(story: Story, chain: Chain, head: shape.Finding, group: tuple[shape.Finding, ...]) -> str:
+def _began(story: Story, chain: Chain, head: shape.Finding, group: tuple[shape.Finding, ...], nodes: tuple[str, ...]) -> str:
     """What it followed from: the root of the incident, or else the best cause of the headline."""
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None)
     if root is not None and root not in group and root.class_ not in {"evidence_gap", "near_miss", "misconfiguration"}:
-        same = len(root.nodes) > 1 and set(root.nodes) == {node for finding in group for node in finding.nodes}
-        who = "all of them" if same else whom(story.doc, root.nodes) if root.nodes else "the cluster"
-        what = _AFTER.get(root.class_, "").format(n=who) or f"“{root.title.rstrip('. ')}”"
         before, after = words.micros(root.start), words.micros(head.start)
         gap = (
             f"{words.duration((after - before) / 1e6)} " if before is not None and after is not None and after - before >= 1_000_000 else ""
         )
         band = confidence_word(max(0.0, root.confidence))
-        return f", {gap}after {what}" + ("" if band == "proven" else f" ({band})")
+        return f", {gap}after {_what_came_before(story, root, nodes)}" + ("" if band == "proven" else f" ({band})")
+    led = _led_to(chain, head)
     best = max(head.causes, key=lambda cause: cause.confidence, default=None)
     if best is not None and best.cause != "unknown" and best.confidence >= 0.4:
-        return f"; cause: {words.cause_word(best.cause)} ({confidence_word(best.confidence)})"
-    return "; the logs do not tell the cause" if head.class_ in {"kernel_crash", "unclean_boot", "node_lost"} else ""
+        told = (head.class_, best.cause) in _SAID_ALREADY
+        return ("" if told else f"; cause: {words.cause_word(best.cause)} ({confidence_word(best.confidence)})") + led
+    return ("; the logs do not tell the cause" if head.class_ in {"kernel_crash", "unclean_boot", "node_lost"} else "") + led
+
+
+def _what_came_before(story: Story, root: shape.Finding, nodes: tuple[str, ...]) -> str:
+    if root.class_ not in _AFTER:
+        return f"“{root.title.rstrip('. ')}”"
+    other, same = _AFTER[root.class_]
+    if set(root.nodes) != set(nodes):
+        return other.format(n=whom(story.doc, in_order(story.doc, root.nodes)) if root.nodes else "the cluster")
+    for one, many in _SAME.items() if len(nodes) > 1 else ():
+        same = same.replace(one, many)
+    return same
+
+
+def _led_to(chain: Chain, head: shape.Finding) -> str:
+    """What a headline led to that is less than a node or quorum lost: the trouble that its peers saw."""
+    if head.class_ not in _BEHIND_THE_NETWORK or chain.incident is None or head.id != chain.incident.root:
+        return ""
+    seen = next((finding for finding in chain.failures if finding.class_ == "network_failure" and finding is not head), None)
+    if seen is None or not seen.nodes:
+        return ""
+    before, after = words.micros(head.start), words.micros(seen.start)
+    known = before is not None and after is not None and after - before >= 1_000_000
+    gap = f"{words.duration(((after or 0) - (before or 0)) / 1e6)} later" if known else "with it"
+    return f"; {gap} there was trouble on the cluster network of {words.names(seen.nodes)} ({confidence_word(seen.confidence)})"
 
 
 def _impact(chain: Chain) -> str:
     guests = chain.incident.impact.guests if chain.incident else []
     down = [guest for guest in guests if guest.planned is not True]
     if not down:
-        return ""
+        hit = tuple(dict.fromkeys(guest for finding in chain.failures for guest in finding.guests))
+        said = hit and not all(any(guest in finding.title for finding in chain.failures) for guest in hit)
+        return f"; it concerns {words.counted(len(hit), 'guest')} ({words.names(hit)})" if said else ""
     spans = [(words.micros(guest.down_from), words.micros(guest.down_to)) for guest in down]
     lengths = [end - start for start, end in spans if start is not None and end is not None]
-    text = f"; {words.counted(len(down), 'guest was', 'guests were')} down" + (
-        f" for up to {words.duration(max(lengths) / 1e6)}" if lengths else ""
-    )
+    longest = words.duration(max(lengths) / 1e6) if lengths else ""
     stuck = sum(end is None for _, end in spans)
-    text += f", {stuck} of them with no return in the logs" if stuck else ""
+    if len(down) == 1:
+        name = f"{down[0].name} ({down[0].guest})" if down[0].name else down[0].guest
+        text = f"; guest {name} was down" + (f" for {longest}" if longest else "")
+        text += ", with no return in the logs" if stuck else ""
+    else:
+        text = f"; {len(down)} guests were down" + (f" for up to {longest}" if longest else "")
+        text += f", {stuck} of them with no return in the logs" if stuck else ""
     old = [guest for guest in down if guest.data_age_s]
     worst = max(old, key=lambda guest: guest.data_age_s or 0.0, default=None)
     if worst is not None:
-        text += f", and {worst.name or worst.guest} came back with data {words.duration(worst.data_age_s or 0.0)} old"
+        who = "it" if len(down) == 1 else worst.name or worst.guest
+        text += f", and {who} came back with data {words.duration(worst.data_age_s or 0.0)} old"
     return text
 
 
-def _others(story: Story, lead: Chain) -> str:
-    incidents = sum(1 for chain in story.chains if chain is not lead and chain.incident and chain.failures)
-    return f" {words.counted(incidents, 'more incident is', 'more incidents are')} told below." if incidents else ""
+FEW = 3
+"""Incidents beside the main one that are only counted; of more the span and the resets are told too."""
+
+
+def _others(story: Story) -> str:
+    """How many incidents there are beside the one that is told, and of many over which days and how often a node went down."""
+    failing = [chain for chain in story.chains if chain.incident and chain.failures]
+    others = sum(chain is not story.lead for chain in failing)
+    if others <= FEW:
+        return f" {words.counted(others, 'more incident is', 'more incidents are')} told below." if others else ""
+    starts = [chain.start for chain in failing if chain.start is not None]
+    days = f" {words.days(min(starts), max(starts))}" if starts else ""
+    down = sum(boot.manner != "open" and boot.ended_by in UNCLEAN for node in story.doc.nodes for boot in node.boots)
+    more = f"; nodes went down without a shutdown {down} times" if down > 1 else ""
+    return f" It is one of {len(failing)} incidents{days}{more}."
 
 
 # --- nothing failed ----------------------------------------------------------------------------
@@ -209,27 +288,34 @@ def _calm(story: Story) -> Verdict:
     elif not looked and not story.doc.events and not story.doc.findings and not any(node.boots for node in story.doc.nodes):
         lines = sum(source.lines for source in story.doc.sources)
         strong = f"No failure found, but none of the {lines:,} lines read is an event that the rules know."
+    elif blind and not looked:
+        strong = f"No failure found, but none of the {len(blind)} rules had the evidence that it needs."
     elif len(blind) > len(looked):
-        strong = f"No failure found, but {len(blind)} of {len(blind) + len(looked)} rules lacked the evidence to find one."
+        strong = f"No failure found, but little could be checked: {len(blind)} of {len(blind) + len(looked)} rules lacked their evidence."
     sentences = (*_planned(story), *_mild(story), scope(story.doc, told_unchecked=strong != "No failure found."))
     rest = "".join(f" {sentence}" for sentence in sentences if sentence)
     return Verdict(strong, rest, calm=True)
 
 
 def _planned(story: Story) -> list[str]:
+    """One sentence for all planned stops: who, when, and of a single one how long."""
     found = [finding for finding in story.findings if finding.class_ == "planned_shutdown"]
-    told = []
-    for finding in found[:2]:
-        at, end = words.micros(finding.start), words.micros(finding.end)
-        when = f" {words.at(at)}" if at is not None else ""
-        back = _back(story, tuple(finding.nodes), finding)
+    if not found:
+        return []
+    starts = sorted(us for finding in found if (us := words.micros(finding.start)) is not None)
+    nodes = in_order(story.doc, (node for finding in found for node in finding.nodes))
+    if len(found) == 1:
+        at, end = words.micros(found[0].start), words.micros(found[0].end)
+        back = _back(story, nodes, found[0])
         if not back and at is not None and end is not None and end > at:
             back = f", over after {words.duration((end - at) / 1e6)}"
-        title = finding.title.rstrip(". ") if not finding.nodes else f"{whom(story.doc, finding.nodes)} stopped on purpose"
-        told.append(f"{title}{when}{back}.")
-    if len(found) > 2:
-        told.append(f"{words.counted(len(found) - 2, 'more planned stop is', 'more planned stops are')} told below.")
-    return told
+    else:
+        back = f", {len(found)} times in all" if len(found) > len(nodes) else ""
+    who = (
+        whom(story.doc, nodes) + (" was" if len(nodes) == 1 else " were") + " stopped on purpose" if nodes else found[0].title.rstrip(". ")
+    )
+    when = "" if not starts else f" {words.at(starts[0])}" if len(starts) == 1 else f" between {words.between(starts[0], starts[-1])}"
+    return [f"{who[:1].upper() + who[1:] if who.startswith(('all ', 'both ')) else who}{when}{back}."]
 
 
 def _mild(story: Story) -> list[str]:

@@ -11,6 +11,8 @@ from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
 """Evidence lines shown at once; the others are folded."""
+OPEN_CARDS = 6
+"""Cards of the main incident that stand open where there are many findings; of the others only the head is shown at once."""
 WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
 
@@ -47,7 +49,7 @@ class CauseView:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One finding."""
+    """One finding; `folded` if only its head is shown at once, `inside` says what is folded."""
 
     finding: shape.Finding
     code: str
@@ -64,6 +66,8 @@ class Card:
     steps: tuple[tuple[str, str, tuple[shape.Remedy, ...]], ...]
     led_to: tuple[tuple[str, str], ...]
     came_from: tuple[tuple[str, str], ...]
+    folded: bool
+    inside: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +151,28 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
         left_out=len(ids) - len(shown),
         steps=tuple(_steps(finding.remedies)),
         led_to=tuple((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
+        folded=_folded(story, chain, finding),
+        inside=_inside(finding, len(ids)),
         came_from=tuple((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
     )
+
+
+def _folded(story: Story, chain: Chain, finding: shape.Finding) -> bool:
+    """True for what stands beside the main incident, and behind its first findings, in a report of many."""
+    if len(story.findings) <= OPEN_CARDS:
+        return False
+    return chain is not story.lead or chain.findings.index(finding) >= OPEN_CARDS
+
+
+def _inside(finding: shape.Finding, lines: int) -> str:
+    parts = [
+        words.counted(lines, "line of evidence", "lines of evidence") if lines else "",
+        "causes" if finding.causes else "",
+        "what is ruled out" if finding.ruled_out else "",
+        "what to do" if finding.remedies else "",
+    ]
+    text = words.names([part for part in parts if part]) or "more"
+    return text[:1].upper() + text[1:]
 
 
 def _when(finding: shape.Finding) -> str:

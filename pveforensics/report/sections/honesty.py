@@ -15,12 +15,12 @@ BARS = 12
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One node's log over the whole span."""
+    """One node's log over the whole span; `flag` is what the reader must not miss."""
 
     node: str
     sheet: Sheet
     text: str
-    flag: bool
+    flag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,24 @@ def _bar(node: shape.Node, whole: tuple[int, int]) -> Bar:
     for start, end in spans:
         sheet.rect(scale.x(start), 1, max(1.5, scale.x(end) - scale.x(start)), 8, "ink2")
     if not spans:
-        return Bar(node.name, sheet, "no log in the bundle" if not node.in_bundle else "no log with a time", flag=True)
-    text = f"{_moment(spans[0][0])} to {_moment(spans[-1][1])}"
-    holes = gaps(node)
-    if len(holes) == 1:
-        start, end = holes[0]
-        text += f", gap {_moment(start)} to {words.clock(end)[:5] if words.day(start) == words.day(end) else _moment(end)}"
-    elif holes:
-        text += f", {len(holes)} gaps"
-    return Bar(node.name, sheet, text, flag=bool(holes))
+        return Bar(node.name, sheet, "", "no log in the bundle" if not node.in_bundle else "no log with a time")
+    first, last = spans[0][0], spans[-1][1]
+    return Bar(node.name, sheet, f"{_moment(first)} to {_moment(last, first)}", _holes(gaps(node), first))
 
 
-def _moment(us: int) -> str:
-    return f"{words.day(us, short=True)} {words.clock(us)[:5]}"
+def _holes(holes: list[tuple[int, int]], first: int) -> str:
+    """The gap in words, or their number and the longest."""
+    if not holes:
+        return ""
+    start, end = max(holes, key=lambda hole: hole[1] - hole[0])
+    long = words.duration((end - start) / 1e6)
+    return f"{len(holes)} gaps, the longest {long}" if len(holes) > 1 else f"gap of {long} at {_moment(start, first)}"
+
+
+def _moment(us: int, beside: int | None = None) -> str:
+    """Day and time; the time alone beside a moment of the same day."""
+    time = words.clock(us)[:5]
+    return time if beside is not None and words.day(us) == words.day(beside) else f"{words.day(us, short=True)} {time}"
 
 
 def _nodes(doc: shape.Document) -> Fact:

@@ -1,11 +1,17 @@
-"""The incidents in one line each, where there are several."""
+"""The incidents in one line each, where there are several; of many the worst ones, and all of them folded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pveforensics.report import words
-from pveforensics.report.story import Story
+from pveforensics.report.story import Chain, Story, weight
+from pveforensics.report.verdict import in_order
+
+SHOWN = 15
+"""Incidents up to which all are shown."""
+WORST = 10
+"""Incidents that are shown of more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +24,48 @@ class Row:
     when: str
     lasted: str
     criticality: str
+    rank: int
     nodes: str
     findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The section."""
+    """The section: the rows that are shown, and all rows where that is not all of them."""
 
     heading: str
+    lead: str
     rows: tuple[Row, ...]
+    all: tuple[Row, ...]
 
 
 def build(story: Story) -> View | None:
-    """A table of the incidents; None for fewer than two."""
-    told = [chain for chain in story.chains if chain.incident is not None]
+    """Tables of the incidents in the order of time; None for fewer than two."""
+    told = story.incidents
     if len(told) < 2:
         return None
-    rows = []
-    for number, chain in enumerate(told, 1):
-        if chain.incident is None:
-            continue
-        start, end = chain.start, chain.end
-        lasted = words.duration((end - start) / 1e6) if start is not None and end is not None else "unknown"
-        nodes = tuple(dict.fromkeys(node for finding in chain.findings for node in finding.nodes))
-        worst = words.CRITICALITIES[max(chain.worst, 0)]
-        title = chain.incident.title or chain.findings[0].title
-        rows.append(
-            Row(
-                chain.incident.id, number, title, words.stamp(start), lasted, worst, words.names(nodes), tuple(f.id for f in chain.findings)
-            )
-        )
-    return View("Incidents", tuple(rows))
+    numbers = story.numbers
+    rows = tuple(_row(story, chain, numbers[chain.incident.id]) for chain in told if chain.incident)
+    if len(rows) <= SHOWN:
+        return View("Incidents", "In the order of time.", rows, ())
+    worst = {chain.incident.id for chain in sorted(told, key=weight, reverse=True)[:WORST] if chain.incident}
+    by = [sum(row.rank == rank for row in rows) for rank in range(5)]
+    sums = words.names([f"{by[rank]} {words.CRITICALITIES[rank]}" for rank in (4, 3, 2, 1, 0) if by[rank]], 5)
+    lead = f"{len(rows)} in all: {sums}. The {WORST} worst, in the order of time; below them all."
+    return View("Incidents", lead, tuple(row for row in rows if row.id in worst), rows)
+
+
+def _row(story: Story, chain: Chain, number: int) -> Row:
+    start, end = chain.start, chain.end
+    worst = max(chain.worst, 0)
+    return Row(
+        id=chain.incident.id if chain.incident else "",
+        number=number,
+        title=(chain.incident.title if chain.incident else "") or chain.findings[0].title,
+        when=words.stamp(start),
+        lasted=words.duration((end - start) / 1e6) if start is not None and end is not None else "unknown",
+        criticality=words.CRITICALITIES[worst],
+        rank=worst,
+        nodes=words.names(in_order(story.doc, (node for finding in chain.findings for node in finding.nodes))),
+        findings=tuple(f.id for f in chain.findings),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
@@ -14,6 +14,10 @@ from pveforensics.report.verdict import zone_assumed
 ZOOMS = 3
 """Incidents that get a drawing of their own: the worst ones."""
 CALLOUTS = 9
+_LEAST_PAD_US = 15_000_000
+"""Time around an incident that is drawn with it, at least."""
+_OPEN_US = 120_000_000
+"""Time that is drawn after a state whose end no line shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def build(story: Story) -> View | None:
     t0, t1 = whole
     targets = _targets(story)
     zone = common_zone(story.doc)
-    numbers = _numbers(story)
+    numbers = story.numbers
     zooms = tuple(_zoom(story, found, chain, whole, _number(numbers, chain), zone) for chain in targets)
     sheet = overview(found, t0, t1, _frames(story, targets, numbers, whole), calm=story.lead is None)
     top = Picture(
@@ -93,16 +97,11 @@ def build(story: Story) -> View | None:
     return View("What happened, drawn", top, zooms, rows, total, zone, watched, kinds, len(known), cited)
 
 
-def _numbers(story: Story) -> dict[str, int]:
-    """The number of each incident, as in the table of the incidents."""
-    return {chain.incident.id: k for k, chain in enumerate((each for each in story.chains if each.incident), 1) if chain.incident}
-
-
-def _number(numbers: dict[str, int], chain: Chain) -> int:
+def _number(numbers: Mapping[str, int], chain: Chain) -> int:
     return numbers.get(chain.incident.id, 0) if chain.incident else 0
 
 
-def _frames(story: Story, targets: Sequence[Chain], numbers: dict[str, int], whole: tuple[int, int]) -> list[Frame]:
+def _frames(story: Story, targets: Sequence[Chain], numbers: Mapping[str, int], whole: tuple[int, int]) -> list[Frame]:
     framed = [
         Frame(*_window(chain, whole), _number(numbers, chain), _name(chain, _number(numbers, chain)), drawn=True, bad=True)
         for chain in targets
@@ -169,8 +168,10 @@ def _window(chain: Chain, whole: tuple[int, int]) -> tuple[int, int]:
     start, end = chain.start, chain.end
     if start is None or end is None:
         return whole
-    pad = max(30_000_000, (end - start) * 12 // 100)
-    return start - pad, end + pad
+    pad = max(_LEAST_PAD_US, (end - start) * 15 // 100)
+    end += _OPEN_US if end - start < _OPEN_US and any(not finding.end for finding in chain.failures) else 0
+    # Not beyond the logs, unless the incident itself is.
+    return max(start - pad, min(start - 1_000_000, whole[0])), min(end + pad, max(end + 1_000_000, whole[1]))
 
 
 def _name(chain: Chain, number: int) -> str:
@@ -182,7 +183,10 @@ def _name(chain: Chain, number: int) -> str:
 def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[int, int], number: int, zone: str) -> Picture:
     t0, t1 = _window(chain, whole)
     busy = frozenset(node for finding in chain.findings for node in finding.nodes)
-    kept, left = lanes.folded(lanes.clipped(found, t0, t1), busy)
+    named = busy | {name for finding in chain.findings for name in (*finding.guests, *finding.storages)}
+    moving, away = lanes.changing(lanes.clipped(found, t0, t1), t0, t1, named)
+    kept, left = lanes.folded(moving, busy)
+    left += [away] if away else []
     callouts = [each for each in _callouts(story, chain) if t0 <= each.at <= t1]
     sheet = picture.zoom(kept, t0, t1, callouts, zone, story.doc.cluster)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story
-from pveforensics.report.verdict import verdict, whom
+from pveforensics.report.verdict import in_order, verdict, whom
 
 _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
 """Classes in which data can still be lost after the fact."""
@@ -101,7 +101,7 @@ def _what(story: Story) -> Cell:
             )
             return Cell("What", "Planned work", note, planned[0].confidence, planned[0].id)
         return Cell("What", "Nothing found", "no rule found a failure")
-    nodes = tuple(dict.fromkeys(node for finding in said.group for node in finding.nodes))
+    nodes = in_order(story.doc, (node for finding in said.group for node in finding.nodes))
     note = f"{said.head.criticality}" + (f"; {whom(story.doc, nodes)}" if nodes else "")
     return Cell("What", words.class_word(said.head.class_), note, min(finding.confidence for finding in said.group), said.head.id)
 
@@ -146,7 +146,7 @@ def _impact(story: Story) -> Cell:
         return Cell("Impact", "Unknown", "no line that was read would tell it")
     if chain is None:
         return Cell("Impact", "None found", "the state of guests is told where the logs hold it")
-    nodes = tuple(dict.fromkeys(node for finding in chain.failures for node in finding.nodes))
+    nodes = in_order(story.doc, (node for finding in chain.failures for node in finding.nodes))
     total = len(story.doc.nodes)
     value = f"{len(nodes)} of {words.counted(total, 'node')}" if nodes else "No node named"
     guests = chain.incident.impact.guests if chain.incident else []
@@ -176,7 +176,7 @@ def _data(story: Story) -> Cell | None:
 
 
 def _now(story: Story) -> Cell | None:
-    """How the logs leave the cluster: nodes that did not come back, and nodes without quorum at the end."""
+    """How the logs leave the cluster: nodes that did not come back, nodes without quorum, and what can still go wrong."""
     doc = story.doc
     ends = [us for node in doc.nodes for span in node.coverage if (us := words.micros(span.end)) is not None]
     if not ends:
@@ -185,15 +185,23 @@ def _now(story: Story) -> Cell | None:
     blind = [
         i.node for i in doc.intervals if i.state == "inquorate" and i.subject.startswith("node:") and i.end is None and i.node not in gone
     ]
-    name = f"When the logs end ({words.clock(max(ends))} UTC)"
+    name, when = "When the logs end", f"{words.clock(max(ends))} UTC: "
     if gone:
-        return Cell(name, f"{words.names(gone)} not back", "no sign of a next boot")
+        return Cell(name, f"{words.names(gone)} not back", when + "no sign of a next boot")
     if blind:
-        return Cell(name, f"{words.names(sorted(set(blind)))} without quorum", "not regained in the log")
+        return Cell(name, f"{words.names(in_order(doc, blind))} without quorum", when + "not regained in the log")
     if _silent(doc):
-        return Cell(name, "Not told", "no line that was read tells a state")
+        return Cell(name, "Not told", when + "no line that was read tells a state")
     seen = sum(bool(node.coverage) for node in doc.nodes)
-    return Cell(name, "Running", f"{seen} of {words.counted(len(doc.nodes), 'node')}, as far as the logs show")
+    note = f"{when}{seen} of {words.counted(len(doc.nodes), 'node')}, as far as the logs show"
+    weak = max(
+        (finding for finding in story.findings if finding.class_ == "misconfiguration"),
+        key=lambda finding: words.rank(finding.criticality),
+        default=None,
+    )
+    if weak is None:
+        return Cell(name, "Running", note)
+    return Cell(name, "Running, at risk", f"{note}. {weak.title.rstrip('. ')}", finding=weak.id)
 
 
 def _silent(doc: shape.Document) -> bool:

@@ -24,7 +24,9 @@ def text(case):
 
 def test_a_fenced_node_fills_the_parts_that_evidence_carries():
     told = text(cases.fenced())
-    assert told["Summary"].startswith("alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after trouble")
+    assert told["Summary"].startswith(
+        "alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after its cluster network failed"
+    )
     assert (
         "“alpha had no quorum for 60 s” led to “alpha was reset by its own watchdog”: without quorum the HA lock cannot be renewed."
         in told["Summary"]
