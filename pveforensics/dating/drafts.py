@@ -70,9 +70,14 @@ def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming:
         starts.setdefault("node:" + naming.node_of_path.get(scan.path, ""), []).extend(own)
     for scan in scans:
         of_node = starts.get("node:" + naming.node_of_path.get(scan.path, ""), [])
-        start = own_start(starts[scan.path] or of_node)
+        start = own_start(starts[scan.path] or of_node) if starts[scan.path] or not _is_no_dmesg(scan) else None
         found[scan.path] = _drafts(scan, clocks[scan.path], naming, start)
     return found
+
+
+def _is_no_dmesg(scan: LogScan) -> bool:
+    """True if kernel seconds cannot be those of the running boot: a boot that panicked runs no more, so a console or pstore wrote them."""
+    return any(record.kind == "kernel_panic" for record in scan.records)
 
 
 def _drafts(scan: LogScan, clock: FileClock, naming: Naming, start: KernelStart | None) -> list[Draft]:

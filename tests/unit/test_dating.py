@@ -310,6 +310,13 @@ def test_dmesg_is_dated_by_the_boot_of_the_same_node_and_left_undated_without_on
     assert [event.at.iso()[:19] for event in timeline.events if event.kind == "oops"] == ["2026-11-22T09:01:10"]
 
 
+def test_a_panic_in_kernel_seconds_alone_is_not_dated_by_the_running_boot():
+    panic = line(1, Stamp("[  173.286325]", uptime_us=173_286_325, resolution_us=1), "kernel_panic", program="kernel")
+    boot = line(1, iso("2026-11-22T09:00:10+00:00"), "boot_started", program="kernel", uptime_us=0)
+    timeline = run(log("alpha/console.log", panic), log("alpha/syslog", boot))
+    assert [event.at for event in timeline.events if event.kind == "kernel_panic"] == [None]
+
+
 # --- copies --------------------------------------------------------------------------------------
 
 
