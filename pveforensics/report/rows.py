@@ -183,7 +183,7 @@ def labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> N
         if inside and text and sheet.free(Box(x0 + 4, x0 + 4 + text_width(text, 10), base - 8, base + 2)):
             plain = item.style in ("down", "off", "absent", "unseen")
             if _STYLES[item.style][0].startswith("hatch"):
-                sheet.rect(x0 + 2, y + 2, text_width(text, 10) + 4, height - 4, "bg", anchored=x0)
+                sheet.rect(x0 + 2, y + 1, text_width(text, 10) + 4, height - 2, "bg", anchored=x0)
             title = item.label if text != item.label else ""
             sheet.text(x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=title, anchored=x0, until=x1)
             continue

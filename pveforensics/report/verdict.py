@@ -52,25 +52,23 @@ _SLACK_US = 180_000_000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The first sentence in two parts, the bold one first, and what else there is; `calm` is True if nothing failed."""
+    """The first sentence in two parts, the bold one first, and what stands beside it; `calm` is True if nothing failed.
+
+    `aside` tells of many incidents how many they are, and of a calm case what was looked at.
+    """
 
     strong: str
     news: str
     calm: bool
-    others: str = ""
+    aside: str = ""
     chain: Chain | None = None
     head: shape.Finding | None = None
     group: tuple[shape.Finding, ...] = ()
 
     @property
-    def rest(self) -> str:
-        """What follows the bold part."""
-        return self.news + self.others
-
-    @property
     def sentence(self) -> str:
         """The whole text."""
-        return self.strong + self.rest
+        return self.strong + self.news + self.aside
 
 
 def verdict(story: Story) -> Verdict:
@@ -87,7 +85,7 @@ def verdict(story: Story) -> Verdict:
     began = _began(story, chain, head, group, nodes)
     news = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(chain) + "."
     strong = strong[:1].upper() + strong[1:] if strong.startswith(("all ", "both ")) else strong
-    return Verdict(strong, news, calm=False, others=_others(story), chain=chain, head=head, group=group)
+    return Verdict(strong, news, calm=False, aside=_others(story), chain=chain, head=head, group=group)
 
 
 def _head(chain: Chain) -> shape.Finding:
@@ -292,9 +290,9 @@ def _calm(story: Story) -> Verdict:
         strong = f"No failure found, but none of the {len(blind)} rules had the evidence that it needs."
     elif len(blind) > len(looked):
         strong = f"No failure found, but little could be checked: {len(blind)} of {len(blind) + len(looked)} rules lacked their evidence."
-    sentences = (*_planned(story), *_mild(story), scope(story.doc, told_unchecked=strong != "No failure found."))
-    rest = "".join(f" {sentence}" for sentence in sentences if sentence)
-    return Verdict(strong, rest, calm=True)
+    news = "".join(f" {sentence}" for sentence in (*_planned(story), *_mild(story)))
+    looked_at = scope(story.doc, told_unchecked=strong != "No failure found.")
+    return Verdict(strong, news, calm=True, aside=f" {looked_at}" if looked_at else "")
 
 
 def _planned(story: Story) -> list[str]:

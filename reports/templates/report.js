@@ -213,6 +213,17 @@
     // Pinned lanes stand first; the others follow in their order.
     var rows = all('g[data-y]', svg), names = {};
     rows.forEach(function (g) { if (g.hasAttribute('data-lane')) { names[g.getAttribute('data-b')] = g.getAttribute('data-lane'); } });
+    // On a narrow screen the lanes' names stay in view while the drawing is moved sideways.
+    var column = null;
+    box.addEventListener('scroll', function () {
+      if (!column) {
+        var back = d.createElementNS(SVG, 'rect');
+        column = d.createElementNS(SVG, 'g');
+        back.setAttribute('width', x0 - 4); back.setAttribute('height', n(svg, 'height')); back.setAttribute('class', 'f-bg');
+        column.appendChild(back); rows.forEach(function (g) { column.appendChild(g); }); svg.appendChild(column);
+      }
+      column.setAttribute('transform', 'translate(' + box.scrollLeft + ',0)');
+    });
     function arrange() {
       if (!rows.length) { return; }
       var order = rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) >= 0; }).concat(rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) < 0; })), y = n(rows[0], 'data-y');

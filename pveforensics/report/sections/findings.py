@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
-from pveforensics.report.story import Chain, Story
+from pveforensics.report.story import Chain, Story, loudness
 from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
 """Evidence lines shown at once; the others are folded."""
 OPEN_CARDS = 6
-"""Cards of the main incident that stand open where there are many findings; of the others only the head is shown at once."""
+"""Cards of the main incident that stand open where there are many findings, the loudest and the root; of the others only the head is shown."""
 WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
 
@@ -161,7 +161,10 @@ def _folded(story: Story, chain: Chain, finding: shape.Finding) -> bool:
     """True for what stands beside the main incident, and behind its first findings, in a report of many."""
     if len(story.findings) <= OPEN_CARDS:
         return False
-    return chain is not story.lead or chain.findings.index(finding) >= OPEN_CARDS
+    if chain is not story.lead:
+        return True
+    root = chain.incident.root if chain.incident else ""
+    return finding.id != root and finding not in sorted(chain.failures, key=loudness, reverse=True)[:OPEN_CARDS]
 
 
 def _inside(finding: shape.Finding, lines: int) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pveforensics.report import shape, words
 from pveforensics.report.drawing import Scale, Sheet
 from pveforensics.report.story import Story
 from pveforensics.report.verdict import gaps, zone_assumed
 
+FEW = 5
+"""Nodes up to which each has its bar; of more, those with the same span share one."""
 BARS = 12
 """Nodes whose span is drawn on the first screen; the others stand in the section on coverage."""
 
@@ -48,11 +50,24 @@ def build(story: Story) -> View:
         us for node in doc.nodes for each in node.coverage for us in (words.micros(each.start), words.micros(each.end)) if us is not None
     ]
     whole = (min(edges), max(edges)) if edges else (0, 1)
-    worst_first = sorted(doc.nodes, key=lambda node: (bool(node.coverage), len(node.coverage) <= 1))
-    chosen = {node.name for node in worst_first[:BARS]}
-    bars = tuple(_bar(node, whole) for node in doc.nodes if node.name in chosen)
+    alike, rest = _alike([_bar(node, whole) for node in doc.nodes])
+    worst_first = sorted(rest, key=lambda bar: not bar.flag)[: BARS - len(alike)]
+    bars = (*alike, *(bar for bar in rest if bar in worst_first))
     facts = (_nodes(doc), _lines(doc), _rules(doc), _times(doc), _clocks(doc), _unread(doc), _redaction(doc), _made(doc), _short(story))
-    return View(bars, len(doc.nodes) - len(bars), tuple(fact for fact in facts if fact))
+    return View(bars, len(rest) - len(worst_first), tuple(fact for fact in facts if fact))
+
+
+def _alike(bars: list[Bar]) -> tuple[list[Bar], list[Bar]]:
+    """Of many nodes those whose logs have the same span and no gap, as one bar; and the others."""
+    same: dict[str, list[Bar]] = {}
+    for bar in bars if len(bars) > FEW else ():
+        if not bar.flag:
+            same.setdefault(bar.text, []).append(bar)
+    most = max(same.values(), key=len, default=[])
+    if len(most) < FEW:
+        return [], bars
+    one = replace(most[0], node=f"all {len(bars)} nodes" if len(most) == len(bars) else f"{len(most)} nodes")
+    return [one], [bar for bar in bars if bar not in most]
 
 
 def _bar(node: shape.Node, whole: tuple[int, int]) -> Bar:

@@ -14,6 +14,18 @@ from pveforensics.report.verdict import zone_assumed
 ZOOMS = 3
 """Incidents that get a drawing of their own: the worst ones."""
 CALLOUTS = 9
+LEGEND: tuple[tuple[frozenset[str], tuple[str, str, str, str]], ...] = (
+    (frozenset({"run"}), ("#d3dbe4", "f-run", "", "running")),
+    (frozenset({"inquorate"}), ("url(#hatch-bad)", "k-bad", "", "no quorum")),
+    (frozenset({"down"}), ("#fdeee5", "f-badbg k-bad", "", "down")),
+    (frozenset({"off"}), ("none", "k-line2", "", "shut down")),
+    (frozenset({"nolog"}), ("url(#hatch-log)", "", "", "no log")),
+    (frozenset({"trouble", "paused"}), ("#835600", "f-warn", "", "trouble")),
+    (frozenset({"lost"}), ("#a83606", "f-bad", "", "link down")),
+    (frozenset({"halost"}), ("#fdf3d9", "f-warnbg k-warn", "", "HA lock lost")),
+    (frozenset({"unseen", "claimed"}), ("none", "k-bad", "3 2", "known from peers only")),
+)
+"""Styles of items, and how the legend shows them: fill, class, dash and words."""
 _LEAST_PAD_US = 15_000_000
 """Time around an incident that is drawn with it, at least."""
 _OPEN_US = 120_000_000
@@ -68,6 +80,8 @@ class View:
     kinds: tuple[tuple[marks.Kind, str, str], ...]
     kinds_total: int
     cited: tuple[str, ...]
+    legend: tuple[tuple[str, str, str, str], ...]
+    marks: frozenset[str]
 
 
 def build(story: Story) -> View | None:
@@ -94,7 +108,21 @@ def build(story: Story) -> View | None:
     cited = tuple(dict.fromkeys(key for row in rows for key in row.evidence))
     known = marks.kinds(story.doc.events)
     kinds = tuple((each, words.stamp(each.first), words.stamp(each.last)) for each in known[: 2 * story.room.rows])
-    return View("What happened, drawn", top, zooms, rows, total, zone, watched, kinds, len(known), cited)
+    legend, signs = _legend(found)
+    return View("What happened, drawn", top, zooms, rows, total, zone, watched, kinds, len(known), cited, legend, signs)
+
+
+def _legend(found: Sequence[lanes.Lane]) -> tuple[tuple[tuple[str, str, str, str], ...], frozenset[str]]:
+    """What of the legend this drawing needs: the bars, and the names of its other marks."""
+    items = [item for lane in found for item in lane.items]
+    styles = {item.style for item in items}
+    signs = {
+        "faded": any(max(item.doubt) > 0 for item in items),
+        "boot": any(item.style == "run" and (item.begins or item.ends) for item in items),
+        "unclean": any(item.style == "run" and item.ends in lanes.UNCLEAN for item in items),
+        "event": any(lane.events for lane in found),
+    }
+    return tuple(entry for wanted, entry in LEGEND if styles & wanted), frozenset(name for name, there in signs.items() if there)
 
 
 def _number(numbers: Mapping[str, int], chain: Chain) -> int:

@@ -43,7 +43,8 @@ class View:
 
     eyebrow: tuple[str, ...]
     strong: str
-    rest: str
+    news: str
+    aside: str
     calm: bool
     first: tuple[Step, ...]
     cells: tuple[Cell, ...]
@@ -52,7 +53,9 @@ class View:
 def build(story: Story) -> View:
     """The first screen. It always stands."""
     said = verdict(story)
-    return View(_eyebrow(story), said.strong, said.rest, said.calm, _first(story), tuple(cell for cell in _cells(story) if cell))
+    return View(
+        _eyebrow(story), said.strong, said.news, said.aside, said.calm, _first(story), tuple(cell for cell in _cells(story) if cell)
+    )
 
 
 def _eyebrow(story: Story) -> tuple[str, ...]:
