@@ -41,7 +41,8 @@ def render(document: Mapping[str, Any], cap: int = CAP) -> str:
 
 def _draw(story: Story, summary: str) -> str:
     views = {name: build(story) for name, build in SECTIONS}
-    shown = findings.anchors(findings.build(story))
+    cards = views["findings"]
+    shown = findings.anchors(cards) if isinstance(cards, findings.View) else frozenset()
     wanted = (key for view in views.values() for key in getattr(view, "cited", ()))
     other = cited.build(story, wanted, shown)
     views["cited"] = other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pveforensics.report import document as documents
@@ -20,43 +21,43 @@ LOUDEST = (
 """Of two equally critical findings the one whose class stands first heads the sentence: a node that went down before what led to it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what follows from the findings is reckoned once
 class Chain:
     """Findings of one incident, cause first; `incident` is None for those that belong to none."""
 
     incident: shape.Incident | None
     findings: tuple[shape.Finding, ...]
 
-    @property
+    @cached_property
     def failures(self) -> tuple[shape.Finding, ...]:
         """The findings that are failures."""
         return tuple(finding for finding in self.findings if is_failure(finding))
 
-    @property
+    @cached_property
     def happened(self) -> tuple[shape.Finding, ...]:
         """The findings that make its window: its failures and its root; a setting that was weak all along is no moment of it."""
         root = self.incident.root if self.incident else ""
         made = tuple(f for f in self.findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT))
         return made if self.failures and any(words.micros(f.start) is not None for f in made) else self.findings
 
-    @property
+    @cached_property
     def worst(self) -> int:
         """The highest rank among its failures, -1 if it has none."""
         return max((words.rank(finding.criticality) for finding in self.failures), default=-1)
 
-    @property
+    @cached_property
     def start(self) -> int | None:
         """The earliest moment of what happened, in microseconds."""
         return min((us for finding in self.happened if (us := words.micros(finding.start)) is not None), default=None)
 
-    @property
+    @cached_property
     def end(self) -> int | None:
         """The latest moment of what happened, in microseconds."""
         times = [us for finding in self.happened for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
         return max(times, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Story:
     """A document and its findings in order. `codes` gives each finding id its code, `room` says how much is drawn of long lists."""
 
@@ -65,23 +66,23 @@ class Story:
     codes: Mapping[str, str]
     room: Room = STEPS[0]
 
-    @property
+    @cached_property
     def incidents(self) -> tuple[Chain, ...]:
         """The chains of incidents in the order of time: those with failures first, as they are numbered."""
         told = (chain for chain in self.chains if chain.incident is not None)
         return tuple(sorted(told, key=lambda chain: (chain.worst < 0, _time_key(chain.start))))
 
-    @property
+    @cached_property
     def numbers(self) -> Mapping[str, int]:
         """The number of each incident's id."""
         return {chain.incident.id: k for k, chain in enumerate(self.incidents, 1) if chain.incident}
 
-    @property
+    @cached_property
     def findings(self) -> tuple[shape.Finding, ...]:
         """All findings in the order of their codes."""
         return tuple(finding for chain in self.chains for finding in chain.findings)
 
-    @property
+    @cached_property
     def lead(self) -> Chain | None:
         """The chain that the first sentence tells: the worst, and of equals the one that hit most nodes, then the first."""
         return _lead(self.chains)

@@ -9,7 +9,7 @@
   all('[data-js]').forEach(function (el) { el.hidden = false; });
 
   // State: what the reader chose stands in the fragment behind a tilde, so that a link shows the same.
-  var state = {}, target = '', plots = {};
+  var state = {}, target = '', plots = {}, filters = [];
   function parse() {
     var parts = location.hash.slice(1).split('~');
     try { target = decodeURIComponent(parts[0]); } catch (e) { target = parts[0]; }
@@ -105,32 +105,42 @@
     tools.appendChild(button('Copy as Markdown', function (event) { copy(tableText(table), event.target); }, 'Copy as Markdown: ' + name));
     box.parentNode.insertBefore(tools, box);
   });
+  // The window that was chosen in a drawing: what lies outside is hidden here and in the findings, and counted.
+  function outside(el) {
+    var win = /^(\d+)-(\d+)$/.exec(state.win || '');
+    return !!win && !(el.hasAttribute('data-from') && +el.getAttribute('data-from') <= +win[2] && +el.getAttribute('data-to') >= +win[1]);
+  }
   function tableFilter(table, tools) {
     var label = make('label', 'Filter '), input = make('input'), count = make('output');
     input.type = 'search'; count.setAttribute('aria-live', 'polite');
     label.appendChild(input); tools.appendChild(label); tools.appendChild(count);
-    input.addEventListener('input', function () {
-      var rows = all('tbody tr', table), hid = 0;
-      rows.forEach(function (row) { row.hidden = row.textContent.toLowerCase().indexOf(input.value.toLowerCase()) < 0; hid += row.hidden ? 1 : 0; });
+    function refresh() {
+      var rows = all('tbody tr', table), hid = 0, timed = table.hasAttribute('data-timed');
+      rows.forEach(function (row) { row.hidden = row.textContent.toLowerCase().indexOf(input.value.toLowerCase()) < 0 || (timed && outside(row)); hid += row.hidden ? 1 : 0; });
       count.textContent = hid ? hid + ' of ' + rows.length + ' rows hidden' : '';
-    });
+    }
+    input.addEventListener('input', refresh);
+    filters.push(refresh);
   }
 
   // Filter: words, node and criticality together; what is hidden is counted.
   var q = one('#q'), node = one('#fnode'), crit = one('#fcrit'), count = one('#fcount');
   function filter() {
-    var text = q.value.toLowerCase(), hid = 0, cards = all('[data-f]');
+    filters.forEach(function (refresh) { refresh(); });
+    if (!q) { return; }
+    var text = q.value.toLowerCase(), hid = 0, cards = all('[data-f]'), win = (state.win || '').split('-');
     cards.forEach(function (card) {
-      var fits = card.textContent.toLowerCase().indexOf(text) >= 0 && +card.getAttribute('data-crit') >= +crit.value &&
+      var fits = !outside(card) && card.textContent.toLowerCase().indexOf(text) >= 0 && +card.getAttribute('data-crit') >= +crit.value &&
         (!node.value || card.getAttribute('data-node').split(' ').indexOf(node.value) >= 0);
       card.hidden = !fits;
       if (!fits) { hid += 1; }
     });
     all('.group').forEach(function (group) { group.hidden = !one('[data-f]:not([hidden])', group); });
-    count.textContent = hid ? hid + ' of ' + cards.length + ' findings hidden' : '';
+    count.textContent = (hid ? hid + ' of ' + cards.length + ' findings hidden' : '') + (win[1] ? '; shown: ' + span(+win[0], +win[1]) : '');
   }
+  function span(a, b) { var fine = b - a < 60000; return shown(a, fine).slice(5) + ' to ' + shown(b, fine).slice(11) + (local() ? ' ' + zone : ' UTC'); }
   function chosen() { keep('q', q.value); keep('node', node.value); keep('crit', crit.value === '0' ? '' : crit.value); filter(); }
-  function cleared() { q.value = ''; node.value = ''; crit.value = '0'; chosen(); }
+  function cleared() { q.value = ''; node.value = ''; crit.value = '0'; keep('win', ''); chosen(); }
   if (q) {
     [q, node, crit].forEach(function (el) { el.addEventListener('input', chosen); });
     one('#fclear').addEventListener('click', cleared);
@@ -151,6 +161,11 @@
       return { el: el, x: n(el, 'x'), w: n(el, 'width'), a: el.hasAttribute('data-a') ? n(el, 'data-a') : null, e: el.hasAttribute('data-e') ? n(el, 'data-e') : null, x1: n(el, 'x1'), x2: n(el, 'x2'), tag: el.tagName };
     });
     var axis = all('[data-axis]', svg), own = d.createElementNS(SVG, 'g'), said = make('output'), pinned = [], pick = make('select');
+    var only = button('Only this window', function () {
+      var view = Math.round(v0) + '-' + Math.round(v1);
+      keep('win', state.win === view || (v0 === t0 && v1 === t1) ? '' : view);
+      filter();
+    });
     svg.insertBefore(own, axis[0] || null);
     function place(x) { return x0 + (t0 + (x - x0) / (x1 - x0) * (t1 - t0) - v0) / (v1 - v0) * (x1 - x0); }
     function hide(el, away) { if (away) { el.setAttribute('display', 'none'); } else { el.removeAttribute('display'); } }
@@ -171,7 +186,8 @@
       axis.forEach(function (g) { hide(g, !whole || local()); });
       while (own.firstChild) { own.removeChild(own.firstChild); }
       if (!whole || local()) { ruler(); }
-      said.textContent = whole ? '' : shown(v0, v1 - v0 < 60000).slice(5) + ' to ' + shown(v1, v1 - v0 < 60000).slice(11) + (local() ? ' ' + zone : ' UTC') + ', ' + Math.round((v1 - v0) / 100) / 10 + ' s';
+      said.textContent = whole ? '' : span(v0, v1) + ', ' + Math.round((v1 - v0) / 100) / 10 + ' s';
+      only.hidden = whole && !state.win;
     };
     function ruler() {
       var line = one('[data-axis] line', svg), text = one('[data-axis] text', svg), t, step;
@@ -244,7 +260,7 @@
     pick.addEventListener('change', function () { self.pin(pick.value); pick.selectedIndex = 0; });
     var tools = make('div', '', 'ttools');
     said.setAttribute('aria-live', 'polite');
-    [button('+', function () { zoom(0.7, 0.5); }, 'Zoom in'), button('−', function () { zoom(1 / 0.7, 0.5); }, 'Zoom out'), button('←', function () { move(-0.2); }, 'Earlier'), button('→', function () { move(0.2); }, 'Later'), button('All', function () { self.show(t0, t1); }, 'Show all'), pick, said].forEach(function (el) { tools.appendChild(el); });
+    [button('+', function () { zoom(0.7, 0.5); }, 'Zoom in'), button('−', function () { zoom(1 / 0.7, 0.5); }, 'Zoom out'), button('←', function () { move(-0.2); }, 'Earlier'), button('→', function () { move(0.2); }, 'Later'), button('All', function () { self.show(t0, t1); }, 'Show all'), only, pick, said].forEach(function (el) { tools.appendChild(el); });
     box.parentNode.insertBefore(tools, box);
     this.restore = function () {
       var z = /^(\d+)-(\d+)$/.exec(state['z-' + id] || ''), p = state['p-' + id];
@@ -262,7 +278,8 @@
     if (found) { found.scrollIntoView(); all('.aim').forEach(function (old) { old.classList.remove('aim'); }); found.classList.add('aim'); }
   }
   function restore() {
-    if (q) { q.value = state.q || ''; node.value = state.node || ''; crit.value = state.crit || '0'; if (crit.selectedIndex < 0) { crit.value = '0'; } if (node.selectedIndex < 0) { node.value = ''; } filter(); }
+    if (q) { q.value = state.q || ''; node.value = state.node || ''; crit.value = state.crit || '0'; if (crit.selectedIndex < 0) { crit.value = '0'; } if (node.selectedIndex < 0) { node.value = ''; } }
+    filter();
     Object.keys(plots).forEach(function (id) { plots[id].restore(); });
     if (local()) { setClock(); }
     if (target) { unfold(); }

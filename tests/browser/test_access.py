@@ -36,15 +36,19 @@ def violations(page) -> list[str]:
     return [f"{each['id']}: {node['html'][:140]}" for each in found for node in each["nodes"][:3]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_report, scheme):
+@pytest.mark.parametrize("name", golden_cases.GOLDEN)
+def test_axe_finds_nothing(open_report, name):
+    """In light and in dark, with everything folded and with everything open."""
     needed(AXE)
-    page = open_report(golden_cases.divergence(), scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    page = open_report(golden_cases.GOLDEN[name]())
     assert violations(page) == []
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    page.emulate_media(color_scheme="dark")
+    assert violations(page) == []
+    page.emulate_media(color_scheme="light")
 
 
-@pytest.mark.parametrize("name", ["planned", "storage-outage"])
+@pytest.mark.parametrize("name", ["planned", "storage-outage", "many-nodes"])
 def test_axe_finds_nothing_without_script(browser, tmp_path, name):
     """Script is taken out of the file, since axe itself needs one."""
     needed(AXE)

@@ -7,6 +7,8 @@ import dataclasses
 import cases
 import pytest
 
+from pveforensics.report import document
+
 pytestmark = pytest.mark.browser
 
 
@@ -136,3 +138,34 @@ def test_a_link_opens_what_it_points_into(open_report):
     assert not folded.is_visible()
     page.evaluate(f"location.hash = '#{lines[8].id}'")
     folded.wait_for(state="visible")
+
+
+def test_the_window_of_a_drawing_filters_findings_and_rows_and_says_so(open_report):
+    page = open_report(cases.fenced(), fragment="#~z-drawing-1=1773454260000-1773454290000")
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    rows = page.locator("table[data-timed] tbody tr:visible").count()
+    page.locator("#drawing-1 button", has_text="Only this window").click()
+    assert page.locator("#fcount").text_content() == "1 of 4 findings hidden; shown: 03-14 02:11:00.000 to 02:11:30.000 UTC"
+    assert page.locator("table[data-timed] tbody tr:visible").count() < rows
+    assert "win=1773454260000-1773454290000" in keyed(page)
+    page.keyboard.press("Escape")
+    assert page.locator("table[data-timed] tbody tr:visible").count() == rows
+
+
+def test_the_names_of_lanes_stay_in_view_on_a_phone(open_report):
+    page = open_report(cases.fenced(), width=390)
+    plot, name = page.locator("#drawing-1 .plot"), page.locator("#drawing-1 g[data-lane='alpha'] text")
+    before = name.bounding_box()["x"]
+    plot.evaluate("e => { e.scrollLeft = 400; }")
+    page.wait_for_function("document.querySelector('#drawing-1 g[transform]')")
+    assert abs(name.bounding_box()["x"] - before) < 1
+
+
+def test_a_finding_that_is_folded_opens_by_its_link(open_report):
+    case = cases.many(8, 9)
+    key = document.to_document(case)["findings"][-1]["evidence"][0]
+    page = open_report(case)
+    assert not page.locator(f"#{key} pre").first.is_visible()
+    page.evaluate(f"location.hash = '{key}'")
+    page.wait_for_function(f"document.querySelector('#{key}.aim') !== null")
+    assert page.locator(f"#{key} pre").first.is_visible()

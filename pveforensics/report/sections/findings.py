@@ -68,6 +68,7 @@ class Card:
     came_from: tuple[tuple[str, str], ...]
     folded: bool
     inside: str
+    edges: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
         led_to=tuple((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
         folded=_folded(story, chain, finding),
         inside=_inside(finding, len(ids)),
+        edges=_edges(finding),
         came_from=tuple((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
     )
 
@@ -165,6 +167,12 @@ def _folded(story: Story, chain: Chain, finding: shape.Finding) -> bool:
         return True
     root = chain.incident.root if chain.incident else ""
     return finding.id != root and finding not in sorted(chain.failures, key=loudness, reverse=True)[:OPEN_CARDS]
+
+
+def _edges(finding: shape.Finding) -> tuple[int, int] | None:
+    """First and last millisecond, by which the window of a drawing filters; of an open end the first."""
+    start, end = words.micros(finding.start), words.micros(finding.end)
+    return (start // 1000, max(start, end if end is not None else start) // 1000) if start is not None else None
 
 
 def _inside(finding: shape.Finding, lines: int) -> str:

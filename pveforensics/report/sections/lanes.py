@@ -56,7 +56,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: a state with its edges, or a mark."""
+    """One row of the table: a state or a mark, in words and with its edges in milliseconds."""
 
     start: str
     local: str
@@ -64,6 +64,7 @@ class Row:
     where: str
     what: str
     evidence: tuple[str, ...]
+    edges: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +254,6 @@ def _rows(found: Sequence[lanes.Lane], zone: str, most: int) -> tuple[tuple[Row,
         lasted = words.duration(((item.end or 0) - (item.start or 0)) / 1e6) if known else "open"
         start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
         local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""
-        rows.append(Row(start, local, lasted, item.where, item.what, item.evidence[:3]))
+        edges = ((item.start or 0) // 1000, (item.end if item.end is not None else 2**52) // 1000)
+        rows.append(Row(start, local, lasted, item.where, item.what, item.evidence[:3], edges))
     return tuple(rows), len(items)
