@@ -184,9 +184,11 @@ wanted() {
 
 etc_pve() {
     mkdir "$work/raw"
-    bounded 15 "$work/listed" /dev/null find etc/pve -xdev -type f ! -path '*[[:cntrl:]]*' -printf '%P\n'
+    limit=15
+    [ "$limit" -le "$longest" ] || limit=$longest
+    bounded "$limit" "$work/listed" /dev/null find etc/pve -xdev -type f ! -path '*[[:cntrl:]]*' -printf '%P\n'
     if [ "$code" != 0 ] || ! [ -s "$work/listed" ]; then
-        note failed etc/pve "not readable (find: exit $code); taken from a copy of config.db instead"
+        note failed etc/pve "not readable (find: exit $code); a copy of config.db is asked instead"
         from_database
         return
     fi
@@ -206,7 +208,7 @@ etc_pve() {
 }
 
 keep_raw() {
-    (cd "$work/raw" && find etc/pve -type f) >"$work/copied"
+    (cd "$work/raw" && find etc -type f) >"$work/copied"
     while IFS= read -r path; do keep "$work/raw/$path" "$path"; done <"$work/copied"
     rm -rf "$work/raw"
 }
@@ -218,8 +220,12 @@ from_database() {
         return
     fi
     mkdir -p "$work/database" "$work/raw/etc/pve"
-    for part in config.db config.db-wal; do
-        [ -f "var/lib/pve-cluster/$part" ] && bounded 20 "$work/database/$part" /dev/null cat "var/lib/pve-cluster/$part"
+    if ! [ -f var/lib/pve-cluster/config.db ]; then
+        note failed etc/pve 'there is no config.db either'
+        return
+    fi
+    for piece in config.db config.db-wal; do
+        [ -f "var/lib/pve-cluster/$piece" ] && bounded 20 "$work/database/$piece" /dev/null cat "var/lib/pve-cluster/$piece"
     done
     tree="WITH RECURSIVE files(inode, path, type, data, mtime) AS (
         SELECT inode, name, type, data, mtime FROM tree WHERE parent = 0 AND inode > 0
@@ -436,6 +442,7 @@ main() {
         [ -n "$free" ] && [ $((free / 2)) -lt "$most" ] && most=$((free / 2))
     fi
     base=$work/archive/$node
+    readonly work root node base output since access most total longest
     mkdir -p "$base/collect" "$base/commands"
     cd "$root" || fail 1 "$root: cannot be entered"
     {

@@ -17,7 +17,7 @@ _GENERIC = _HOSTLIKE | frozenset(
         r"\S+",
         """
     active after all allnodes alternatives analysis apt archive archives attachment attachments auth backup before boot boots bundle bundles cat
-    ceph cfg cfgtool cfs cluster clusters cmap cmapctl collect collected collector conf config configs coredump coredumps corosync
+    ceph cfg cfgtool cfs cluster clusters cmap cmapctl collect collected collector commands conf config configs coredump coredumps corosync
     corosynccfgtool crash crm cron csv ct current daemon data datacenter date db debian debug diag diagnostic diagnostics dmesg dpkg dump dumps
     error errors etc evidence excerpt export file files fence firewall forensics full getpvelogs gz ha history hostname hosts hour html id incident
     index info ini inner input interfaces investigation ipmitool iso issue journal journalctl journald journals json jsonl kdump kern kernel
@@ -34,6 +34,9 @@ _GENERIC = _HOSTLIKE | frozenset(
     )
 )
 """Words of file names that name what is in a file, not where it comes from."""
+
+_OF_COLLECT = frozenset({"collect", "commands"})
+"""Folders of the node's own that the script of `pveforensics collect` makes."""
 
 _DATE = re.compile(
     r"(?<![0-9])(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?:[-_.T ]?\d\d[-_.:]?\d\d(?:[-_.:]?\d\d)?)?Z?(?![0-9])"
@@ -61,8 +64,9 @@ def node_hint(path: str, bundle_name: str) -> str:
     for folder in reversed(above):
         if hint := _cleaned(stem(folder)):
             return hint
-    if above and above[-1].lower() in _HOSTLIKE:
-        return above[-1]
+    inner = above[:-1] if above and above[-1] in _OF_COLLECT else above
+    if inner and inner[-1].lower() in _HOSTLIKE:
+        return inner[-1]
     if root is None and (hint := _cleaned(stem(name), file=True)):
         return hint
     return _cleaned(stem(bundle_name)) if bundle_name not in ("", "-") else ""

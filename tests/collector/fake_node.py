@@ -186,7 +186,7 @@ class Node(NamedTuple):
     def collect(self, *arguments):
         """Run the script as ssh would that gets it through a pipe."""
         return subprocess.run(
-            [SHELL, "-s", "--", "--since", "2026-03-01", "--command-limit", "1", *arguments],
+            [SHELL, "-s", "--", "--since", "2026-03-01", "--command-limit", "2", *arguments],
             input=script(), cwd=self.home, env=self.environment(), capture_output=True, check=False, timeout=120,
         )  # fmt: skip
 
