@@ -23,8 +23,10 @@ from pveforensics.cli_outputs import (
     run_stamp,
     tell,
     write,
+    written,
 )
 from pveforensics.cli_rules import rules_app
+from pveforensics.cli_timeline import timeline
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +83,9 @@ def analyze(
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="FILE", help="The ticket summary, at most 4,000 characters.")
     ] = None,
+    timeline: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The events as .parquet, .csv or .jsonl, by the name's suffix.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Look only from here: RFC 3339, or -2h back from the last log line.")
     ] = None,
@@ -105,7 +110,8 @@ def analyze(
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
     report = output or default_output(bundles[0])
-    check_outputs([report, json, markdown], bundles)
+    check_outputs([report, json, markdown, timeline], bundles)
+    write_events = _events_writer(timeline)
     options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now))
     check_zone(timezone)
     pack = load_pack(options.rules)
@@ -117,6 +123,7 @@ def analyze(
         write(json, document.dump(drawn))
     if markdown:
         write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
+    write_events(case)
     if not quiet:
         tell(f"{summary(drawn)}\nreport: {report}")
     if verbose:
@@ -154,8 +161,25 @@ def render(
         tell(f"{summary(drawn)}\nreport: {report}")
 
 
+app.command()(timeline)
 app.command()(inventory)
 app.command()(collect)
+
+
+def _events_writer(path: str | None) -> Callable[[Case], None]:
+    """What writes the events of a case to a file; arrays and tables load only where one is asked for."""
+    if path is None:
+        return lambda _: None
+    from pveforensics.timeline.files import writer_of
+    from pveforensics.timeline.tables import EVENTS, event_batches
+
+    write_rows = writer_of(path)
+
+    def write_events(case: Case) -> None:
+        with written(path) as file:
+            write_rows(file, EVENTS, event_batches(case.events))
+
+    return write_events
 
 
 def default_output(bundle: str) -> str:

@@ -6,9 +6,10 @@ import datetime
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, BinaryIO, Self
 
 import typer
 
@@ -76,15 +77,23 @@ def _is_special(path: str) -> bool:
 
 def write(path: str, data: bytes) -> None:
     """Write a whole file or nothing: to a temporary name beside it first, readable by its owner alone."""
+    with written(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def written(path: str) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of the one at `path` once all is written. Raises UsageError where that fails."""
     try:
         if _is_special(path):
-            Path(path).write_bytes(data)
+            with Path(path).open("wb") as file:
+                yield file
             return
         target = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
             Path(temporary).replace(target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -10,7 +10,9 @@ from typing import NamedTuple, Protocol
 from pveforensics import state
 from pveforensics.errors import InputError
 from pveforensics.events import (
+    LineSink,
     Matcher,
+    OpenSink,
     Recognition,
     Signature,
     SignatureIndex,
@@ -116,10 +118,12 @@ class _Held(NamedTuple):
     node_hint: str
 
 
-def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[[str], None] = lambda _: None) -> Intake:
+def take_in(
+    bundle: Bundle, signatures: Sequence[Signature], progress: Callable[[str], None] = lambda _: None, sinks: OpenSink | None = None
+) -> Intake:
     """Read all members in one pass. Raises InputError if not one of them was recognized.
 
-    A reader that fails costs its own file only: that is listed as not read.
+    A reader that fails costs its own file only: that is listed as not read. `sinks` gives who is told every line of a log.
     """
     lenses: dict[bool, _Lens] = {}
     readings: list[_Reading] = []
@@ -131,7 +135,9 @@ def take_in(bundle: Bundle, signatures: Sequence[Signature], progress: Callable[
             if kind.startswith(state.DATABASE):
                 held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
             else:
-                readings.append(_report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD)))
+                readings.append(
+                    _report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD), sinks)
+                )
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
@@ -185,15 +191,16 @@ def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
     return f"{', '.join(names)}: no file was recognized{example}; give a log, a journalctl text or a folder or archive of them"
 
 
-def _read(member: Member, lens: _Lens) -> _Reading:
+def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
     index, matcher = lens
+    sink = sinks(member.path) if sinks is not None else None
     if member.link_target:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
     head = member.head(HEAD)
     if not head:
         return _Reading(skipped=NotRead(member.path, "empty file", damage=False))
     if is_binary_journal(head) or (member.path.endswith((".journal", ".journal~")) and is_binary(head)):
-        return _journal(member, index, matcher)
+        return _journal(member, index, matcher, sink)
     seen = recognize(head, member.path)
     as_document = state.document_score(member.path, head)
     is_log, is_document = seen.score >= LOG_FROM, as_document >= DOCUMENT_FROM
@@ -204,33 +211,34 @@ def _read(member: Member, lens: _Lens) -> _Reading:
     scan = None
     if is_log and (document is None or seen.score >= LOG_FROM):
         chunks = itertools.chain([start] if start else [], member.chunks())
-        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher)
+        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, sink=sink)
         if document is not None and not scan.recognized:
             scan = None
     if scan is None and (document is None or document.kind in state.QUOTING):
-        scan = _by_task(_excerpt(member, start, index, matcher))
+        scan = _by_task(_excerpt(member, start, index, matcher, sink), sink)
     if scan is None and document is None:
         return _Reading(skipped=NotRead(member.path, "unknown kind of file", damage=False))
     return _with_hint(member, _Reading(scan, document))
 
 
-def _excerpt(member: Member, start: bytes, index: SignatureIndex, matcher: Matcher) -> LogScan | None:
+def _excerpt(member: Member, start: bytes, index: SignatureIndex, matcher: Matcher, sink: LineSink | None) -> LogScan | None:
     """A text without stamps and tags is evidence only if a message that we know stands in it."""
     data = start or member.read(LONGEST_EXCERPT + 1)
     if len(data) > LONGEST_EXCERPT or is_binary(data) or data.lstrip().startswith(_NO_EXCERPT):
         return None
-    scan = scan_log(
-        member.path, [data], index, mtime=member.mtime, recognition=Recognition(("excerpt",), LOG_FROM, "excerpt"), matcher=matcher
-    )
+    seen = Recognition(("excerpt",), LOG_FROM, "excerpt")
+    scan = scan_log(member.path, [data], index, mtime=member.mtime, recognition=seen, matcher=matcher, sink=sink)
     return scan if scan.records else None
 
 
-def _by_task(scan: LogScan | None) -> LogScan | None:
+def _by_task(scan: LogScan | None, sink: LineSink | None) -> LogScan | None:
     """A task log has no stamps, but its name says when the task began: its lines are of that moment or a little later."""
     began = state.started_us(state.upid_of(scan.path)) if scan is not None else None
     if scan is None or began is None:
         return scan
     stamp = Stamp("", epoch_us=began, resolution_us=TASK_LASTS_US)
+    if sink is not None:
+        sink.began(stamp)
     records = tuple(dataclasses.replace(record, stamp=record.stamp or stamp) for record in scan.records)
     return dataclasses.replace(scan, records=records)
 
@@ -243,9 +251,9 @@ def _with_hint(member: Member, reading: _Reading) -> _Reading:
     )
 
 
-def _journal(member: Member, index: SignatureIndex, matcher: Matcher) -> _Reading:
+def _journal(member: Member, index: SignatureIndex, matcher: Matcher, sink: LineSink | None) -> _Reading:
     """One of systemd's binary journals; a file that lost its head is known by its name and by the entries in it."""
-    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher)
+    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher, sink=sink)
     if scan.lines:
         return _with_hint(member, _Reading(scan))
     reason = next(iter(scan.problems), "a journal without entries")

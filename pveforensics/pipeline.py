@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
-from pveforensics.clocks import align
+from pveforensics.clocks import Shifts, align_with_shifts
 from pveforensics.dating import date
 from pveforensics.detect import detect
 from pveforensics.events import Signature
@@ -22,7 +22,7 @@ from pveforensics.rulepack import RulePack, load_pack
 from pveforensics.state import outline, reconstruct
 from pveforensics.stopwatch import timed
 
-__all__ = ["RulePack", "analyze", "examine", "inventory", "load_pack", "reconstructed"]
+__all__ = ["Dated", "RulePack", "analyze", "dated", "examine", "inventory", "load_pack", "reconstructed"]
 
 Progress = Callable[[str], None]
 
@@ -54,6 +54,15 @@ def _for_inventory(signatures: Sequence[Signature]) -> Iterator[Signature]:
         yield each if each.kind.startswith("boot_") else replace(each, timeline=True, guard=False)
 
 
+class Dated(NamedTuple):
+    """What is known once everything has its moment: `own` is the timeline on the nodes' own clocks, `common` on the case's."""
+
+    naming: Naming
+    own: Timeline
+    common: Timeline
+    shifts: Shifts
+
+
 class Reconstruction(NamedTuple):
     """What is known before any rule is asked: who, when, in which state; `facts` is what rules look at."""
 
@@ -72,10 +81,17 @@ def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Cas
     return compile_case(intake, naming, timeline, history, verdicts, incidents, options, pack.sha256)
 
 
+def dated(intake: Intake, options: Options = Options()) -> Dated:
+    """The stages between reading and state: who, and when on one common clock."""
+    naming = identify(intake.scans, intake.documents)
+    own = date(intake.scans, intake.documents, naming, options)
+    common, shifts = align_with_shifts(own)
+    return Dated(naming, own, common, shifts)
+
+
 def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:
     """The stages between reading and rules."""
-    naming = identify(intake.scans, intake.documents)
-    timeline = align(date(intake.scans, intake.documents, naming, options))
+    naming, _, timeline, _ = dated(intake, options)
     history = reconstruct(timeline, naming)
     facts = Facts(
         timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings

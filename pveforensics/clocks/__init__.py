@@ -12,7 +12,7 @@ from pveforensics.clocks.offsets import Offset, common_clock
 from pveforensics.model import Coverage, Event, Interval, NodeClock, Timeline
 from pveforensics.timebase import SECOND, Basis, Instant, parse_moment
 
-__all__ = ["align"]
+__all__ = ["Offset", "Shifts", "align", "align_with_shifts"]
 
 _QUARTER_S = 900
 _ROUNDED_S = 5.0
@@ -26,6 +26,11 @@ def align(timeline: Timeline) -> Timeline:
 
     What moved says `aligned`; the stamps in the evidence stay as the node wrote them. Without anchors nothing moves.
     """
+    return align_with_shifts(timeline)[0]
+
+
+def align_with_shifts(timeline: Timeline) -> tuple[Timeline, Shifts]:
+    """The same, with the offsets of each node that has any: for whoever puts more than the events on the common clock."""
     by_node: dict[str, list[Event]] = defaultdict(list)
     for event in timeline.events:
         if event.at is not None:
@@ -43,8 +48,8 @@ def align(timeline: Timeline) -> Timeline:
         clocks[node] = replace(clocks.get(node, NodeClock()), offset_s=round(longest.seconds, 3) + 0.0, error_s=round(longest.error, 3))
     shifted = replace(timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start)))))
     if not shifts:
-        return replace(shifted, notes=(*timeline.notes, *common.notes))
-    return replace(
+        return replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
+    aligned = replace(
         shifted,
         events=tuple(sorted((_event(event, shifts) for event in timeline.events), key=_moment)),
         coverage=tuple(
@@ -53,6 +58,7 @@ def align(timeline: Timeline) -> Timeline:
         snapshots=tuple(replace(dump, at=_at(dump.at, dump.node, shifts)) for dump in timeline.snapshots),
         notes=(*timeline.notes, *_notes(timeline, shifts, common.reference), *common.notes),
     )
+    return aligned, shifts
 
 
 # --- moments on the common clock --------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pveforensics.dating.clock import FileClock, file_clock
-from pveforensics.dating.drafts import Draft, drafts_of
+from pveforensics.dating.clock import FileClock, KernelStart, file_clock
+from pveforensics.dating.drafts import Draft, drafts_of, starts_of
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, dates_of, marks_of, yearless
 from pveforensics.dating.merge import finish, merge
 from pveforensics.dating.window import clip, inside, window
@@ -16,7 +16,7 @@ from pveforensics.model import Cluster, Coverage, Evidence, Interval, NodeClock,
 from pveforensics.readings import Document, LogScan, Naming, RawSnapshot
 from pveforensics.timebase import SECOND, Basis, Instant, parse_local, parse_offset
 
-__all__ = ["date", "window"]
+__all__ = ["FileClock", "KernelStart", "date", "file_clocks", "window"]
 
 
 def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options) -> Timeline:
@@ -24,11 +24,7 @@ def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
-    books = years(scans, dates_of(scans, documents, naming.node_of_path), naming.node_of_path, options.year)
-    zoned = zones(scans, documents, naming, books, options.timezone)
-    clocks = {
-        scan.path: file_clock(scan, books[scan.path], zoned.zone(naming.node_of_path.get(scan.path, ""), scan.path)) for scan in scans
-    }
+    books, zoned, clocks = _clocks(scans, documents, naming, options)
     drafts, _ = merge(drafts_of(scans, clocks, naming), scans)
     coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming))
     since, until = window(options, _last(coverage, drafts))
@@ -44,6 +40,26 @@ def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming
         sources=tuple(_sources(scans, documents, naming, clocks)),
         notes=tuple(_notes(scans, naming, books, zoned)),
     )
+
+
+def file_clocks(
+    scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options
+) -> Mapping[str, tuple[FileClock, KernelStart | None]]:
+    """How the stamps of each log are read: its clock, and when second zero was of a log that counts kernel seconds alone."""
+    _, _, clocks = _clocks(scans, documents, naming, options)
+    starts = starts_of(scans, clocks, naming)
+    return {scan.path: (clocks[scan.path], starts[scan.path]) for scan in scans}
+
+
+def _clocks(
+    scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options
+) -> tuple[Mapping[str, YearBook], Zones, Mapping[str, FileClock]]:
+    books = years(scans, dates_of(scans, documents, naming.node_of_path), naming.node_of_path, options.year)
+    zoned = zones(scans, documents, naming, books, options.timezone)
+    clocks = {
+        scan.path: file_clock(scan, books[scan.path], zoned.zone(naming.node_of_path.get(scan.path, ""), scan.path)) for scan in scans
+    }
+    return books, zoned, clocks
 
 
 def _last(coverage: Iterable[Coverage], drafts: Iterable[Draft]) -> Instant | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -57,22 +58,27 @@ class Draft:
 
 def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, list[Draft]]:
     """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by a boot of the same node."""
-    found: dict[str, list[Draft]] = {}
-    starts: dict[str, list[KernelStart]] = {}
+    starts = starts_of(scans, clocks, naming)
+    return {scan.path: _drafts(scan, clocks[scan.path], naming, starts[scan.path]) for scan in scans}
+
+
+def starts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, KernelStart | None]:
+    """When kernel second zero was, for each log: by its own lines that state both clocks, else by those of its node."""
+    found: dict[str, list[KernelStart]] = {}
+    of_node: dict[str, list[KernelStart]] = defaultdict(list)
     for scan in scans:
         clock, pairs = clocks[scan.path], []
         for record in scan.records:
             at = clock.instant(record.line, record.stamp) if record.uptime_us is not None else None
             if at is not None and record.uptime_us is not None:
                 pairs.append((at, record.uptime_us))
-        own = kernel_starts(pairs)
-        starts[scan.path] = own
-        starts.setdefault("node:" + naming.node_of_path.get(scan.path, ""), []).extend(own)
-    for scan in scans:
-        of_node = starts.get("node:" + naming.node_of_path.get(scan.path, ""), [])
-        start = own_start(starts[scan.path] or of_node) if starts[scan.path] or not _is_no_dmesg(scan) else None
-        found[scan.path] = _drafts(scan, clocks[scan.path], naming, start)
-    return found
+        found[scan.path] = kernel_starts(pairs)
+        of_node[naming.node_of_path.get(scan.path, "")].extend(found[scan.path])
+    return {scan.path: _start_of(scan, found[scan.path], of_node[naming.node_of_path.get(scan.path, "")]) for scan in scans}
+
+
+def _start_of(scan: LogScan, own: Sequence[KernelStart], of_node: Sequence[KernelStart]) -> KernelStart | None:
+    return own_start(own or of_node) if own or not _is_no_dmesg(scan) else None
 
 
 def _is_no_dmesg(scan: LogScan) -> bool:

@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from pveforensics.events.journal import scan_journal, without_copies
     from pveforensics.events.scan import backend_name, make_matcher, scan_log
     from pveforensics.events.scan.matcher import Matcher
+    from pveforensics.events.scan.sink import LineSink, OpenSink
     from pveforensics.events.signature_files import load_signatures
     from pveforensics.events.signatures import Sample, Signature, SignatureIndex, match_line
 
 __all__ = [
     "FORMATS",
+    "LineSink",
     "Matcher",
+    "OpenSink",
     "Recognition",
     "Sample",
     "Signature",
@@ -37,6 +40,7 @@ _ROOMS = {
     "journal": ("scan_journal", "without_copies"),
     "scan": ("backend_name", "make_matcher", "scan_log"),
     "scan.matcher": ("Matcher",),
+    "scan.sink": ("LineSink", "OpenSink"),
     "signature_files": ("load_signatures",),
     "signatures": ("Sample", "Signature", "SignatureIndex", "match_line"),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pveforensics.events.journal.boots import Lives, Step, lives, runs, settled
 from pveforensics.events.journal.carve import COMPACT, REGULAR, best_layout, words_of
 from pveforensics.events.journal.copies import without_copies
@@ -18,6 +20,7 @@ from pveforensics.events.journal.search import Fields
 from pveforensics.events.journal.spool import Spooled, spooled
 from pveforensics.events.scan import make_matcher
 from pveforensics.events.scan.matcher import Matcher
+from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.readings import LogScan, Record
@@ -25,6 +28,7 @@ from pveforensics.readings import LogScan, Record
 __all__ = ["scan_journal", "without_copies"]
 
 _LEAST = 8
+_AT_ONCE = 4_096
 
 
 def scan_journal(
@@ -35,10 +39,11 @@ def scan_journal(
     mtime: float | None = None,
     matcher: Matcher | None = None,
     digest: Callable[[], str] | None = None,
+    sink: LineSink | None = None,
 ) -> LogScan:
     """Read a journal. Entries are counted as lines, from 1 in the order in which they were written.
 
-    `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
+    `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway. `sink` is told every entry.
     Memory depends on the file's size (an eighth of it, and some 50 bytes an entry), not on what it unpacks to. No bytes raise:
     what is damaged stands in `problems`.
     """
@@ -61,6 +66,8 @@ def scan_journal(
         problems = [*_problems(spool, header, len(rows.at), len(found.entry)), *_unpacking(unpacker)]
         if not all_runs:
             problems.append("its times jump so often that coverage was cut short")
+        if sink is not None:
+            _tell_all(rows, decoder, sink)
         if hits.collector.lost:
             problems.append(f"{hits.collector.lost} further events were left out: the file has more than any log of a fault needs")
         named = [*zip(hits.collector.records(), hits.entries, strict=True), *((step, "") for step in _steps(rows, lived, decoder, steps))]
@@ -68,6 +75,15 @@ def scan_journal(
         records, entries = tuple(record for record, _ in named), tuple(entry for _, entry in named)
         made = {"records": records, "entries": entries, "runs": covered, "hints": tuple(hits.hints.found), "problems": tuple(problems)}
         return _scan(path, mtime, spool, header, rows, **made)
+
+
+def _tell_all(rows: Columns, decoder: Decoder, sink: LineSink) -> None:
+    """Every entry, a few thousand at a time."""
+    for begin in range(0, len(rows.at), _AT_ONCE):
+        some = np.arange(begin, min(begin + _AT_ONCE, len(rows.at)))
+        decoder.prepare(some)
+        for row in some.tolist():
+            sink.entry(row + 1, decoder.line(row))
 
 
 def _scan(path: str, mtime: float | None, spool: Spooled, header: Header | None, rows: Columns | None, **made: Any) -> LogScan:

@@ -16,6 +16,7 @@ from pveforensics.events.scan.matcher import MakeMatcher, Matcher
 from pveforensics.events.scan.naive import scan_text
 from pveforensics.events.scan.pieces import as_utf8, looks_quoted
 from pveforensics.events.scan.plain import PlainMatcher
+from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import scan_export, scan_lines
 from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
@@ -76,11 +77,13 @@ def scan_log(
     matcher: Matcher | None = None,
     fast: bool = True,
     digest: Callable[[], str] | None = None,
+    sink: LineSink | None = None,
 ) -> LogScan:
     """Read a log to its end. Memory depends on its hits and holes, not on its size; where chunks are cut makes no difference.
 
     `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
     `fast=False` reads a text log line by line, with the same result. `recognition` (of the first 64 KiB) is worked out if not given. No bytes raise: what is damaged stands in `problems`.
+    `sink` is told every line.
     """
     tally = _Tally(chunks, digest)
     source = iter(tally)
@@ -94,13 +97,13 @@ def scan_log(
     stream = _chained(first, source)
     engine = matcher or make_matcher(index)
     if seen.kind == "journal-json":
-        scan_lines(as_utf8(stream), scan, engine, problems, JsonEntries())
+        scan_lines(as_utf8(stream), scan, engine, problems, JsonEntries(), sink)
     elif seen.kind == "journal-verbose":
-        scan_lines(as_utf8(stream), scan, engine, problems, VerboseEntries())
+        scan_lines(as_utf8(stream), scan, engine, problems, VerboseEntries(), sink)
     elif seen.kind == "journal-export":
-        scan_export(stream, scan, engine, problems)
+        scan_export(stream, scan, engine, problems, sink)
     else:
-        _scan_text(as_utf8(stream), scan, engine, quoted=looks_quoted(decoded(first[:HEAD])), fast=fast)
+        _scan_text(as_utf8(stream), scan, engine, sink, quoted=looks_quoted(decoded(first[:HEAD])), fast=fast)
     for _ in source:  # a reader that stopped early must not spoil the hash
         pass
     return _result(path, seen, scan, tally, mtime, problems)
@@ -111,13 +114,13 @@ def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, *, quoted: bool, fast: bool) -> None:
+def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: LineSink | None, *, quoted: bool, fast: bool) -> None:
     if quoted or not fast:
-        scan_text(chunks, scan, matcher, quoted=quoted)
+        scan_text(chunks, scan, matcher, sink, quoted=quoted)
         return
     from pveforensics.events.scan import fast as columns  # noqa: PLC0415 - numpy only where a log is read
 
-    columns.scan_text(chunks, scan, matcher)
+    columns.scan_text(chunks, scan, matcher, sink)
 
 
 def _result(path: str, seen: Recognition, scan: TextScan, tally: _Tally, mtime: float | None, problems: list[str]) -> LogScan:

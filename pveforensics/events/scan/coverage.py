@@ -13,7 +13,7 @@ HOLE_US = 65 * 60 * SECOND
 
 MOST_RUNS = 20_000
 _DAY_US = 86_400 * SECOND
-_DAYS_BEFORE = (0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335)
+MONTH_BEGINS = (0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335)
 
 
 def moment(stamp: Stamp) -> tuple[str, int]:
@@ -22,7 +22,7 @@ def moment(stamp: Stamp) -> tuple[str, int]:
         return "epoch", stamp.epoch_us
     if stamp.uptime_us is not None:
         return "uptime", stamp.uptime_us
-    days = _DAYS_BEFORE[(stamp.month or 1) - 1] + (stamp.day or 1) + (stamp.year or 0) * 366
+    days = MONTH_BEGINS[(stamp.month or 1) - 1] + (stamp.day or 1) + (stamp.year or 0) * 366
     return ("dated" if stamp.year is not None else "yearless"), days * _DAY_US + stamp.second_of_day * SECOND + stamp.micro
 
 

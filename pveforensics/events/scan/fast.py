@@ -19,6 +19,7 @@ from pveforensics.events.scan.layout import Layout, layout_of
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.matcher import Matcher, hit_codes
 from pveforensics.events.scan.pieces import gathered, pieces
+from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import anchors_by_line
 from pveforensics.events.scan.words import Indexes, Mask, Page, Room, page
 
@@ -43,22 +44,28 @@ class Span(NamedTuple):
     feed: bool
 
 
-def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher) -> None:
+def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: LineSink | None = None) -> None:
     """The same as `naive.scan_text`, faster."""
-    reader = _Pages(scan, matcher)
+    reader = _Pages(scan, matcher, sink)
     line = 0
     for data, nuls, fresh in pieces(gathered(chunks, SIZE)):
         line += fresh
-        line += (reader.take if len(data) >= LEAST else reader.feed)(line, data, nuls)
+        if len(data) >= LEAST:
+            line += reader.take(line, data, nuls)
+            continue
+        if sink is not None:
+            sink.text(line, data)
+        line += reader.feed(line, data, nuls)
     scan.finish()
 
 
 class _Pages:
     """Takes page after page of one file."""
 
-    def __init__(self, scan: TextScan, matcher: Matcher) -> None:
+    def __init__(self, scan: TextScan, matcher: Matcher, sink: LineSink | None) -> None:
         self._scan = scan
         self._matcher = matcher
+        self._sink = sink
         self._known: dict[Layout, Columns] = {}
         self._columns: Columns | None = None
         self._candidates = Candidates(scan)
@@ -77,6 +84,8 @@ class _Pages:
         """Read a page by its columns; gives the number of newlines."""
         lines = page(data, self._room)
         rows = self._read(lines)
+        if self._sink is not None:
+            self._sink.page(first, lines, rows, self._columns)
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
             return self.feed(first, data, nuls)
         odd = ~rows.ok

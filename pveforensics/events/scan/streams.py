@@ -8,6 +8,7 @@ from pveforensics.events.formats.journal_streams import Entry, JsonEntries, Verb
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.pieces import batches
+from pveforensics.events.scan.sink import LineSink
 
 _ENTRIES = 2_000
 _CHARACTERS = 1 << 20
@@ -61,7 +62,12 @@ class ChunkReader:
 
 
 def scan_lines(
-    chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str], reader: JsonEntries | VerboseEntries
+    chunks: Iterable[bytes],
+    scan: TextScan,
+    matcher: Matcher,
+    problems: list[str],
+    reader: JsonEntries | VerboseEntries,
+    sink: LineSink | None = None,
 ) -> None:
     """Streams of lines: JSON, one entry each or (`json-pretty`) one entry over several, and `verbose`."""
 
@@ -75,12 +81,12 @@ def scan_lines(
         if (entry := reader.finish()) is not None:
             yield entry
 
-    _take(entries(), scan, matcher)
+    _take(entries(), scan, matcher, sink)
     if reader.damaged:
         problems.append(f"{reader.damaged} entries are no whole JSON object")
 
 
-def scan_export(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str]) -> None:
+def scan_export(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, problems: list[str], sink: LineSink | None = None) -> None:
     """The export stream."""
     stream = ChunkReader(chunks)
     damage: dict[str, int] = {}
@@ -88,17 +94,19 @@ def scan_export(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, probl
     def note(text: str) -> None:
         damage[text] = damage.get(text, 0) + 1
 
-    _take(export_entries(stream.read, stream.readline, note), scan, matcher)
+    _take(export_entries(stream.read, stream.readline, note), scan, matcher, sink)
     problems.extend(damage)
 
 
-def _take(entries: Iterable[Entry], scan: TextScan, matcher: Matcher) -> None:
+def _take(entries: Iterable[Entry], scan: TextScan, matcher: Matcher, sink: LineSink | None) -> None:
     """Search the messages many at a time, and take them in order."""
     waiting: list[Entry] = []
     length = 0
     for entry in entries:
         if entry.line is None:
             continue
+        if sink is not None:
+            sink.entry(entry.number, entry.line)
         waiting.append(entry)
         length += len(entry.line.message)
         if len(waiting) >= _ENTRIES or length >= _CHARACTERS:

@@ -1,0 +1,132 @@
+"""Files: the timeline written as Parquet, CSV or JSONL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pveforensics.errors import UsageError
+
+PARQUET_LEVEL = 1
+"""Of zstd: logs shrink hardly more at higher ones."""
+
+_PLAIN = ("time", "error_s", "line", "last", "pid", "count", "event", "fields")
+NOT_A_TIME = "1970-01-01T00:00:00.000000+00:00"
+"""With `Not a time` for its meaning, what plaso writes for an event without a time: Timesketch takes no row without a date."""
+
+Batches = Iterable[pa.RecordBatch]
+
+
+def writer_of(path: str) -> Callable[[BinaryIO, pa.Schema, Batches], None]:
+    """What writes a file of this name. Raises UsageError for a suffix that means none of the formats."""
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in WRITERS:
+        raise UsageError(f"{path}: expected a name that ends in {', '.join(list(WRITERS)[:-1])} or {list(WRITERS)[-1]}")
+    return WRITERS[suffix]
+
+
+def write_parquet(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
+    """Parquet: zstd, a row group a batch, names as dictionaries."""
+    from pyarrow import parquet  # noqa: PLC0415 - half of pyarrow's start-up, for one of the formats
+
+    words = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    with parquet.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        compression_level=PARQUET_LEVEL,
+        use_dictionary=[*words, "message"],
+        column_encoding={"line": "DELTA_BINARY_PACKED"},
+        write_statistics=[field.name for field in schema if field.name != "message"],
+    ) as writer:
+        for batch in batches:
+            if len(batch):
+                writer.write_batch(batch, row_group_size=len(batch))
+
+
+def write_csv(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
+    """CSV in UTF-8 with a head line; times are RFC 3339 with microseconds, what is unknown is empty."""
+    from pyarrow import csv  # noqa: PLC0415 - only where asked for
+
+    plain = pa.schema([(field.name, _in_csv(field.type)) for field in schema])
+    with csv.CSVWriter(file, plain) as writer:
+        for batch in batches:
+            writer.write_batch(pa.RecordBatch.from_arrays([_as_text(column) for column in batch.columns], schema=plain))
+
+
+def _in_csv(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_dictionary(kind) or pa.types.is_timestamp(kind) else kind
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def write_jsonl(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
+    """JSON, one object a row: the columns that have a value, and what Timesketch demands."""
+    del schema
+    encode = msgspec.json.Encoder().encode
+    for batch in batches:
+        rows: list[bytes] = []
+        for row in rows_of(batch):
+            rows.append(encode(_for_timesketch(row)))
+            if len(rows) >= 1_000:
+                file.write(b"\n".join((*rows, b"")))
+                rows = []
+        file.write(b"\n".join((*rows, b"")))
+
+
+def _for_timesketch(row: dict[str, Any]) -> dict[str, Any]:
+    time, basis = row["time"], row["basis"]
+    stated = basis in (None, "stated")
+    head = {
+        "message": row.pop("message"),
+        "datetime": iso(time) if time is not None else NOT_A_TIME,
+        "timestamp_desc": "Not a time" if time is None else "Time logged" if stated else f"Time logged ({basis})",
+        "time": iso(time) if time is not None else None,
+    }
+    rest = {name: value for name, value in row.items() if value is not None and name != "time"}
+    if "last" in rest:
+        rest["last"] = iso(rest["last"])
+    if "fields" in rest:
+        rest["fields"] = msgspec.json.decode(rest["fields"])
+    return head | rest
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows as values by name; times are microseconds since 1970."""
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_timestamp(column.type):
+            columns[name] = column.view(pa.int64()).to_pylist()
+        elif pa.types.is_dictionary(column.type):
+            names = column.dictionary.to_pylist()
+            columns[name] = [names[number] if number is not None else None for number in column.indices.to_pylist()]
+        else:
+            columns[name] = column.to_pylist()
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def iso(us: int) -> str:
+    """ISO 8601 in UTC with microseconds and the offset written out."""
+    return (_EPOCH + dt.timedelta(microseconds=us)).isoformat(timespec="microseconds")
+
+
+WRITERS: dict[str, Callable[[BinaryIO, pa.Schema, Batches], None]] = {
+    ".parquet": write_parquet,
+    ".csv": write_csv,
+    ".jsonl": write_jsonl,
+}
+"""Formats by the suffix of the file's name."""

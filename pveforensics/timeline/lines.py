@@ -1,0 +1,200 @@
+"""Lines: what the sweep gives as record batches, with the names behind the numbers, narrowed to what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pveforensics.model import Event
+from pveforensics.timebase import SECOND
+from pveforensics.timeline.order import Calendar, Slice, sweep
+from pveforensics.timeline.selection import Selection
+from pveforensics.timeline.spool import Batch, FileLines, LineSpool
+from pveforensics.timeline.tables import LINES, TIME, clean
+
+ROWS = 1 << 17
+"""Rows of a record batch, and so of a row group."""
+
+BYTES = 32 << 20
+"""Bytes of text of a record batch: it ends early where lines are long."""
+
+Array = npt.NDArray[Any]
+
+
+class Numbers(NamedTuple):
+    """Rows in numbers: the key, the claim, and which node, kind, program, process, file and line."""
+
+    key: Array
+    claim: Array
+    node: Array
+    kind: Array
+    program: Array
+    pid: Array
+    path: Array
+    line: Array
+
+
+def line_batches(
+    spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection
+) -> Iterator[pa.RecordBatch]:
+    """All lines of these files in order of time, narrowed; the files must have been dated. `events` give lines their kind."""
+    maker = _Maker(spool, files, calendar, events, chosen)
+    blocks = [block for file in _ranked(files) for block in file.blocks if chosen.may_hold(block.first, block.last)]
+    for slices in sweep(spool, blocks):
+        for piece in slices:
+            maker.add(piece)
+        if maker.full:
+            yield maker.batch()
+    yield maker.batch()
+
+
+def _ranked(files: Sequence[FileLines]) -> Iterator[FileLines]:
+    """The files in the order that decides at equal moments: which began earlier comes first, as the older half of a rotated log does."""
+    begun = sorted((file for file in files if file.blocks), key=lambda file: (min(block.first for block in file.blocks), file.path))
+    for number, file in enumerate(begun):
+        for place, block in enumerate(file.blocks):
+            block.rank = (number, place)
+        yield file
+
+
+class _Maker:
+    """Gathers slices until they make a batch."""
+
+    def __init__(
+        self, spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection
+    ) -> None:
+        self._chosen = chosen
+        nodes: dict[str, int] = {}
+        kinds: dict[str, int] = {}
+        self._nodes = {file.path: np.array([nodes.setdefault(node, len(nodes)) for node in calendar.nodes(file)]) for file in files}
+        self._kinds = _kinds(events, kinds)
+        self._paths = {file.path: number for number, file in enumerate(files)}
+        self._no_kind = len(kinds)
+        self._kept_nodes = np.array([chosen.has_node(node) for node in nodes], np.bool_)
+        self._kept_kinds = np.array([chosen.has_kind(kind) for kind in kinds] + [not chosen.kinds], np.bool_)
+        self._names = {"node": _strings(nodes), "kind": _strings(kinds), "path": _strings(self._paths), "program": _strings(spool.programs)}
+        claims = calendar.claims.known
+        self._errors = np.array([claim.error_us / SECOND if claim is not None else 0 for claim in claims], np.float64)
+        bases: dict[str, int] = {}
+        self._bases = np.array([bases.setdefault(claim.basis.value, len(bases)) if claim is not None else 0 for claim in claims], np.int32)
+        self._names["basis"] = _strings(bases)
+        self._numbers: list[Numbers] = []
+        self._texts: list[pa.Array] = []
+        self._places: list[Array] = []
+        self._rows = self._bytes = self._parts = 0
+
+    @property
+    def full(self) -> bool:
+        """True if a batch should be made."""
+        return self._rows >= ROWS or self._bytes >= BYTES
+
+    def add(self, piece: Slice) -> None:
+        """Take the lines of a slice that were asked for."""
+        batch, rows, path = piece.batch, piece.rows, piece.file.path
+        node = self._nodes[path][batch.host[rows]]
+        kind = self._kind(path, batch.line[rows])
+        if self._chosen.narrows:
+            kept = np.flatnonzero(self._kept_nodes[node] & self._kept_kinds[kind] & self._chosen.inside(batch.at[rows]))
+            rows = kept + rows.start if isinstance(rows, slice) else rows[kept]
+            node, kind = node[kept], kind[kept]
+        if not len(node):
+            return
+        number = np.full(len(node), self._paths[path], np.int32)
+        claim, program, pid, line = (column[rows] for column in (batch.form, batch.program, batch.pid, batch.line))
+        self._numbers.append(Numbers(batch.at[rows], claim, node, kind, program, pid, number, line))
+        texts, places = _texts(batch, rows)
+        self._places.append(places + self._parts)
+        self._texts.append(texts)
+        self._parts += len(texts)
+        self._rows += len(node)
+        self._bytes += int(batch.end[rows].max()) - int(batch.begin[rows].min())
+
+    def _kind(self, path: str, line: Array) -> Array:
+        """Of each line the number of the kind of event that it is, if it is one."""
+        kind = np.full(len(line), self._no_kind, np.int32)
+        lines, numbers = self._kinds.get(path, (None, None))
+        if lines is None or numbers is None:
+            return kind
+        some = slice(np.searchsorted(lines, line.min()), np.searchsorted(lines, line.max(), "right"))
+        wanted, numbers = lines[some], numbers[some]
+        if not len(wanted):
+            return kind
+        if bool((line[1:] > line[:-1]).all()):  # look for the few in the many
+            place = np.minimum(np.searchsorted(line, wanted), len(line) - 1)
+            hit = line[place] == wanted
+            kind[place[hit]] = numbers[hit]
+        else:
+            place = np.minimum(np.searchsorted(wanted, line), len(wanted) - 1)
+            hit = wanted[place] == line
+            kind[hit] = numbers[place[hit]]
+        return kind
+
+    def batch(self) -> pa.RecordBatch:
+        """What has gathered, as one batch in order."""
+        numbers, texts, places, self._numbers, self._texts, self._places = self._numbers, self._texts, self._places, [], [], []
+        self._rows = self._bytes = self._parts = 0
+        if not numbers:
+            return pa.RecordBatch.from_pylist([], LINES)
+        rows = Numbers(*map(np.concatenate, zip(*numbers, strict=True)))
+        place = np.concatenate(places)
+        if not bool((rows.key[1:] >= rows.key[:-1]).all()):
+            order = np.argsort(rows.key, kind="stable")
+            rows, place = Numbers(*(column[order] for column in rows)), place[order]
+        messages = pc.array_take(pa.concat_arrays(texts), pa.array(place), boundscheck=False)
+        undated = rows.claim == 0
+        columns = [
+            pa.array(rows.key, mask=undated).view(TIME),
+            self._words("basis", self._bases[rows.claim], undated),
+            pa.array(self._errors[rows.claim], mask=undated),
+            self._words("node", rows.node),
+            self._words("kind", rows.kind, rows.kind == self._no_kind),
+            self._words("program", rows.program, rows.program == 0),
+            pa.array(rows.pid.astype(np.uint32), mask=rows.pid == 0),
+            messages,
+            self._words("path", rows.path),
+            pa.array(rows.line.astype(np.int64)),
+        ]
+        return self._chosen.matching(pa.RecordBatch.from_arrays(columns, schema=LINES))
+
+    def _words(self, name: str, numbers: Array, missing: Array | None = None) -> pa.Array:
+        mask = missing if missing is not None and missing.any() else None
+        return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=mask), self._names[name], safe=False)
+
+
+def _strings(names: Sequence[str] | dict[str, int]) -> pa.Array:
+    return pa.array([clean(name) for name in names], pa.string())
+
+
+def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Array, Array]]:
+    """For each file the lines that are evidence of an event, in order, and of which kind; of a storm its first line."""
+    found: dict[str, dict[int, int]] = {}
+    for event in events:
+        number = kinds.setdefault(event.kind, len(kinds))
+        for proof in event.evidence:
+            found.setdefault(proof.path, {}).setdefault(proof.line, number)
+    result = {}
+    for path, marks in found.items():
+        lines = np.array(sorted(marks), np.int64)
+        result[path] = (lines, np.array([marks[line] for line in lines.tolist()], np.int32))
+    return result
+
+
+def _texts(batch: Batch, rows: Array | slice) -> tuple[pa.Array, Array]:
+    """Texts that lie one behind the other in a block, without a copy, and which of them are the messages of these rows.
+
+    Between two messages stands the head of the second: a text as well, which nobody asks for.
+    """
+    begin, end = batch.begin[rows], batch.end[rows]
+    places = 2 * np.arange(len(begin))
+    if not isinstance(rows, slice) and not bool((rows[1:] > rows[:-1]).all()):
+        order = np.argsort(rows)
+        begin, end = begin[order], end[order]
+        places[order] = places.copy()
+    borders = np.empty(2 * len(begin), np.int32)
+    borders[0::2], borders[1::2] = begin, end
+    return pa.StringArray.from_buffers(len(borders) - 1, pa.py_buffer(borders), pa.py_buffer(batch.text)), places

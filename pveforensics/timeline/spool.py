@@ -1,0 +1,387 @@
+"""LineSpool: every line of every log as columns and text, kept in a file without a name until all that dates them has been read.
+
+A block is about a megabyte of one file's lines: where each message begins and ends in the text, who wrote it, and its stamp as a
+number. What a block leaves in memory does not depend on its lines.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pveforensics.errors import UsageError
+from pveforensics.events.formats import Line, LineReader
+from pveforensics.events.scan.columns import Columns, Rows
+from pveforensics.events.scan.coverage import moment
+from pveforensics.events.scan.pieces import LONGEST_LINE
+from pveforensics.events.scan.words import Page, Words, word
+from pveforensics.readings import Stamp
+from pveforensics.timeline.heads import message_start
+
+BLOCK = 1 << 20
+"""Bytes of text after which a block is written."""
+
+_ROWS = 20_000
+_MOST_NAMES = 30_000
+"""Hosts of one file, programs of all and forms of stamps that are told apart; a further program stays in the message."""
+
+_LARGEST_PID = (1 << 32) - 1
+_CARRIAGE_RETURN, _CLOSING = ord("\r"), ord("]")
+
+Array = npt.NDArray[Any]
+
+LAYOUT = np.dtype([
+    ("at", "<i8"), ("line", "<u4"), ("begin", "<u4"), ("end", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
+])  # fmt: skip
+"""The columns of a block, each written whole, one behind the other."""
+
+
+class Form(NamedTuple):
+    """What stamps of one shape have in common: the kind of moment that `coverage.moment` gives, the zone and the resolution."""
+
+    kind: str
+    zone: str
+    resolution_us: int
+
+
+NO_FORM = Form("", "", 0)
+"""Of lines without a stamp; number 0 in every file."""
+
+
+class Batch(NamedTuple):
+    """Lines in columns. `at` is the moment as `coverage.moment` counts, 0 where `form` is; later the key by which the line is sorted."""
+
+    text: bytes
+    at: Array
+    line: Array
+    begin: Array
+    end: Array
+    pid: Array
+    form: Array
+    host: Array
+    program: Array
+
+    @property
+    def columns(self) -> tuple[Array, ...]:
+        """The arrays, in the order of `LAYOUT`."""
+        return self[1:]
+
+
+@dataclass(slots=True)
+class Block:
+    """Where a batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key."""
+
+    file: int
+    rank: tuple[int, ...]
+    place: int
+    rows: int
+    text: int
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(slots=True)
+class FileLines:
+    """What is known of one file's lines: its blocks, what the numbers in their columns stand for, and when lines without a stamp were."""
+
+    path: str
+    blocks: list[Block] = field(default_factory=list)
+    hosts: dict[str, int] = field(default_factory=lambda: {"": 0})
+    forms: dict[Form, int] = field(default_factory=lambda: {NO_FORM: 0})
+    began: Stamp | None = None
+
+
+class LineSpool:
+    """The lines of all logs of a bundle; to be closed. `open` gives the sink of a file, `finish` ends the last one."""
+
+    def __init__(self, folder: str | None = None) -> None:
+        """`folder` is where the file without a name is made; the system's own by default."""
+        self.files: list[FileLines] = []
+        self.programs: dict[str, int] = {"": 0}
+        self._folder = folder or tempfile.gettempdir()
+        self._file: BinaryIO | None = None
+        self._end = 0
+        self._open: FileSink | None = None
+        self._failed: OSError | None = None
+
+    def open(self, path: str) -> FileSink:
+        """The sink of the file at a path; the one before it is finished with this."""
+        self._flush()
+        self.files.append(FileLines(path))
+        self._open = FileSink(self, self.files[-1])
+        return self._open
+
+    def finish(self) -> None:
+        """All has been read. Raises UsageError if there was no room for it."""
+        self._flush()
+        if self._failed is not None:
+            raise UsageError(
+                f"{self._folder}: no room for the lines while they are put in order: {self._failed.strerror or self._failed}; "
+                "set TMPDIR to a folder with as much free space as the logs have text"
+            )
+
+    def close(self) -> None:
+        """Give the room back."""
+        if self._file is not None:
+            self._file.close()
+
+    def _flush(self) -> None:
+        if self._open is not None:
+            self._open.finish()
+            self._open = None
+
+    def write(self, file: int, rank: tuple[int, ...], batch: Batch) -> Block:
+        """Keep a batch. What cannot be written is told by `finish`: a full disk is no fault of the log at hand."""
+        block = Block(file, rank, self._end, len(batch.at), len(batch.text))
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed by `close`
+            if self._failed is None:
+                self._put(block.place, [np.ascontiguousarray(column) for column in batch.columns] + [batch.text])
+        except OSError as error:
+            self._failed = error
+        self._end += block.rows * LAYOUT.itemsize + block.text
+        return block
+
+    def number(self, file: FileLines) -> int:
+        """Which file it is."""
+        return len(self.files) - 1 if self.files[-1] is file else self.files.index(file)
+
+    def read(self, block: Block) -> Batch:
+        """A batch as it was written."""
+        return Batch(b"", *self.columns(block))._replace(text=self._get(block.place + block.rows * LAYOUT.itemsize, block.text))
+
+    def columns(self, block: Block) -> tuple[Array, ...]:
+        """A block's columns alone, in the order of `LAYOUT`."""
+        data = bytearray(self._get(block.place, block.rows * LAYOUT.itemsize))
+        columns, at = [], 0
+        for name in LAYOUT.names or ():
+            kind = LAYOUT[name]
+            columns.append(np.frombuffer(data, kind, block.rows, at))
+            at += block.rows * kind.itemsize
+        return tuple(columns)
+
+    def rewrite(self, block: Block, at: Array, form: Array) -> None:
+        """Put other values in two of a block's columns."""
+        for name, values in (("at", at), ("form", form)):
+            before = sum(LAYOUT[other].itemsize for other in (LAYOUT.names or ())[: (LAYOUT.names or ()).index(name)])
+            self._put(block.place + block.rows * before, [np.ascontiguousarray(values, LAYOUT[name])])
+
+    def _put(self, place: int, parts: list[Any]) -> None:
+        if self._file is None:
+            return
+        for part in parts:
+            view = memoryview(part).cast("B") if len(part) else memoryview(b"")
+            while view:
+                written = os.pwrite(self._file.fileno(), view, place)
+                place += written
+                view = view[written:]
+
+    def _get(self, place: int, size: int) -> bytes:
+        if self._file is None:
+            return b""
+        parts = []
+        while size:
+            part = os.pread(self._file.fileno(), size, place)
+            if not part:
+                raise UsageError(f"{self._folder}: the file in which lines are put in order was cut short")
+            parts.append(part)
+            place += len(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class FileSink:
+    """Takes the lines of one file from the scan."""
+
+    def __init__(self, spool: LineSpool, file: FileLines) -> None:
+        """No line was taken yet."""
+        self._spool = spool
+        self._file = file
+        self._number = len(spool.files) - 1
+        self._waiting: list[Batch] = []
+        self._size = 0
+        self._entries: list[tuple[int, Line]] = []
+        self._entries_size = 0
+
+    def page(self, first: int, lines: Page, rows: Rows | None, columns: Columns | None) -> None:
+        """Whole lines with their columns, as far as they fit any."""
+        if rows is None or columns is None:
+            self.text(first, lines.data)
+            return
+        hosts = np.array([self._host(host.name) for host in columns.heads.hosts] + [0], np.uint16)
+        programs = np.array([self._program(name) for name in columns.heads.programs], np.int32)
+        ok = rows.ok & (programs[rows.tag] >= 0)
+        stamp = columns.stamp(lines, rows, int(np.argmax(ok))) if ok.any() else None
+        form = self._form(stamp) if stamp is not None else 0
+        begin = np.where(ok, rows.message, lines.starts)
+        end = _without_returns(lines, begin) if b"\r" in lines.data else lines.ends.copy()
+        batch = Batch(
+            lines.data,
+            np.where(ok, rows.at, 0),
+            np.arange(first, first + len(ok)),
+            begin,
+            end,
+            np.where(ok, _pids(lines.words, np.where(ok, rows.message, 16)), 0),
+            np.where(ok, form, 0).astype(np.uint16),
+            hosts[rows.host],
+            np.where(ok, programs[rows.tag], 0),
+        )
+        self._add(self._with_odd_lines(_in_utf8(batch, lines), np.flatnonzero(~ok)))
+
+    def _with_odd_lines(self, batch: Batch, odd: Array) -> Batch:
+        """The batch with the lines that fit no columns read one by one, and blank ones left out."""
+        blank = []
+        for place in odd.tolist():
+            start, end = int(batch.begin[place]), int(batch.end[place])
+            text = batch.text[start:end].decode("utf-8", "replace")[:LONGEST_LINE]
+            if not text or text.isspace():
+                blank.append(place)
+                continue
+            at, form, host, program, pid, offset = self._line(text)
+            batch.at[place], batch.form[place], batch.host[place], batch.program[place], batch.pid[place] = at, form, host, program, pid
+            batch.begin[place] = start + len(text[:offset].encode())
+            batch.end[place] = start + len(text.encode())
+        if not blank:
+            return batch
+        return Batch(batch.text, *(np.delete(column, blank) for column in batch.columns))
+
+    def text(self, first: int, data: bytes) -> None:
+        """Whole lines, to be read one by one."""
+        clean = data if data.isascii() else data.decode("utf-8", "replace").encode()
+        newlines = np.flatnonzero(np.frombuffer(clean, np.uint8) == ord("\n"))
+        begin = np.concatenate((np.zeros(1, np.int64), newlines + 1))
+        ends = [
+            stop - len(clean[start:stop]) + len(clean[start:stop].rstrip(b"\r"))
+            for start, stop in zip(begin.tolist(), [*newlines.tolist(), len(clean)], strict=True)
+        ]
+        nothing = [np.zeros(len(begin), np.int64) for _ in range(4)]
+        batch = Batch(
+            clean, np.zeros(len(begin), np.int64), np.arange(first, first + len(begin)), begin, np.array(ends, np.int64), *nothing
+        )
+        self._add(self._with_odd_lines(batch, np.arange(len(begin))))
+
+    def entry(self, number: int, line: Line) -> None:
+        """One entry of a journal."""
+        self._entries.append((number, line))
+        self._entries_size += len(line.message)
+        if self._entries_size >= BLOCK or len(self._entries) >= _ROWS:
+            self._take_entries()
+
+    def began(self, stamp: Stamp) -> None:
+        """The moment of lines that state none."""
+        self._file.began = stamp
+
+    def finish(self) -> None:
+        """The file has ended."""
+        self._take_entries()
+        self._write()
+
+    def _take_entries(self) -> None:
+        if not self._entries:
+            return
+        entries, self._entries, self._entries_size = self._entries, [], 0
+        messages = [line.message.encode("utf-8", "replace") for _, line in entries]
+        ends = np.cumsum([len(message) for message in messages])
+        facts = [self._facts(line) for _, line in entries]
+        at, form, host, program, pid = (np.array(column, np.int64) for column in zip(*facts, strict=True))
+        numbers = np.array([number for number, _ in entries], np.int64)
+        begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        self._add(Batch(b"".join(messages), at, numbers, begins, ends, pid, form, host, np.maximum(program, 0)))
+
+    def _line(self, text: str) -> tuple[int, int, int, int, int, int]:
+        """A line by itself: how it reads does not depend on those before it. The last value is where its message begins."""
+        read = LineReader().read(text)
+        if read is None:
+            return 0, 0, 0, 0, 0, 0
+        line = read[1]
+        at, form, host, program, pid = self._facts(line)
+        return (at, form, host, 0, pid, 0) if program < 0 else (at, form, host, program, pid, message_start(text, line))
+
+    def _facts(self, line: Line) -> tuple[int, int, int, int, int]:
+        form = self._form(line.stamp) if line.stamp is not None else 0
+        at = moment(line.stamp)[1] if line.stamp is not None and form else 0
+        pid = int(line.pid) if line.pid.isdecimal() and len(line.pid) <= 10 else 0
+        return at, form, self._host(line.host), self._program(line.program), pid if pid <= _LARGEST_PID else 0
+
+    def _host(self, name: str) -> int:
+        hosts = self._file.hosts
+        return hosts.setdefault(name, len(hosts)) if name in hosts or len(hosts) < _MOST_NAMES else 0
+
+    def _program(self, name: str) -> int:
+        """The number of a program, -1 if there are too many."""
+        programs = self._spool.programs
+        return programs.setdefault(name, len(programs)) if name in programs or len(programs) < _MOST_NAMES else -1
+
+    def _form(self, stamp: Stamp) -> int:
+        forms, form = self._file.forms, Form(moment(stamp)[0], stamp.zone, stamp.resolution_us)
+        return forms.setdefault(form, len(forms)) if form in forms or len(forms) < _MOST_NAMES else 0
+
+    def _add(self, batch: Batch) -> None:
+        if not len(batch.at):
+            return
+        self._waiting.append(batch)
+        self._size += len(batch.text) + len(batch.at) * LAYOUT.itemsize
+        if self._size >= BLOCK:
+            self._write()
+
+    def _write(self) -> None:
+        """Write what has gathered: small pieces become one block."""
+        if not self._waiting:
+            return
+        batches, self._waiting, self._size = self._waiting, [], 0
+        before, parts = 0, []
+        for batch in batches:
+            parts.append(batch._replace(text=b"", begin=batch.begin + before, end=batch.end + before))
+            before += len(batch.text)
+        columns = [
+            np.concatenate(column).astype(LAYOUT[name])
+            for name, column in zip(LAYOUT.names or (), zip(*(part.columns for part in parts), strict=True), strict=True)
+        ]
+        whole = Batch(b"".join(batch.text for batch in batches), *columns)
+        rank = (self._number, len(self._file.blocks))
+        self._file.blocks.append(self._spool.write(self._number, rank, whole))
+
+
+def _without_returns(lines: Page, begin: Array) -> Array:
+    """Where lines end, carriage returns before the newline left out."""
+    ends = lines.ends.copy()
+    while len(left := np.flatnonzero((ends > begin) & ((lines.words[np.maximum(ends - 1, 0)] & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
+        ends[left] -= 1
+    return ends
+
+
+def _in_utf8(batch: Batch, lines: Page) -> Batch:
+    """The batch with bytes that are no UTF-8 replaced; the heads of lines that fit their columns hold none."""
+    if batch.text.isascii():
+        return batch
+    clean = batch.text.decode("utf-8", "replace").encode()
+    if len(clean) == len(batch.text) and clean == batch.text:
+        return batch
+    newlines = np.flatnonzero(np.frombuffer(clean, np.uint8) == ord("\n"))
+    starts = np.concatenate((np.zeros(1, np.int64), newlines + 1))
+    ends = np.append(newlines, len(clean))
+    return batch._replace(text=clean, begin=starts + (batch.begin - lines.starts), end=ends - (lines.ends - batch.end))
+
+
+_EACH = np.uint64(0x0101010101010101)
+
+
+def _pids(words: Words, messages: Array) -> Array:
+    """The numbers of the processes that stand before `]: ` in front of each message; 0 for none."""
+    closed = (words[messages - 3] & np.uint64(0xFF)) == _CLOSING
+    value = words[messages - 11] ^ word(b"0" * 8)
+    odd = ((value | (value + word(b"\6" * 8))) & word(b"\xf0" * 8)) >> np.uint64(4)
+    below = ((odd + word(b"\x0f" * 8)) >> np.uint64(4)) & _EACH
+    for shift in (8, 16, 32):  # what stands before the digits is none of them
+        below |= below >> np.uint64(shift)
+    value &= ~(below * np.uint64(0xFF))
+    value = (value * np.uint64(10) + (value >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    value = (value * np.uint64(100) + (value >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    value = (value * np.uint64(10_000) + (value >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+    return np.where(closed, value.astype(np.int64), 0)
