@@ -53,24 +53,17 @@ def words_of(buffer: Any) -> Words:
 
 def objects(words: Words, layout: Layout) -> Objects:
     """Everything in the file that has the shape of a DATA object or of an entry."""
-    data, entries = [], []
+    data: list[tuple[Indexes, Indexes, Indexes]] = []
+    entries: list[tuple[Indexes, Indexes]] = []
     for places in _candidates(words):
-        kinds = words[places]
-        data.append(_data(words, places[(kinds & np.uint64(2)) == 0], layout))
-        entries.append(_entries(words, places[kinds == _TYPE_ENTRY], layout))
-    data_places, entry_places = _joined(data), _joined(entries)
-    sizes = words[entry_places + 1].astype(np.int64)
-    apart = np.ones(len(sizes), np.bool_)
-    apart[:-1] = entry_places[:-1] + (sizes[:-1] + 7) // 8 <= entry_places[1:]  # a size that reaches into the next entry is damaged
-    return Objects(
-        layout,
-        words,
-        data_places,
-        words[data_places + 1].astype(np.int64),
-        (words[data_places] >> np.uint64(8)).astype(np.int64),
-        entry_places[apart],
-        sizes[apart],
-    )
+        kinds, sizes = words[places], words[places + 1].astype(np.int64)
+        is_entry = kinds == _TYPE_ENTRY
+        data.append(_data(words, places[~is_entry], kinds[~is_entry], sizes[~is_entry], layout))
+        entries.append(_entries(words, places[is_entry], sizes[is_entry], layout))
+    entry, entry_size = (_joined(list(column)) for column in zip(*entries, strict=True))
+    apart = np.ones(len(entry), np.bool_)
+    apart[:-1] = entry[:-1] + (entry_size[:-1] + 7) // 8 <= entry[1:]  # a size that reaches into the next entry is damaged
+    return Objects(layout, words, *(_joined(list(column)) for column in zip(*data, strict=True)), entry[apart], entry_size[apart])
 
 
 def _candidates(words: Words) -> Iterator[Indexes]:
@@ -93,30 +86,27 @@ def _joined(parts: list[Indexes]) -> Indexes:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _data(words: Words, places: Indexes, layout: Layout) -> Indexes:
-    """Those of the places at which a DATA object can stand: its size fits, its offsets are aligned, its payload is not empty."""
-    places = places[places + layout.head // 8 < len(words)]
-    sizes = words[places + 1]
-    room = ((len(words) - places) * 8).astype(np.uint64)
-    places = places[(sizes > layout.head) & (sizes <= room)]
-    offsets = words[places + 3] | words[places + 4] | words[places + 5] | words[places + 6]
-    good = ((offsets & np.uint64(7)) == 0) & (offsets >> np.uint64(48) == 0) & (words[places + 7] >> np.uint64(40) == 0)
-    kept: Indexes = places[good]
-    return kept
+def _data(words: Words, places: Indexes, kinds: Words, sizes: Indexes, layout: Layout) -> tuple[Indexes, Indexes, Indexes]:
+    """Places, sizes and flags where a DATA object can stand: its size fits, its offsets are aligned, its payload is not empty."""
+    good = ((kinds & np.uint64(2)) == 0) & (sizes > layout.head) & (sizes <= (len(words) - places) * 8)
+    if not good.all():
+        places, kinds, sizes = places[good], kinds[good], sizes[good]
+    offsets = words[places + 3]
+    for step in (4, 5, 6):
+        offsets |= words[places + step]
+    good = ((offsets & np.uint64(0xFFFF_0000_0000_0007)) == 0) & (words[places + 7] >> np.uint64(40) == 0)
+    return places[good], sizes[good], (kinds[good] >> np.uint64(8)).astype(np.int64)
 
 
-def _entries(words: Words, places: Indexes, layout: Layout) -> Indexes:
-    """Those of the places at which an entry can stand: size, number, time and boot are possible ones."""
-    places = places[places + _ENTRY_HEAD // 8 < len(words)]
-    sizes = words[places + 1]
-    room = ((len(words) - places) * 8).astype(np.uint64)
-    good = (sizes > _ENTRY_HEAD) & (sizes <= _LARGEST_ENTRY) & (sizes <= room) & ((sizes - np.uint64(_ENTRY_HEAD)) % layout.item == 0)
-    places = places[good]
+def _entries(words: Words, places: Indexes, sizes: Indexes, layout: Layout) -> tuple[Indexes, Indexes]:
+    """Places and sizes where an entry can stand: size, number, time and boot are possible ones."""
+    good = (sizes > _ENTRY_HEAD) & (sizes <= _LARGEST_ENTRY) & (sizes <= (len(words) - places) * 8)
+    good &= (sizes - _ENTRY_HEAD) % layout.item == 0
+    places, sizes = places[good], sizes[good]
     numbers, moments = words[places + 2], words[places + 3]
     good = (numbers >= 1) & (numbers >> np.uint64(48) == 0) & (moments >= _EARLIEST) & (moments < _LATEST)
     good &= (words[places + 4] >> np.uint64(53) == 0) & ((words[places + 5] | words[places + 6]) != 0)
-    kept: Indexes = places[good]
-    return kept
+    return places[good], sizes[good]
 
 
 def items(found: Objects, places: Indexes, count: int) -> Indexes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pveforensics.events.journal.carve import Mask, Objects
+from pveforensics.events.journal.carve import Indexes, Objects
 from pveforensics.events.journal.payload import Unpacker
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.streams import anchors_by_line
@@ -52,17 +52,19 @@ class Fields:
         self.classes: Classes = np.zeros(len(found.words), np.uint16)
         self._buffer = buffer
         self._unpacker = unpacker
-        plain = found.data_flags == 0
+        plain = np.flatnonzero(found.data_flags == 0)
         self.classes[found.data] = DATA
         places = found.data[plain]
         heads = places + found.layout.head // 8
-        first, second = found.words[heads], found.words[np.minimum(heads + 1, len(found.words) - 1)]
+        first = found.words[heads]
         for field, name in enumerate(NAMES):
-            fits = (first & _mask(name[:8])) == _word(name[:8])
+            fits = np.flatnonzero((first & _mask(name[:8])) == _word(name[:8]))
             if len(name) > _WORD:
-                fits &= (second & _mask(name[8:16])) == _word(name[8:16])
-            self.classes[places[fits]] |= np.uint16(1 << field)
-        self._messages: Mask = (self.classes[found.data] & (1 << MESSAGE)) != 0
+                second = found.words[np.minimum(heads[fits] + 1, len(found.words) - 1)]
+                fits = fits[(second & _mask(name[8:16])) == _word(name[8:16])]
+            self.classes[places[fits]] = DATA | 1 << field
+            if field == MESSAGE:
+                self._messages: Indexes = plain[fits]
 
     def payload(self, place: int) -> bytes:
         """The field at a place, as far as it is looked at; empty if there is none that can be read."""
