@@ -63,7 +63,8 @@ def objects(words: Words, layout: Layout) -> Objects:
     entry, entry_size = (_joined(list(column)) for column in zip(*entries, strict=True))
     apart = np.ones(len(entry), np.bool_)
     apart[:-1] = entry[:-1] + (entry_size[:-1] + 7) // 8 <= entry[1:]  # a size that reaches into the next entry is damaged
-    return Objects(layout, words, *(_joined(list(column)) for column in zip(*data, strict=True)), entry[apart], entry_size[apart])
+    place, size, flags = (_joined(list(column)) for column in zip(*data, strict=True))
+    return Objects(layout, words, place, size, flags, entry[apart], entry_size[apart])
 
 
 def _candidates(words: Words) -> Iterator[Indexes]:
