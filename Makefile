@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.dev
 
-.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures screenshots
+.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures screenshots fuzz
 
 demo: $(STAMP)
 	@mkdir -p demo/out
@@ -60,6 +60,12 @@ wheel: $(DEV)
 	@rm -rf dist
 	@$(BIN)/python -m build -q --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+
+# Ten minutes of the fuzzer on the journal, archive, line and document readers; what it breaks lies in fuzz-findings/.
+FUZZ_SECONDS ?= 600
+fuzz: $(DEV) wheel
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-fuzz.txt
+	$(BIN)/python -P tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 fixtures: $(STAMP)
 	$(BIN)/python tests/fixtures/compose.py

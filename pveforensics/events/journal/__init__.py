@@ -57,7 +57,7 @@ def scan_journal(
         unpacker = Unpacker(spool.size)
         fields = Fields(found, spool.data, unpacker)
         hits = Hits(index)
-        anchors = fields.search(matcher or make_matcher(index), hits.known, hits.longest)
+        anchors = fields.search(matcher or make_matcher(index), hits.known)
         rows, steps = settled(columns(found, fields, marks(found, fields, header, anchors)))
         decoder = Decoder(found, fields, rows)
         lived = lives(rows, lambda row: decoder.line(row).host)

@@ -24,12 +24,11 @@ class Hits:
     """Gathers the records and hints of one journal."""
 
     def __init__(self, index: SignatureIndex) -> None:
-        """`known` anchors matter here, the longest of them has `longest` bytes."""
+        """`known` anchors matter here."""
         self.collector = Collector()
         self.hints = Hints()
         self.entries: list[str] = []
         self.known = len(index.texts) + len(ANCHORS)
-        self.longest = max([*(len(text.encode()) for text in index.texts), *map(len, ANCHORS)])
         self._index = index
         self._fitting: dict[tuple[int, tuple[int, ...]], tuple[Signature | None, ...]] = {}
         self._storms: set[tuple[str, str, str, int, int]] = set()

@@ -1,8 +1,9 @@
-"""The anchors in the fields: searched in the raw bytes of the file, and in what packed fields unpack to."""
+"""The anchors in the messages: searched in the bytes as they stand in the file, and in what packed ones unpack to."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from pveforensics.events.journal.payload import Unpacker
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.streams import anchors_by_line
 
-_PIECE = 4 << 20
 _BATCH = 1 << 20
 _REACH = 9_000
 """Bytes of a message: no signature looks behind its 2,048th character, no hint behind its 4,096th."""
 
-_LINE_ENDS = bytes.maketrans(b"\0", b"\n")
+_LINE_ENDS = np.uint64(0x0A0A_0A0A_0A0A_0A0A)
+"""An engine may report an anchor once a line: no two messages share one."""
 
 NAMES = (
     b"MESSAGE=",
@@ -58,7 +59,7 @@ class Fields:
         heads = places + found.layout.head // 8
         first = found.words[heads]
         for field, name in enumerate(NAMES):
-            fits = np.flatnonzero((first & _mask(name[:8])) == _word(name[:8]))
+            fits = np.flatnonzero((first if len(name) >= _WORD else first & _mask(name)) == _word(name[:8]))
             if len(name) > _WORD:
                 second = found.words[np.minimum(heads[fits] + 1, len(found.words) - 1)]
                 fits = fits[(second & _mask(name[8:16])) == _word(name[8:16])]
@@ -74,32 +75,35 @@ class Fields:
             return self._unpacker.unpack(bytes(self._buffer[begin:end]), flags)
         return bytes(self._buffer[begin : min(end, begin + _REACH)])
 
-    def search(self, matcher: Matcher, known: int, longest: int) -> Anchors:
-        """Mark the messages that hold an anchor with a number below `known`; `longest` is the longest anchor."""
-        pairs = np.unique(np.concatenate((self._raw(matcher, known, longest), self._packed(matcher, known))), axis=0)
+    def search(self, matcher: Matcher, known: int) -> Anchors:
+        """Mark the messages that hold an anchor with a number below `known`."""
+        pairs = np.unique(np.concatenate((_NO_PAIRS, *self._plain(matcher, known), self._packed(matcher, known))), axis=0)
         self.classes[pairs[:, 0]] |= np.uint16(HIT)
         places, starts = np.unique(pairs[:, 0], return_index=True)
         anchors = pairs[:, 1].tolist()
         cuts = itertools.pairwise([*starts.tolist(), len(anchors)])
         return {place: tuple(anchors[start:end]) for place, (start, end) in zip(places.tolist(), cuts, strict=True)}
 
-    def _raw(self, matcher: Matcher, known: int, longest: int) -> _Pairs:
-        starts = self.found.data[self._messages] * 8
-        begins, ends = starts + self.found.layout.head, starts + self.found.data_size[self._messages]
-        ends = np.minimum(ends, begins + _REACH)
-        pairs, view = [_NO_PAIRS], memoryview(self._buffer)
-        for begin in range(0, len(view) if len(starts) else 0, _PIECE):
-            before = max(0, begin - longest)
-            piece = view[before : begin + _PIECE]
-            # an engine may report an anchor once a line: no two fields share one
-            hits = matcher.hits(piece if matcher.name == "hyperscan" else bytes(piece).translate(_LINE_ENDS))  # type: ignore[arg-type]
-            table = np.array(hits, np.int64).reshape(-1, 2)
-            table = table[table[:, 0] < known]
-            at = table[:, 1] + before - 1
-            row = np.searchsorted(starts, at, "right") - 1
-            good = (row >= 0) & (at < ends[row]) & (at >= begins[row])
-            pairs.append(np.stack((starts[row[good]] // 8, table[good, 0]), axis=1))
-        return np.concatenate(pairs)
+    def _plain(self, matcher: Matcher, known: int) -> Iterator[_Pairs]:
+        """The anchors in the messages that are not packed: they alone are searched, gathered word by word with line ends between them."""
+        words, head = self.found.words, self.found.layout.head
+        places = self.found.data[self._messages]
+        lengths = np.minimum(self.found.data_size[self._messages] - head, _REACH)
+        counts = (lengths + 7) // _WORD + 1
+        ends = np.cumsum(counts)
+        at = 0
+        while at < len(places):
+            end = max(at + 1, int(np.searchsorted(ends, (int(ends[at - 1]) if at else 0) + _BATCH // _WORD)))
+            count, behind = counts[at:end], ends[at:end] - (int(ends[at - 1]) if at else 0)
+            taken = np.repeat(places[at:end] + head // _WORD - behind + count, count) + np.arange(behind[-1])
+            text = words[np.minimum(taken, len(words) - 1)]
+            text[behind - 1] = _LINE_ENDS
+            hits = np.array(matcher.hits(text.tobytes()), np.int64).reshape(-1, 2)
+            row = np.searchsorted(behind, (hits[:, 1] - 1) // _WORD, "right")
+            # what stands behind the end of a message, in its last word, is none of it
+            good = (hits[:, 0] < known) & (hits[:, 1] - (behind - count)[row] * _WORD <= lengths[at:end][row])
+            yield np.stack((places[at:end][row[good]], hits[good, 0]), axis=1)
+            at = end
 
     def _packed(self, matcher: Matcher, known: int) -> _Pairs:
         pairs = [_NO_PAIRS]

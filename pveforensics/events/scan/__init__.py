@@ -140,7 +140,7 @@ def _result(path: str, seen: Recognition, scan: TextScan, tally: _Tally, mtime: 
         sha256=tally.hexdigest(),
         mtime=mtime,
         lines=scan.lines,
-        recognized=scan.recognized,
+        recognized=min(scan.recognized, scan.lines),  # of a torn line each part counts
         records=scan.collector.records(),
         runs=tuple(scan.coverage.runs),
         hosts=dict(scan.hosts),
