@@ -5,6 +5,7 @@ What the bundle does not hold is None, which is not the same as empty.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ ALWAYS_SHARED = frozenset({"nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect
 
 SHARED_IF_SAID = frozenset({"dir", "lvm", "btrfs", "esxi"})
 """Types that are taken as shared where `shared 1` is set: an assertion that nobody checks."""
+
+_REPLICATE = re.compile(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A guest as its configuration has it: `sid` as HA calls it (`vm:100`), all own keys in `options`."""
+    """A guest as its configuration has it: `sid` as HA calls it (`vm:100`), all own keys in `options`.
+
+    `node` is where its configuration lies; of a guest that HA moved in vain it is the node before, and `landed` the one it lies on now.
+    """
 
     sid: str
     vmid: str
@@ -63,6 +69,8 @@ class Guest:
     options: Mapping[str, str] = NOTHING
     lines: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
     evidence: Evidence | None = field(default=None, compare=False)
+    landed: str = ""
+    landing: Evidence | None = field(default=None, compare=False)
 
     @property
     def template(self) -> bool:
@@ -196,6 +204,7 @@ class Estate:
     resources: tuple[HaResource, ...] | None = None
     groups: Mapping[str, Affinity] | None = None
     rules: tuple[Affinity, ...] | None = None
+    apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
     mappings: Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]] | None = None
     listings: Mapping[str, Listing] = field(default_factory=dict)
@@ -224,3 +233,14 @@ class Estate:
         storage = self.storage(disk.storage)
         pool = storage.options.get("pool", "") if storage is not None and storage.type == "zfspool" else ""
         return f"{pool}/{disk.name}" if pool and disk.name else ""
+
+    def same_group(self, group: str, one: str, other: str) -> bool:
+        """True if two nodes list a volume group of one name with the very same volumes: then it may be one LUN that both see."""
+        here, there = ({lv for vg, lv in self.volumes.get(node, {}) if vg == group} for node in (one, other))
+        return bool(here) and here == there
+
+
+def epoch_of(snapshot: str) -> tuple[str, int] | None:
+    """Job and epoch in the name of a snapshot that replication made; None for another's."""
+    found = _REPLICATE.fullmatch(snapshot)
+    return (found["job"], int(found["epoch"])) if found else None

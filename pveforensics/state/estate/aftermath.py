@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pveforensics.model import Evidence, Interval
-from pveforensics.state.estate import Estate, Guest, Job
-from pveforensics.state.estate.build import epoch_of
+from pveforensics.state.estate import Estate, Guest, Job, epoch_of
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View

@@ -18,15 +18,15 @@ from pveforensics.state.estate import (
     Listing,
     Snap,
     Storage,
+    epoch_of,
 )
-from pveforensics.state.estate.affinity import validated
+from pveforensics.state.estate.affinity import bindings, priorities, separations, validated
 from pveforensics.state.estate.copies import Copies, row_evidence
 from pveforensics.state.estate.syncs import syncs
 from pveforensics.state.view import View
 
 _DRIVE = re.compile(r"(?:scsi|virtio|ide|sata)\d+$")
 _VOLUME = re.compile(r"(?P<storage>[A-Za-z][\w.-]*):(?P<volume>\S.*)", re.ASCII)
-_REPLICATE = re.compile(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
 
 
 def estate(view: View) -> Estate:
@@ -39,16 +39,18 @@ def estate_of(view: View) -> Estate:
     copies = Copies(view.timeline.snapshots)
     guests = _guests(copies)
     jobs = _turned(_jobs(copies), guests)
-    nodes = _nodes(view, guests)
-    rules, dropped = _rules(copies, len(nodes))
+    groups = _groups(copies)
+    nodes = _nodes(view, guests, groups)
+    rules, apart, dropped = _rules(copies, len(nodes))
     return Estate(
         nodes=nodes,
         guests=guests,
         storages=_storages(copies),
         jobs=jobs,
         resources=_resources(copies),
-        groups=_groups(copies),
+        groups=groups,
         rules=rules,
+        apart=apart,
         dropped=dropped,
         mappings=_mappings(copies),
         listings=_listings(copies),
@@ -61,18 +63,12 @@ def estate_of(view: View) -> Estate:
     )
 
 
-def epoch_of(snapshot: str) -> tuple[str, int] | None:
-    """Job and epoch in the name of a snapshot that replication made; None for another's."""
-    found = _REPLICATE.fullmatch(snapshot)
-    return (found["job"], int(found["epoch"])) if found else None
-
-
-def _nodes(view: View, guests: Mapping[str, Guest]) -> tuple[str, ...]:
-    """The members that the configuration names, else all nodes that are known, those with guests among them."""
+def _nodes(view: View, guests: Mapping[str, Guest], groups: Mapping[str, Affinity] | None) -> tuple[str, ...]:
+    """The members that the configuration names, else all nodes that are known, those with guests and those in groups among them."""
     if view.timeline.clusters and view.cluster.members:
         return tuple(member.name for member in view.cluster.members)
-    owners = dict.fromkeys(guest.node for guest in guests.values() if guest.node and guest.node != "unknown")
-    return (*view.naming.nodes, *(node for node in owners if node not in view.naming.nodes))
+    told = [guest.node for guest in guests.values()] + [node for group in (groups or {}).values() for node in group.nodes]
+    return tuple(dict.fromkeys((*view.naming.nodes, *(node for node in told if node and node != "unknown"))))
 
 
 def _rows(copies: Copies, kind: str) -> tuple[Mapping[str, str], ...]:
@@ -238,39 +234,26 @@ def _resources(copies: Copies) -> tuple[HaResource, ...] | None:
     )
 
 
-def _priorities(text: str) -> dict[str, int]:
-    """`a:2,b:1,c` as node to priority; 0 where none is given."""
-    found = {}
-    for word in _words(text):
-        node, _, priority = word.partition(":")
-        found[node] = int(priority) if priority.isascii() and priority.isdigit() and len(priority) < 6 else 0
-    return found
-
-
 def _groups(copies: Copies) -> dict[str, Affinity] | None:
     best = copies.best("ha_groups")
     if best is None:
         return None
     return {
         row["_id"]: Affinity(
-            row["_id"], _priorities(row.get("nodes", "")), row.get("restricted", "0") == "1", evidence=row_evidence(best, row)
+            row["_id"], priorities(row.get("nodes", "")), row.get("restricted", "0") == "1", evidence=row_evidence(best, row)
         )
         for row in best.rows
         if row["_type"] == "group"
     }
 
 
-def _rules(copies: Copies, nodes: int) -> tuple[tuple[Affinity, ...] | None, tuple[Dropped, ...]]:
+def _rules(copies: Copies, nodes: int) -> tuple[tuple[Affinity, ...] | None, dict[str, frozenset[str]], tuple[Dropped, ...]]:
+    """Which nodes guests are bound to, which guests are kept apart, and what HA ignores."""
     best = copies.best("ha_rules")
     if best is None:
-        return None, ()
+        return None, {}, ()
     kept, dropped = validated([(row, row_evidence(best, row)) for row in best.rows], nodes)
-    affinities = tuple(
-        Affinity(row["_id"], _priorities(row.get("nodes", "")), row.get("strict", "0") == "1", _words(row.get("resources", "")), line)
-        for row, line in kept
-        if row["_type"] == "node-affinity"
-    )
-    return affinities, dropped
+    return bindings(kept), separations(kept), dropped
 
 
 def _mappings(copies: Copies) -> dict[tuple[str, str], Mapping[str, Mapping[str, str]]] | None:

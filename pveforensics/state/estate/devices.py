@@ -57,7 +57,14 @@ def _pci(estate: Estate, guest: Guest, key: str, value: str, node: str) -> Verdi
     fix = "a resource mapping with an entry for each node that HA may choose, or a strict rule"
     if not theirs:
         return Verdict(16, "start_fails", f"{node} has no device at {address} for {key}", fix, cited(guest.lines.get(key)), key)
-    if ours and ours != theirs:
+    if not ours:
+        return _tied(
+            guest,
+            key,
+            16,
+            f"{key} is a device of the host by its address: what {guest.node} has there is not in the bundle, so it cannot be compared with {node}",
+        )
+    if ours != theirs:
         why = f"at {address} {node} has another device ({theirs}): it would be taken from the host"
         return Verdict(17, "wrong_data", why, fix, cited(guest.lines.get(key)), key)
     return Verdict(16, "ok", f"{node} has the same device at {address}", evidence=cited(guest.lines.get(key)), subject=key)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from pveforensics.state.estate import Disk, Estate, Guest, Job, Storage
+from pveforensics.model import Evidence
+from pveforensics.state.estate import Disk, Estate, Guest, Job, Storage, epoch_of
 from pveforensics.state.estate.verdicts import Verdict, cited
-from pveforensics.timebase import Instant
+from pveforensics.timebase import SECOND, Instant
 
 NEEDED = frozenset({"disk", "efi", "tpm", "rootfs", "mount"})
 """Kinds of disks without which a guest does not start."""
@@ -67,7 +68,7 @@ def _on_storage(estate: Estate, guest: Guest, disk: Disk, node: str, now: Instan
     if storage.type == "zfspool":
         return _zfs(estate, guest, disk, storage, node, now)
     if storage.type in ("dir", "btrfs", "lvm", "lvmthin"):
-        return _local(estate, disk, storage, node)
+        return _local(estate, guest, disk, storage, node)
     why = f"whether storage {storage.id} of type {storage.type} is the same on all nodes is not known"
     return Verdict(0, "unknown", why, evidence=cited(storage.evidence), subject=disk.key, storage=storage.id)
 
@@ -96,9 +97,12 @@ def _shared(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: st
     )
 
 
-def _local(estate: Estate, disk: Disk, storage: Storage, node: str) -> Verdict:
+def _local(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: str) -> Verdict:
     """A volume that cannot be replicated: absent on the node, or a leftover of the same name."""
     group = storage.options.get("vgname", "")
+    if storage.type == "lvm" and estate.same_group(group, guest.node, node):
+        why = f"{guest.node} and {node} list the very same volumes in {group}: it may be one LUN that both see, though {storage.id} is not set to shared"
+        return Verdict(0, "unknown", why, evidence=cited(storage.evidence, disk.evidence), subject=disk.key, storage=storage.id)
     there = estate.volumes.get(node, {}).get((group, disk.name)) if group else None
     if there is not None:
         why = f"{node} has another volume named {disk.name} on its own {storage.id}: it would be started with the data of that one"
@@ -123,6 +127,10 @@ def _zfs(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: str, 
     dataset = estate.dataset(disk)
     there = listing.holds(dataset) if listing is not None and dataset else None
     copy = listing.evidence.get(dataset) if listing is not None else None
+    if there and (job is None or not disk.replicated):
+        why = f"{node} has a dataset {dataset} that no replication job keeps: HA would start the guest from it, however old or foreign it is, without any error"
+        fix = f"compare and save, then remove or rename {dataset} on {node}; then create a replication job or a strict rule"
+        return Verdict(8, "wrong_data", why, fix, cited(copy, *lines), disk.key, storage.id)
     if job is not None and not disk.replicated:
         fix = f"replicate {disk.key} too, or take it off the guest"
         return Verdict(
@@ -136,10 +144,6 @@ def _zfs(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: str, 
         )
     if job is not None:
         return _replicated(estate, guest, disk, job, node, now, there)
-    if there:
-        why = f"{node} has a dataset {dataset} that no replication job keeps: HA would start the guest from it, however old or foreign it is, without any error"
-        fix = f"compare and save, then remove or rename {dataset} on {node}; then create a replication job or a strict rule"
-        return Verdict(8, "wrong_data", why, fix, cited(copy, *lines), disk.key, storage.id)
     known = "" if there is False else f"; whether an old copy lies on {node}, `zfs list` of {node} would show"
     if jobs:
         targets = ", ".join(sorted({each.target for each in jobs}))
@@ -151,28 +155,39 @@ def _zfs(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: str, 
 
 def _replicated(estate: Estate, guest: Guest, disk: Disk, job: Job, node: str, now: Instant | None, there: bool | None) -> Verdict:
     """A disk that a job replicates to the node: fresh, old, or missing in spite of it."""
-    sync = estate.sync(guest.vmid, guest.node, node)
-    lines = cited(disk.evidence, job.evidence, sync.evidence if sync else None)
+    sync, (last, copy) = estate.sync(guest.vmid, guest.node, node), _last(estate, guest, disk, job, node)
+    lines = cited(disk.evidence, job.evidence, sync.evidence if sync else None, copy)
     fix = f"make job {job.id} work (`pvesr status`, /var/log/pve/replicate/{job.id}) before HA may choose {node}"
     if sync is not None and sync.told and sync.last is None and there is not True:
         return Verdict(5, "start_fails", f"job {job.id} to {node} never finished a run", fix, lines, disk.key, disk.storage, "catastrophic")
     if there is False:
         why = f"job {job.id} is set up, but {node} has no dataset {estate.dataset(disk)}"
         return Verdict(5, "start_fails", why, fix, lines, disk.key, disk.storage)
-    age = (
-        now.seconds_since(sync.last) if sync is not None and sync.last is not None and now is not None and now.us >= sync.last.us else None
-    )
+    age = now.seconds_since(last) if last is not None and now is not None and now.us >= last.us else None
     told = f", {span(age)} before" if age is not None else ""
-    since = f"of the last run{told}" if sync is not None and sync.last is not None else "of the last run, which nothing in the bundle dates"
+    since = f"of the last run{told}" if last is not None else "of the last run, which nothing in the bundle dates"
     if job.disabled or (sync is not None and sync.failures > FAILING_FOR_LONG):
         how = "is disabled" if job.disabled else f"has failed {sync.failures if sync else 0} times in a row"
-        why = f"job {job.id} to {node} {how}: the guest would start with the data {since}"
+        why = f"job {job.id} to {node} {how}: {disk.key} would start with the data {since}"
         return Verdict(5, "stale", why, fix, lines, disk.key, disk.storage, "high", age)
-    if sync is None or (sync.last is None and not there):
+    if last is None and not there:
         why = f"job {job.id} replicates {disk.key} to {node}; whether it ever ran is not in the bundle"
         return Verdict(4, "unknown", why, evidence=lines, subject=disk.key, storage=disk.storage, bad=False)
     why = f"{disk.key} would start with the data {since}"
     return Verdict(4, "stale", why, "a shorter schedule, or shared storage", lines, disk.key, disk.storage, "medium", age, bad=False)
+
+
+def _last(estate: Estate, guest: Guest, disk: Disk, job: Job, node: str) -> tuple[Instant | None, Evidence | None]:
+    """Of which run the disk's copy on the node is: its own newest snapshot there, unless a later run is recorded than the list can know of."""
+    sync, listing = estate.sync(guest.vmid, guest.node, node), estate.listings.get(node)
+    recorded = sync.last if sync is not None else None
+    snaps = listing.snapshots.get(estate.dataset(disk), ()) if listing is not None else ()
+    runs = [(said[1], each.evidence) for each in snaps if (said := epoch_of(each.name)) is not None and said[0] == job.id]
+    epoch, line = max(runs, key=lambda run: run[0], default=(0, None))
+    if not epoch or listing is None:
+        return recorded, None
+    newer = recorded is not None and recorded.us > epoch * SECOND and listing.latest * SECOND < recorded.us
+    return (recorded, None) if newer else (Instant(epoch * SECOND, SECOND), line)
 
 
 def span(seconds: float) -> str:

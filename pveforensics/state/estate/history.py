@@ -9,6 +9,7 @@ from pveforensics.model import Change, Interval, Placement
 from pveforensics.state.estate import Estate, aftermath, hazards, locked, replicas, staleness
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
+from pveforensics.state.estate.landed import resettled
 from pveforensics.state.estate.placement import Place, places
 from pveforensics.state.view import View
 from pveforensics.timebase import Instant
@@ -39,7 +40,7 @@ class Told(NamedTuple):
 
 def tell(view: View, intervals: Sequence[Interval], attempt: Attempt) -> Told:
     """What configuration, lists and the trackers' intervals say together; `attempt` runs each part so that its failure costs only itself."""
-    known = estate(view)
+    known = attempt("moved guests", lambda: resettled(view, estate(view)), estate(view))
     found = list(places(known, {node: _now(view, known, node) for node in {guest.node for guest in known.guests.values()}}))
     more: list[Interval] = [*_placements(found)]
     for name, part in PARTS:

@@ -55,7 +55,9 @@ def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interva
             "ha": "unknown" if estate.resources is None else "yes" if guest.sid in managed else "no",
             "tool": "pct" if guest.sid.startswith("ct:") else "qm",
         }
-        yield Interval(f"lock:{guest.sid}@{guest.node}", "set", None, None, fields, cited(guest.lines.get("lock"), holder.line))
+        yield Interval(
+            f"lock:{guest.sid}@{guest.landed or guest.node}", "set", None, None, fields, cited(guest.lines.get("lock"), holder.line)
+        )
 
 
 def _holder(view: View, guest: Guest) -> Holder:

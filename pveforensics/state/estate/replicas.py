@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pveforensics.model import Evidence, Interval
-from pveforensics.state.estate import Disk, Estate, Guest, Job, Listing, Snap
-from pveforensics.state.estate.build import epoch_of
+from pveforensics.state.estate import Disk, Estate, Guest, Job, Listing, Snap, epoch_of
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View

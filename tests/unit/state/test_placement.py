@@ -203,3 +203,128 @@ def test_config_db_tells_the_same(tmp_path):
 
 def test_a_job_that_still_points_to_where_the_guest_now_is_counts_the_other_way_round():
     assert placed(tree(vm(scsi0=ZFS), home="beta", jobs=job()))["alpha"] == ("unknown", 4)
+
+
+RECOVERED = """\
+Mar 14 01:10:50 gamma pve-ha-crm[2061]: service 'vm:100': state changed from 'started' to 'fence'
+Mar 14 01:12:00 gamma pve-ha-crm[2061]: recover service 'vm:100' from fenced node 'alpha' to node 'beta'
+Mar 14 01:12:00 gamma pve-ha-crm[2061]: service 'vm:100': state changed from 'recovery' to 'started'  (node = beta)
+"""
+STARTED = {"beta/var/log/syslog": "Mar 14 01:12:20 beta pve-ha-lrm[2062]: service status vm:100 started\n"}
+
+
+def recovered(guest, **more):
+    return {**tree(guest, home="beta", **more), "gamma/var/log/syslog": RECOVERED}
+
+
+def test_a_guest_that_was_moved_without_its_disks_is_judged_from_where_they_are():
+    assert placed(recovered(vm(scsi0=ZFS))) == {"beta": ("start_fails", 7), "gamma": ("start_fails", 7)}
+    shown = {"alpha/zfs-list.txt": REPLICA, "beta/zfs-list.txt": OTHERS}
+    assert placed({**recovered(vm(scsi0=ZFS)), **shown}) == {"beta": ("start_fails", 7), "gamma": ("start_fails", 7)}
+
+
+def test_a_guest_that_started_where_it_was_moved_to_is_at_home_there():
+    assert set(placed({**recovered(vm(scsi0=ZFS)), **STARTED})) == {"alpha", "gamma"}
+    assert set(placed({**recovered(vm(scsi0=ZFS)), "beta/zfs-list.txt": REPLICA})) == {"alpha", "gamma"}
+    assert set(placed(recovered(vm(scsi0="nas:100/a.qcow2")))) == {"alpha", "gamma"}
+
+
+def rules_cfg(*rules):
+    return {"alpha__etc__pve__ha__rules.cfg": "\n".join(rules)}
+
+
+def keep(affinity, *resources, name="k"):
+    return f"resource-affinity: {name}\n\tresources {','.join(resources)}\n\taffinity {affinity}\n"
+
+
+def bind(*resources, nodes="alpha,beta", name="n", strict="\tstrict 1\n"):
+    return f"node-affinity: {name}\n\tresources {','.join(resources)}\n\tnodes {nodes}\n{strict}"
+
+
+OTHER = {"alpha__etc__pve__nodes__beta__qemu-server__101.conf": vm(name="mail", scsi0="nas:101/a.qcow2")}
+BOTH = "vm: 100\n\tstate started\n\nvm: 101\n\tstate started\n"
+
+
+def test_a_node_with_a_guest_that_is_kept_apart_is_no_candidate():
+    files = tree(vm(scsi0="nas:100/a.qcow2"), resources=BOTH, **rules_cfg(keep("negative", "vm:100", "vm:101")), **OTHER)
+    found = {(each.guest, each.node) for each in case(files, rules=False).history.placement}
+    assert found == {("vm:100", "gamma"), ("vm:101", "gamma")}
+
+
+def test_as_many_guests_kept_apart_as_nodes_leave_none_for_a_recovery():
+    two = ("alpha", "beta")
+    files = tree(vm(scsi0="nas:100/a.qcow2"), resources=BOTH, nodes=two, **rules_cfg(keep("negative", "vm:100", "vm:101")), **OTHER)
+    assert {(each.guest, each.row) for each in case(files, rules=False).history.placement} == {("vm:100", 26), ("vm:101", 26)}
+
+
+def test_what_is_kept_together_is_bound_together():
+    rules = rules_cfg(bind("vm:101"), keep("positive", "vm:100", "vm:101"))
+    assert set(placed(tree(vm(scsi0="nas:100/a.qcow2"), **rules))) == {"beta"}
+
+
+DROPPED = {
+    "a guest in two node rules": ((bind("vm:100"), bind("vm:100", name="m")), {"n", "m"}),
+    "two guests in two node rules": ((bind("vm:100"), bind("vm:101", name="m")), set()),
+    "one guest apart": ((keep("negative", "vm:100"),), {"k"}),
+    "four guests apart on three nodes": ((keep("negative", "vm:100", "vm:101", "vm:102", "vm:103"),), {"k"}),
+    "three guests apart on three nodes": ((keep("negative", "vm:100", "vm:101", "vm:102"),), set()),
+    "together and apart": ((keep("negative", "vm:100", "vm:101"), keep("positive", "vm:100", "vm:101", name="j")), {"k", "j"}),
+    "together and apart with others": ((keep("negative", "vm:100", "vm:101"), keep("positive", "vm:100", "vm:102", name="j")), set()),
+    "together, and bound by two rules": ((keep("positive", "vm:100", "vm:101"), bind("vm:100"), bind("vm:101", name="m")), {"k", "n", "m"}),
+    "together, and bound by one": ((keep("positive", "vm:100", "vm:101"), bind("vm:100")), set()),
+    "apart on one node": ((keep("negative", "vm:100", "vm:101"), bind("vm:100", "vm:101", nodes="alpha")), {"k", "n"}),
+    "apart on two nodes": ((keep("negative", "vm:100", "vm:101"), bind("vm:100", "vm:101")), set()),
+    "together on nodes of two priorities": ((keep("positive", "vm:100", "vm:101"), bind("vm:100", nodes="alpha:2,beta")), {"k", "n"}),
+    "alone on nodes of two priorities": ((bind("vm:100", nodes="alpha:2,beta"),), set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_rules_that_ha_drops(name):
+    rules, dropped = DROPPED[name]
+    found = case(tree(vm(scsi0="nas:100/a.qcow2"), **rules_cfg(*rules)), rules=False).history.intervals
+    assert {each.fields["what"] for each in found if each.subject == "config:rules"} == dropped
+
+
+def test_a_strict_rule_for_nodes_that_the_bundle_does_not_know_claims_nothing():
+    files = tree(
+        vm(scsi0="nas:100/a.qcow2"),
+        resources=IN_GROUP,
+        **{"alpha__etc__pve__ha__groups.cfg": GROUP.format("alpha,beta", "\trestricted 1\n")},
+    )
+    files.pop("alpha/etc/pve/corosync.conf")
+    assert placed(files) == {"beta": ("ok", 1)}
+
+
+def test_the_age_of_each_disk_is_that_of_its_own_copy():
+    snaps = "".join(
+        f"rpool/data/vm-100-disk-{number}@__replicate_100-0_{EPOCH - 60 * age}__\t1234567890123456789\t{EPOCH}\n"
+        for number, age in ((0, 10), (1, 25))
+    )
+    files = tree(vm(scsi0=ZFS, scsi1="local-zfs:vm-100-disk-1"), jobs=job(), **{STATE: state(last=EPOCH - 600, seen=EPOCH)})
+    (beta,) = [each for each in case({**files, "beta/zfs.txt": snaps}, rules=False).history.placement if each.node == "beta"]
+    assert (beta.verdict, beta.age_s) == ("stale", 1500)
+    assert "scsi0 10 min, scsi1 25 min" in beta.why
+    (beta,) = [each for each in case(files, rules=False).history.placement if each.node == "beta"]
+    assert (beta.age_s, "different times" in beta.why) == (600, False)
+
+
+def test_a_volume_group_that_two_nodes_list_alike_may_be_one_lun():
+    storage = {"alpha__etc__pve__storage.cfg": "lvm: san\n\tvgname san\n\tcontent images\n"}
+    lvs = "  LV            VG  Attr       LSize\n  vm-{}-disk-0 san -wi-a-----  32.00g\n"
+    files = tree(vm(scsi0="san:vm-100-disk-0"), **storage, alpha__lvs=None)
+    alike = {"alpha/lvs.txt": lvs.format(100), "beta/lvs.txt": lvs.format(100)}
+    assert placed({**files, **alike})["beta"] == ("unknown", 0)
+    other = {"alpha/lvs.txt": lvs.format(100), "beta/lvs.txt": lvs.format(100) + "  vm-7-disk-0 san -wi-a-----  32.00g\n"}
+    assert placed({**files, **other})["beta"] == ("wrong_data", 10)
+
+
+def test_a_device_is_compared_only_if_both_nodes_show_theirs():
+    files = tree(vm(hostpci0="01:00"), **{"beta__lspci.txt": LSPCI.format("8086:1521")})
+    assert placed(files)["beta"] == ("unknown", 16)
+
+
+def test_a_disk_that_is_not_replicated_and_lies_on_the_target_is_foreign_data():
+    copies = REPLICA.replace("vm-9-disk-0", "vm-100-disk-1")
+    files = tree(vm(scsi0=ZFS, scsi1="local-zfs:vm-100-disk-1,replicate=0"), jobs=job(), **{STATE: state(), "beta__zfs-list.txt": copies})
+    assert placed(files)["beta"] == ("wrong_data", 8)
