@@ -62,6 +62,14 @@ LEADS: tuple[Leads, ...] = (
     Leads(("hardware_error",), ("kernel_crash", "unclean_boot", "fencing", "node_lost", "storage_failure"), "same", 600, "the hardware had reported errors before"),
     Leads(("kernel_crash",), ("unclean_boot", "node_lost", "fencing"), "same", 600, "the kernel had crashed before"),
     Leads(("fencing", "unclean_boot", "node_lost"), ("ha_failure",), "any", 600, "HA had to recover what ran on the node"),
+    Leads(
+        ("fencing", "unclean_boot", "kernel_crash", "node_lost"), ("ha_replication_mismatch",), "other", 900,
+        "HA recovered the guest from that node onto its replica on another one", effect_rules=("came-back", "running-on-two"),
+    ),
+    Leads(
+        ("replication_failure", "replication_divergence"), ("ha_replication_mismatch",), "guest", 0,
+        "the replica that the guest came back on had not been kept fresh", effect_rules=("came-back",), standing=True,
+    ),
     Leads(("fencing",), ("node_lost",), "same", 180, "the others lost it when its watchdog reset it"),
     Leads(("fencing", "unclean_boot", "kernel_crash"), ("task_failure", "stuck_lock"), "same", 60, "what ran on the node ended with it"),
     Leads(("fencing", "unclean_boot", "kernel_crash", "node_lost"), ("replication_failure",), "other", 60, "the node at the other end was down"),

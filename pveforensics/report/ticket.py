@@ -8,10 +8,12 @@ from typing import Any
 
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story, tell
+from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
 LIMIT = 4_000
+URGENT_SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!&@$])")
 
 
@@ -20,7 +22,7 @@ def markdown(document: Mapping[str, Any]) -> str:
     story = tell(document)
     said = verdict(story)
     closing = _closing(story)
-    blocks = [f"## Post-mortem{_of(story.doc)}", f"**{_md(said.strong, 500)}**{_md(said.news + said.aside, 900)}", *_basis(story)]
+    blocks = [f"## Post-mortem{_of(story.doc)}", *_urgent(story), f"**{_md(said.strong, 500)}**{_md(said.news + said.aside, 900)}", *_basis(story)]
     findings = [_finding(story, finding) for finding in story.findings]
     if findings:
         blocks.append("### Findings, cause first")
@@ -60,6 +62,14 @@ def _code(text: str, most: int = 160) -> str:
 
 def _of(doc: shape.Document) -> str:
     return f" of cluster {_md(doc.cluster.name, 60)}" if doc.cluster.name else ""
+
+
+def _urgent(story: Story) -> list[str]:
+    """What keeps data from being destroyed goes before the verdict."""
+    lines = [
+        f"- {story.codes[finding.id]} {_md(finding.title)}: {_md(remedy.text, 300)} {_code(remedy.command)}" for finding, remedy in urgent(story)
+    ]
+    return ["\n".join(lines[:URGENT_SHOWN])] if lines else []
 
 
 def _basis(story: Story) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story
+from pveforensics.report.urgent import BEFORE_ALL, urgent
 from pveforensics.report.verdict import in_order, verdict, whom
 
 _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
@@ -74,14 +75,16 @@ def _eyebrow(story: Story) -> tuple[str, ...]:
 
 
 def _first(story: Story) -> tuple[Step, ...]:
-    """One hold, one look, one press from the findings of the lead incident: what can still be lost stands first."""
+    """One hold, one look, one press from the findings of the lead incident: what can still be lost, wherever it is told, stands first."""
     chain = story.lead
     # What is being lost still goes before what is lost already.
-    ordered = sorted(chain.findings if chain else (), key=lambda finding: finding.class_ not in _LOSING)
+    first = [finding for finding, _ in urgent(story)]
+    ordered = [*first, *sorted(chain.findings if chain else (), key=lambda finding: finding.class_ not in _LOSING)]
     found = []
     for step, word in _STEPS:
         for finding in ordered:
-            remedy = next((each for each in finding.remedies if each.step == step), None)
+            steps = [each for each in finding.remedies if each.step == step]
+            remedy = next((each for each in steps if each.text.startswith(BEFORE_ALL)), steps[0] if steps else None)
             if remedy is not None:
                 found.append(Step(step, word, remedy.text, remedy.command, remedy.caution, finding.id))
                 break

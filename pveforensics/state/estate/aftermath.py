@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pveforensics.model import Evidence, Interval
@@ -24,7 +24,8 @@ def with_ages(view: View, estate: Estate, intervals: Sequence[Interval]) -> tupl
 def track(view: View, estate: Estate, intervals: Sequence[Interval]) -> Iterator[Interval]:
     """`guest:<sid>@<new node>` restored: it came back on a replica.
 
-    Fields: `guest`, `vmid`, `node_before`, `node_after`, `jobid`, `age`, `age_s`, `last`, `returned` (yes if the old node came back).
+    Fields: `guest`, `vmid`, `name`, `node_before`, `node_after`, `jobid`, `age`, `age_s`, `last`, `data` (the age in words), `disks`
+    (the age of each where they differ), `returned` (yes if the old node came back).
     """
     for down in intervals:
         if not _is_down(down):
@@ -35,20 +36,24 @@ def track(view: View, estate: Estate, intervals: Sequence[Interval]) -> Iterator
             continue
         lost, last = _lost(view, intervals, down, before), None
         if lost is not None:
-            last = _last_run(estate, job, lost)
-        age = lost.seconds_since(last) if lost is not None and last is not None else None
+            last = _last_run(view, estate, job, lost)
+        disks = _disk_ages(estate, job, sid, after, lost)
+        age = _age(view, estate, job, sid, lost, after) if lost is not None else None
         returned = any(
             boot.node == before and boot.start is not None and lost is not None and boot.start.us > lost.us for boot in view.boots
         )
         fields = {
             "guest": sid,
             "vmid": job.vmid,
+            "name": estate.guests[sid].name if sid in estate.guests else "",
             "node_before": before,
             "node_after": after,
             "jobid": job.id,
             "age": span(age) if age is not None else "",
             "age_s": f"{age:.0f}" if age is not None else "",
             "last": last.iso() if last is not None else "",
+            "data": f"data {span(age)} old" if age is not None else "data of unknown age",
+            "disks": ", ".join(f"{key} {span(old)}" for key, old in disks.items()) if len(set(disks.values())) > 1 else "",
             "returned": "yes" if returned else "no",
         }
         sync = _sync_line(estate, job)
@@ -69,9 +74,9 @@ def _told(view: View, estate: Estate, intervals: Sequence[Interval], down: Inter
     more = {"name": guest.name} if guest is not None and guest.name and not down.fields.get("name") else {}
     job = _job(estate, sid, before, after)
     lost = _lost(view, intervals, down, before) if job is not None else None
-    last = _last_run(estate, job, lost) if job is not None and lost is not None else None
-    if lost is not None and last is not None:
-        more["data_age_s"] = f"{lost.seconds_since(last):.0f}"
+    if job is not None and lost is not None:
+        age = _age(view, estate, job, sid, lost, after)
+        more |= {"data_age_s": f"{age:.0f}"} if age is not None else {}
     return replace(down, fields={**down.fields, **more}) if more else down
 
 
@@ -125,16 +130,52 @@ def _lost(view: View, intervals: Sequence[Interval], down: Interval, node: str) 
     return min(seen, key=lambda each: each.us, default=start)
 
 
-def _last_run(estate: Estate, job: Job, lost: Instant) -> Instant | None:
-    """The last run before the loss: as the state tells, or as names of snapshots on any node."""
+def _age(view: View, estate: Estate, job: Job, sid: str, lost: Instant, node: str) -> float | None:
+    """How old the data was in seconds: of the oldest disk where the copies tell, else by the last run that is known."""
+    disks, last = _disk_ages(estate, job, sid, node, lost), _last_run(view, estate, job, lost)
+    return max(disks.values()) if disks else lost.seconds_since(last) if last is not None else None
+
+
+def _disk_ages(estate: Estate, job: Job, sid: str, node: str, lost: Instant | None) -> dict[str, float]:
+    """How old each disk was in seconds, by the newest snapshot from before the loss that its copy on the new node has."""
+    guest, listing = estate.guests.get(sid), estate.listings.get(node)
+    ages: dict[str, float] = {}
+    for disk in guest.disks if guest is not None and listing is not None and lost is not None else ():
+        snaps = listing.snapshots.get(estate.dataset(disk), ()) if listing is not None else ()
+        runs = [Instant(said[1] * SECOND, SECOND) for each in snaps if (said := epoch_of(each.name)) is not None and said[0] == job.id]
+        last = _before(runs, lost)
+        if last is not None and lost is not None:
+            ages[disk.key] = lost.seconds_since(last)
+    return ages
+
+
+def _before(runs: Iterable[Instant], lost: Instant | None) -> Instant | None:
+    """The last run that began before the loss and not long before it."""
+    before = [run for run in runs if lost is not None and run.us <= lost.us and lost.seconds_since(run) <= OLDEST_S]
+    return max(before, key=lambda run: run.us, default=None)
+
+
+def _last_run(view: View, estate: Estate, job: Job, lost: Instant) -> Instant | None:
+    """The last run before the loss: as the state tells, as names of snapshots on any node, or as the log of a run that ended well."""
     runs = [
         sync.last for sync in estate.syncs if sync.vmid == job.vmid and sync.target in (job.target, job.source) and sync.last is not None
     ]
     for listing in estate.listings.values():
         for snaps in listing.snapshots.values():
             runs += [Instant(said[1] * SECOND, SECOND) for each in snaps if (said := epoch_of(each.name)) is not None and said[0] == job.id]
-    before = [run for run in runs if run.us <= lost.us and lost.seconds_since(run) <= OLDEST_S]
-    return max(before, key=lambda run: run.us, default=None)
+    return _before((*runs, *_logged(view, job.id)), lost)
+
+
+def _logged(view: View, jobid: str) -> Iterator[Instant]:
+    """Runs of a job whose own log tells their beginning and their good end."""
+    for node in view.nodes:
+        begun: dict[str, int] = {}
+        for event in view.events_of(node, "replication.snapshot_create", "replication.run_ok"):
+            path = event.evidence[0].path if event.evidence else ""
+            if event.fields.get("jobid") == jobid and path and (event.fields.get("epoch") or "").isdigit():
+                begun[path] = int(event.fields["epoch"])
+            elif event.fields.get("jobid") == jobid and path in begun:
+                yield Instant(begun[path] * SECOND, SECOND)
 
 
 def _sync_line(estate: Estate, job: Job) -> Evidence | None:
