@@ -113,6 +113,7 @@ STATES: dict[str, dict[str, State]] = {
         "error": State(_fields("node source"), "any"),
         "unplaced": State(_fields("node source"), "any"),
         "restored": State(_fields("guest vmid name node_before node_after jobid age age_s last disks data returned"), "any"),
+        "doubled": State(_fields("guest vmid other"), "any"),
         "placement": _shown("guest vmid name home nodes row about verdict severity why fix disk storage first lower", "ha_resources"),
     },
     "storage": {state: State(_fields(_STORAGE)) for state in ("offline", "slow", "degraded", "full")},

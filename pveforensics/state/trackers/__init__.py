@@ -8,6 +8,7 @@ from pveforensics.model import Boot, Interval
 from pveforensics.state.trackers import (
     bmc,
     disks,
+    doubles,
     ha,
     links,
     locks,
@@ -46,6 +47,7 @@ TRACKERS: tuple[tuple[str, Tracker], ...] = (
     ("cluster file system", pmxcfs.track),
     ("resources", resources.track),
     ("disks", disks.track),
+    ("guests on two nodes", doubles.track),
     ("tasks", tasks.track),
     ("replication", replication.track),
     ("locks", locks.track),
