@@ -52,12 +52,20 @@ SOURCES: dict[str, str] = {
     "replication_state": "pve-replication-state.json",
     "pvesr_status": "output of `pvesr status`",
     "zfs_list": "output of `zfs list -t snapshot`",
+    "lvs": "output of `lvs`",
     "replication_cfg": "/etc/pve/replication.cfg",
     "pveversion": "output of `pveversion -v`",
     "timedatectl": "output of `timedatectl`",
     "df": "output of `df`",
     "interfaces": "/etc/network/interfaces",
     "ha_rules": "/etc/pve/ha/rules.cfg",
+    "ha_groups": "/etc/pve/ha/groups.cfg",
+    "datacenter": "/etc/pve/datacenter.cfg",
+    "storage_cfg": "/etc/pve/storage.cfg",
+    "pvesm_status": "output of `pvesm status`",
+    "jobs_cfg": "/etc/pve/jobs.cfg",
+    "journald_conf": "/etc/systemd/journald.conf",
+    "ha_defaults": "/etc/default/pve-ha-manager",
 }
 """Kinds of dumps, and sections of settings, that show states of the configuration; with their names for a reader."""
 
@@ -69,7 +77,7 @@ def _shown(fields: str, sources: str) -> State:
 
 _VOLUME = "guest jobid volume source target rule told said why last ha"
 _JOB = "jobid guest target failures error cause ha level age_s age allowed"
-_CONFIG = "what told said why size"
+_CONFIG = "what told said why size guest storage"
 _STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
 
 STATES: dict[str, dict[str, State]] = {
@@ -122,18 +130,28 @@ STATES: dict[str, dict[str, State]] = {
     "disk": {"failing": State(_fields("dev why count lost readonly remote phase pool closed_by"))},
     "task": {"failed": State(_fields("type how guest error user upid"))},
     "config": {
-        **dict.fromkeys(("votes", "links", "flags", "token"), _shown(_CONFIG, "totem")),
-        "network": _shown(_CONFIG, "interfaces"),
+        **dict.fromkeys(("votes", "links", "flags", "token", "copies"), _shown(_CONFIG, "totem")),
+        **dict.fromkeys(("network", "paths"), _shown(_CONFIG, "interfaces")),
+        "migration": _shown(_CONFIG, "datacenter"),
         "versions": _shown(_CONFIG, "pveversion"),
         "rules": _shown(_CONFIG, "ha_rules"),
+        "groups": _shown(_CONFIG, "ha_groups ha_rules"),
+        "mounts": _shown(_CONFIG, "storage_cfg"),
+        "capacity": _shown(_CONFIG, "pvesm_status lvs"),
+        "backup": _shown(_CONFIG, "jobs_cfg"),
+        "unwatched": _shown(_CONFIG, "ha_resources"),
+        "cache": _shown(_CONFIG, "guest_config"),
+        "replication": _shown(_CONFIG, "replication_cfg"),
+        "journal": _shown(_CONFIG, "journald_conf"),
+        "watchdog": _shown(_CONFIG, "ha_defaults"),
     },
     "lock": {
-        "set": _shown("guest vmid lock held why said proof boot_clears recovery_clears ha tool", "guest_config"),
+        "set": _shown("guest vmid lock held why said proof boot_clears recovery_clears cleared advice written ha tool", "guest_config"),
         "met": State(_fields("guest vmid lock held count closed_by")),
     },
     "volume": {
         "diverged": _shown(f"{_VOLUME} age", "zfs_list"),
-        "orphan": _shown(_VOLUME, "zfs_list"),
+        "orphan": _shown(_VOLUME, "zfs_list lvs"),
     },
     "job": {
         "stale": _shown(_JOB, "replication_state pvesr_status"),

@@ -67,7 +67,8 @@ def _of(doc: shape.Document) -> str:
 def _urgent(story: Story) -> list[str]:
     """What keeps data from being destroyed goes before the verdict."""
     lines = [
-        f"- {story.codes[finding.id]} {_md(finding.title)}: {_md(remedy.text, 300)} {_code(remedy.command)}" for finding, remedy in urgent(story)
+        f"- {story.codes[finding.id]} {_md(finding.title)}: {_md(remedy.text, 300)} {_code(remedy.command)}"
+        for finding, remedy in urgent(story)
     ]
     return ["\n".join(lines[:URGENT_SHOWN])] if lines else []
 

@@ -18,6 +18,12 @@ ALWAYS_SHARED = frozenset({"nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect
 SHARED_IF_SAID = frozenset({"dir", "lvm", "btrfs", "esxi"})
 """Types that are taken as shared where `shared 1` is set: an assertion that nobody checks."""
 
+RECOVERY_CLEARS = frozenset({"backup", "mounted", "migrate", "clone", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended"})
+"""Locks that HA's recovery removes (pve-ha-manager:src/PVE/HA/Manager.pm since 3.0-5 of PVE 6.1)."""
+
+OLD_RECOVERY_CLEARS = frozenset({"backup", "mounted"})
+"""Those that it removed before."""
+
 _REPLICATE = re.compile(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
 
 
@@ -214,6 +220,7 @@ class Estate:
     vnets: frozenset[str] = frozenset()
     devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     syncs: tuple[Sync, ...] = ()
+    recovery_clears: frozenset[str] = RECOVERY_CLEARS
 
     def storage(self, name: str) -> Storage | None:
         """The storage of a name; `local` is there even if no file says so (pve-storage:src/PVE/Storage/Plugin.pm)."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.estate import (
+    OLD_RECOVERY_CLEARS,
+    RECOVERY_CLEARS,
     Affinity,
     Disk,
     Dropped,
@@ -60,7 +62,16 @@ def estate_of(view: View) -> Estate:
         devices={node: {row["address"]: row["ids"] for row in dump.rows} for node, dump in _by_node(copies, "lspci")},
         vnets=frozenset(row["_id"] for row in _rows(copies, "sdn_vnets")),
         syncs=tuple(syncs(view, copies)),
+        recovery_clears=_cleared_by_recovery(copies),
     )
+
+
+def _cleared_by_recovery(copies: Copies) -> frozenset[str]:
+    """What the oldest HA stack in the cluster removes: any node may be the master."""
+    versions = [row["version"] for dump in copies.all("pveversion") for row in dump.rows if row["package"] == "pve-ha-manager"]
+    told = [tuple(int(part) for part in re.findall(r"\d{1,6}", version)[:3]) for version in versions]
+    old = any(version and version < ((3, 0, 5) if "-" in text else (3, 0)) for text, version in zip(versions, told, strict=True))
+    return OLD_RECOVERY_CLEARS if old else RECOVERY_CLEARS
 
 
 def _nodes(view: View, guests: Mapping[str, Guest], groups: Mapping[str, Affinity] | None) -> tuple[str, ...]:

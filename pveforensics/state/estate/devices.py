@@ -8,9 +8,6 @@ from collections.abc import Iterator, Mapping
 from pveforensics.state.estate import Estate, Guest
 from pveforensics.state.estate.verdicts import Verdict, cited
 
-KEPT_LOCKS = frozenset({"create", "disk", "fstrim", "destroyed", "import", "restore"})
-"""Locks that recovery does not remove (pve-ha-manager:src/PVE/HA/Manager.pm, since 3.0-5 of PVE 6.1)."""
-
 _PCI = re.compile(r"^(?:host=)?(?P<address>(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)", re.ASCII)
 _BRIDGE = re.compile(r"(?:^|,)bridge=(?P<bridge>[\w.-]+)")
 _MAPPED = re.compile(r"(?:^|,)mapping=(?P<name>[\w.-]+)")
@@ -34,7 +31,7 @@ def verdicts(estate: Estate, guest: Guest, node: str) -> Iterator[Verdict]:
         elif key in ("hookscript", "cicustom"):
             yield from _snippets(estate, guest, key, value, node)
     yield from _mounts(guest)
-    if guest.lock in KEPT_LOCKS:
+    if guest.lock and guest.lock != "suspended" and guest.lock not in estate.recovery_clears:
         why = f"{guest.sid} is locked ({guest.lock}) and recovery does not remove that lock: its start is refused"
         fix = f"when no task holds it any more: `{'pct' if guest.sid.startswith('ct:') else 'qm'} unlock {guest.vmid}`"
         yield Verdict(25, "start_fails", why, fix, cited(guest.lines.get("lock")), "lock", bad=False)

@@ -1,13 +1,13 @@
-"""Time bombs in the configuration: what has done no harm yet. Each is told only where the bundle shows it."""
+"""Time bombs in the cluster's configuration: what has done no harm yet. Each is told only where the bundle shows it."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 
 from pveforensics.model import Cluster, Evidence, Interval, Snapshot
-from pveforensics.state.estate import Estate
+from pveforensics.state.estate import Estate, networks
+from pveforensics.state.estate.bombs import bomb, everywhere
 from pveforensics.state.estate.copies import row_evidence
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View
@@ -15,87 +15,78 @@ from pveforensics.state.view import View
 FENCE_S = 45.0
 """Token and consensus together near the 50 to 60 s after which HA fences: then the loss of one node fences healthy ones."""
 
-SMALL_TOKEN_MS = 1000
+SMALL_TOKEN_MS, SMALL_STEP_MS = 1000, 100
+"""A runtime token below this, and so much more for each node beyond two, is small: new clusters get 3000 and 125 (pve-cluster 9.1.0)."""
+
 DEFAULT_TOKEN_MS, DEFAULT_COEFFICIENT_MS = 3000, 650
 """corosync 3.1 and later (corosync:exec/totemconfig.c)."""
 
 MIXED = re.compile(r"(?:corosync|libknet1(?:t64)?|pve-cluster|pve-ha-manager|libqb\d+(?:t64)?)$")
 """Packages that speak with each other across the nodes."""
 
-SERVERS = ("nfs", "cifs", "iscsi", "iscsidirect", "pbs", "glusterfs", "zfs")
-
 
 def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interval]:
-    """`config:<topic>@<node>` with the states votes, links, flags, token, network, versions, upgrade, rules; fields `what`, `told`, `said`, `why`."""
+    """`config:<topic>@<node>` with the states votes, links, flags, token, copies, network, paths, migration, versions, rules, groups.
+
+    Fields: `what`, `told` (yes, unknown), `said`, `why`, `size`, `guest`, `storage`.
+    """
     if view.timeline.clusters and len(view.cluster.members) > 1:
-        yield from _votes(view, view.cluster)
+        yield from _votes(view.cluster)
+        yield from _links(view.cluster)
+        yield from _expected(view, view.cluster)
         yield from _token(view.cluster)
-        yield from _network(view, estate, view.cluster)
+        yield from networks.track(view, estate, view.cluster)
+        yield from _strangers(estate, view.cluster)
+    yield from _copies(view)
     yield from _flags(view)
     yield from _versions(view)
     for dropped in estate.dropped:
-        yield _hazard("rules", "", dropped.id, f"HA ignores rule {dropped.id}: {dropped.why}", cited(dropped.evidence))
+        yield bomb("rules", "", dropped.id, f"HA ignores rule {dropped.id}: {dropped.why}", cited(dropped.evidence))
     if estate.groups and estate.rules:
         lines = cited(*(each.evidence for each in (*estate.groups.values(), *estate.rules)))[:4]
-        yield _hazard(
-            "rules",
-            "",
-            "half_upgraded",
-            "/etc/pve/ha holds both groups.cfg and rules.cfg: the step from groups to rules was not finished",
-            lines,
-        )
-
-
-def _hazard(
-    topic: str, node: str, what: str, said: str, lines: Sequence[Evidence], *, told: str = "yes", why: str = "", size: str = ""
-) -> Interval:
-    subject = f"config:{topic}@{node}" if node else f"config:{topic}"
-    return Interval(subject, topic, None, None, {"what": what, "told": told, "said": said, "why": why, "size": size}, tuple(lines))
-
-
-def _everywhere(cluster: Cluster, topic: str, what: str, said: str, size: str = "") -> Iterator[Interval]:
-    """One for each member: the configuration is all nodes' own."""
-    for member in cluster.members:
-        yield _hazard(topic, member.name, what, said, cluster.evidence, size=size)
+        said = "/etc/pve/ha holds both groups.cfg and rules.cfg: the step from groups to rules was not finished"
+        yield bomb("rules", "", "half_upgraded", said, lines)
 
 
 # --- corosync.conf ---------------------------------------------------------------------------
 
 
-def _votes(view: View, cluster: Cluster) -> Iterator[Interval]:
-    nodes = len(cluster.members)
-    if not cluster.qdevice:
-        if nodes == 2 and not cluster.two_node:
-            yield from _everywhere(
-                cluster,
-                "votes",
-                "two_nodes",
-                "the cluster has two votes and needs both: the loss of either node takes quorum from the other",
-            )
-        elif nodes == 2:
-            yield from _everywhere(
-                cluster,
-                "votes",
-                "two_node_flag",
-                "two_node lets each of the two nodes go on alone: a broken link makes two clusters of one",
-            )
-        elif nodes % 2 == 0 and sum(member.votes for member in cluster.members) == nodes:
-            said = f"the cluster has {nodes} votes and no tie-breaker: a split into halves leaves no side with quorum"
-            yield from _everywhere(cluster, "votes", "even", said, str(nodes))
+def _votes(cluster: Cluster) -> Iterator[Interval]:
+    nodes, total = len(cluster.members), sum(member.votes for member in cluster.members)
+    if cluster.qdevice:
+        return
+    if nodes == 2 and not cluster.two_node:
+        said = "the cluster has two votes and needs both: the loss of either node takes quorum from the other"
+        yield from everywhere(cluster, "votes", "two_nodes", said)
+    elif nodes == 2:
+        said = "two_node lets each of the two nodes go on alone: a broken link makes two clusters of one"
+        yield from everywhere(cluster, "votes", "two_node_flag", said)
+    elif nodes % 2 == 0 and total == nodes:
+        said = f"the cluster has {nodes} votes and no tie-breaker: a split into halves leaves no side with quorum"
+        yield from everywhere(cluster, "votes", "even", said, str(nodes))
+    for member in cluster.members if nodes > 2 else ():
+        if total - member.votes < total // 2 + 1:
+            said = f"{member.name} has {member.votes} of {total} votes: without it the other {nodes - 1} nodes have no quorum"
+            yield bomb("votes", member.name, "decisive", said, cluster.evidence, size=str(member.votes))
+
+
+def _links(cluster: Cluster) -> Iterator[Interval]:
     if cluster.links == 1:
-        yield from _everywhere(
-            cluster, "links", "one_link", "corosync has one link only: one cable, card or switch is all that the quorum rests on"
-        )
+        said = "corosync has one link only: one cable, card or switch is all that the quorum rests on"
+        yield from everywhere(cluster, "links", "one_link", said)
+
+
+def _expected(view: View, cluster: Cluster) -> Iterator[Interval]:
+    nodes = len(cluster.members)
     if cluster.two_node and nodes > 2:
-        yield from _everywhere(cluster, "flags", "two_node", f"corosync.conf sets two_node with {nodes} nodes")
+        yield from everywhere(cluster, "flags", "two_node", f"corosync.conf sets two_node with {nodes} nodes")
     stated = view.setting(cluster.members[0].name, "quorum.expected_votes") or next(
         (each.state for each in view.timeline.settings if each.subject.endswith("/quorum.expected_votes")), None
     )
     votes = sum(member.votes for member in cluster.members) + (cluster.qdevice_votes if cluster.qdevice else 0)
     if stated is not None and stated.isdigit() and int(stated) != votes:
-        yield from _everywhere(
-            cluster, "flags", "expected_votes", f"corosync.conf sets expected_votes to {stated}, while its nodes have {votes} votes"
-        )
+        said = f"corosync.conf sets expected_votes to {stated}, while its nodes have {votes} votes"
+        yield from everywhere(cluster, "flags", "expected_votes", said)
 
 
 def _token(cluster: Cluster) -> Iterator[Interval]:
@@ -103,55 +94,39 @@ def _token(cluster: Cluster) -> Iterator[Interval]:
     token = cluster.token_ms if cluster.token_ms is not None else DEFAULT_TOKEN_MS
     coefficient = cluster.token_coefficient_ms if cluster.token_coefficient_ms is not None else DEFAULT_COEFFICIENT_MS
     runtime = token + max(0, nodes - 2) * coefficient
-    if cluster.token_ms is not None and cluster.token_ms < SMALL_TOKEN_MS:
-        said = f"totem.token is set to {cluster.token_ms} ms: a short pause of one node or switch already costs the membership"
-        yield from _everywhere(cluster, "token", "small", said, str(cluster.token_ms))
+    stated = cluster.token_ms is not None or cluster.token_coefficient_ms is not None
+    if stated and (token < SMALL_TOKEN_MS or runtime < SMALL_TOKEN_MS + max(0, nodes - 2) * SMALL_STEP_MS):
+        said = f"the token is {runtime} ms with {nodes} nodes (totem.token {token}, coefficient {coefficient}): a short pause of one node or switch already costs the membership"
+        yield from everywhere(cluster, "token", "small", said, str(runtime))
     both = 2.2 * runtime / 1000  # consensus is 1.2 times the token unless it is set
     if both >= FENCE_S:
         said = f"with {nodes} nodes a loss takes corosync about {both:.0f} s to see (token {runtime} ms and consensus), near the time after which HA fences"
-        yield from _everywhere(cluster, "token", "long", said, str(runtime))
+        yield from everywhere(cluster, "token", "long", said, str(runtime))
 
 
-def _network(view: View, estate: Estate, cluster: Cluster) -> Iterator[Interval]:
-    """A storage server in the network of a link: backups and guests' disks then share the way with the token."""
-    for dump in view.timeline.snapshots:
-        member = next((each for each in cluster.members if each.name == dump.node), None)
-        if dump.kind != "interfaces" or member is None:
-            continue
-        if estate.storages is None:
-            yield _hazard("network", dump.node, "all_links", "", (), told="unknown", why="storage.cfg is not in the bundle")
-            continue
-        for row in dump.rows:
-            found = _shared(row.get("networks", ""), member.addresses, estate)
-            if found:
-                links, servers = found
-                every = "all links" if len(links) == cluster.links else "a link"
-                said = f"{every} of corosync on {dump.node} ({row['iface']}) and the storage {', '.join(servers)} are in one network"
-                what = "all_links" if len(links) == cluster.links else "one_of_several"
-                storages = (estate.storage(name) for name in servers)
-                lines = cited(row_evidence(dump, row), *(each.evidence for each in storages if each is not None))
-                yield _hazard("network", dump.node, what, said, lines)
+def _copies(view: View) -> Iterator[Interval]:
+    """corosync.conf is one on all nodes and in /etc/pve: another config_version means that a change did not reach a node, or was made by hand."""
+    versions: dict[int, list[Evidence]] = {}
+    for cluster in view.timeline.clusters:
+        if cluster.config_version is not None and cluster.evidence and cluster.evidence[0].path.endswith("corosync.conf"):
+            versions.setdefault(cluster.config_version, []).append(cluster.evidence[0])
+    if len(versions) < 2:
+        return
+    newest = max(versions)
+    for version, lines in sorted(versions.items()):
+        for line in lines if version != newest else ():
+            said = f"{line.path} has config_version {version}, while {versions[newest][0].path} has {newest}"
+            yield bomb("copies", view.naming.node_of_path.get(line.path, ""), "older", said, (line, versions[newest][0]), size=str(version))
 
 
-def _shared(networks: str, addresses: Sequence[str], estate: Estate) -> tuple[list[str], list[str]] | None:
-    for text in networks.split():
-        network = ipaddress.ip_network(text)
-        links = [address for address in addresses if _in(address, network)]
-        servers = [
-            each.id
-            for each in (estate.storages or {}).values()
-            if each.type in SERVERS and not each.disabled and _in(each.options.get("server") or each.options.get("portal", ""), network)
-        ]
-        if links and servers:
-            return links, servers
-    return None
-
-
-def _in(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    try:
-        return ipaddress.ip_address(address.split(",", maxsplit=1)[0].strip()) in network
-    except ValueError:
-        return False
+def _strangers(estate: Estate, cluster: Cluster) -> Iterator[Interval]:
+    """Groups and rules that name nodes which are no members: HA skips them without a word."""
+    members = {member.name for member in cluster.members}
+    for each in (*(estate.groups or {}).values(), *(estate.rules or ())):
+        unknown = sorted(set(each.nodes) - members)
+        if unknown and members:
+            said = f"{each.id} names {', '.join(unknown)}, which {'is' if len(unknown) == 1 else 'are'} no member of the cluster"
+            yield bomb("groups", "", each.id, said, cited(each.evidence))
 
 
 # --- dumps -----------------------------------------------------------------------------------
@@ -161,8 +136,7 @@ def _flags(view: View) -> Iterator[Interval]:
     """two_node where `pvecm status` lists more nodes: a leftover of the cluster's first days."""
     for dump in view.timeline.snapshots:
         if dump.kind == "quorum_status" and "2Node" in dump.fields.get("flags", "").split() and _count(dump) > 2:
-            said = f"the flag 2Node is set with {_count(dump)} nodes"
-            yield _hazard("flags", dump.node, "two_node", said, dump.evidence)
+            yield bomb("flags", dump.node, "two_node", f"the flag 2Node is set with {_count(dump)} nodes", dump.evidence)
 
 
 def _count(dump: Snapshot) -> int:
@@ -171,16 +145,19 @@ def _count(dump: Snapshot) -> int:
 
 
 def _versions(view: View) -> Iterator[Interval]:
-    """Packages of the cluster stack that differ between nodes."""
+    """Packages of the cluster stack that differ between nodes, all in one sentence."""
     versions: dict[str, dict[str, tuple[str, Evidence | None]]] = {}
     for dump in view.timeline.snapshots:
         if dump.kind == "pveversion" and dump.node and dump.node != "unknown":
             for row in dump.rows:
                 if MIXED.fullmatch(row["package"]) and row["version"][:1].isdigit():
                     versions.setdefault(row["package"], {}).setdefault(dump.node, (row["version"], row_evidence(dump, row)))
-    for package, nodes in sorted(versions.items()):
-        if len({version for version, _ in nodes.values()}) > 1:
-            told = ", ".join(f"{version} on {node}" for node, (version, _) in sorted(nodes.items()))
-            lines = cited(*(line for _, line in nodes.values()))[:6]
-            for node in nodes:
-                yield _hazard("versions", node, package, f"{package} is not the same on all nodes: {told}", lines)
+    mixed = {package: nodes for package, nodes in sorted(versions.items()) if len({version for version, _ in nodes.values()}) > 1}
+    if mixed:
+        told = "; ".join(
+            f"{package} is {', '.join(f'{version} on {node}' for node, (version, _) in sorted(nodes.items()))}"
+            for package, nodes in mixed.items()
+        )
+        lines = cited(*(line for nodes in mixed.values() for _, line in nodes.values()))[:8]
+        for node in sorted({node for nodes in mixed.values() for node in nodes}):
+            yield bomb("versions", node, ", ".join(mixed), told, lines)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pveforensics.model import Change, Interval, Placement
-from pveforensics.state.estate import Estate, aftermath, hazards, locked, replicas, staleness
+from pveforensics.state.estate import Estate, aftermath, hazards, locked, replicas, staleness, upkeep
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.landed import resettled
@@ -102,5 +102,6 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("recovered guests", aftermath.track),
     ("locked guests", locked.track),
     ("time bombs", hazards.track),
+    ("time bombs around guests", upkeep.track),
 )
 """What else is told of the estate, each for itself."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.estate import Disk, Estate, Guest, Job, Listing, Snap, epoch_of
+from pveforensics.state.estate.affinity import candidates
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View
@@ -45,11 +46,18 @@ def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interva
 
     Fields: `guest`, `jobid`, `volume`, `source`, `target`, `rule` (a to l), `told` (yes, unknown), `said`, `why`, `last`, `ha`.
     """
-    managed = frozenset(each.sid for each in estate.resources or ())
     for guest in estate.guests.values():
+        chosen = _candidates(estate, guest)
         for target in estate.nodes:
             if target != guest.node:
-                yield from _of_target(view, estate, guest, target, "yes" if guest.sid in managed else "no")
+                yield from _of_target(view, estate, guest, target, "yes" if target in chosen else "no")
+                yield from _leftovers(estate, guest, target, "yes" if target in chosen else "no")
+
+
+def _candidates(estate: Estate, guest: Guest) -> frozenset[str]:
+    """The nodes on which HA may start the guest; none if it is not under HA."""
+    resource = next((each for each in estate.resources or () if each.sid == guest.sid and each.wanted), None)
+    return frozenset(each.node for each in candidates(estate, resource, guest.node)) if resource is not None else frozenset()
 
 
 def _of_target(view: View, estate: Estate, guest: Guest, target: str, ha: str) -> Iterator[Interval]:
@@ -109,11 +117,22 @@ def _beside(estate: Estate, pair: Pair) -> Iterator[Said]:
     else:
         yield from _nothing_common(estate, pair, ours, theirs)
         return
+    yield from _beside_state(estate, pair, theirs or 0)
+
+
+def _beside_state(estate: Estate, pair: Pair, theirs: int) -> Iterator[Said]:
+    """Rules f and g: the copy is older, or newer, than the run that the source has recorded last."""
     sync = estate.sync(pair.guest.vmid, pair.guest.node, pair.job.target)
     last = sync.last.us // SECOND if sync is not None and sync.last is not None else 0
-    if last and theirs and last > theirs + 1 and pair.away_at >= last + SLACK_S:
+    if sync is None or not last or not theirs:
+        return
+    lines = cited(sync.evidence, _line(pair.away, theirs))
+    if last > theirs + 1 and pair.away_at >= last + SLACK_S:
         said = f"a run of {_utc(last)} was recorded on {pair.guest.node}, but the copy on {pair.job.target} is of {_utc(theirs)}: it was rolled back or never arrived"
-        yield "f", "yes", said, cited(sync.evidence if sync else None, _line(pair.away, theirs))
+        yield "f", "yes", said, lines
+    elif theirs > last + 1 and not sync.running and sync.seen is not None and sync.seen.us // SECOND >= theirs + SLACK_S:
+        said = f"the copy on {pair.job.target} is of {_utc(theirs)}, newer than the last run that {pair.guest.node} has recorded ({_utc(last)}): a run was cut after its transfer"
+        yield "g", "yes", said, lines
 
 
 def _newer_away(pair: Pair, ours: int | None, theirs: int) -> Iterator[Said]:
@@ -194,26 +213,36 @@ def _written(pair: Pair) -> Iterator[Said]:
 
 
 def _orphans(estate: Estate, guest: Guest, target: str, listing: Listing, ha: str) -> Iterator[Interval]:
-    """Rule h: a copy that no job keeps. Copies of pve-zsync are kept on purpose."""
+    """Rule h: a copy that no job keeps. Copies of pve-zsync are kept on purpose; what the guest's own node lacks is the only copy."""
+    home = estate.listings.get(guest.node)
     for disk in guest.disks:
         dataset = estate.dataset(disk)
         if not dataset or not listing.holds(dataset) or any(each.name.startswith("rep_") for each in listing.snapshots.get(dataset, ())):
             continue
-        said = f"{target} has a dataset {dataset} of the name of {disk.key} of {guest.sid}, which is on {guest.node}, and no job keeps it"
-        fields = {
-            "guest": guest.sid,
-            "jobid": "",
-            "volume": dataset,
-            "source": guest.node,
-            "target": target,
-            "rule": "h",
-            "told": "yes",
-            "said": said,
-            "why": "",
-            "last": "",
-            "ha": ha,
-        }
-        yield Interval(f"volume:{dataset}@{target}", "orphan", None, None, fields, cited(listing.evidence.get(dataset), disk.evidence))
+        if home is None or home.holds(dataset) is not False:
+            yield _orphan(guest, disk, target, dataset, ha, cited(listing.evidence.get(dataset), disk.evidence))
+
+
+def _leftovers(estate: Estate, guest: Guest, target: str, ha: str) -> Iterator[Interval]:
+    """The same on LVM, which no job can replicate. Groups that both nodes list alike may be one LUN."""
+    for disk in guest.disks:
+        storage = estate.storage(disk.storage)
+        group = (
+            storage.options.get("vgname", "") if storage is not None and not storage.shared and storage.type in ("lvm", "lvmthin") else ""
+        )
+        there = estate.volumes.get(target, {}).get((group, disk.name)) if group else None
+        here = estate.volumes.get(guest.node)
+        if there is not None and here is not None and (group, disk.name) in here and not estate.same_group(group, guest.node, target):
+            yield _orphan(guest, disk, target, f"{group}/{disk.name}", ha, cited(there, disk.evidence))
+
+
+def _orphan(guest: Guest, disk: Disk, target: str, volume: str, ha: str, lines: tuple[Evidence, ...]) -> Interval:
+    said = f"{target} has a volume {volume} of the name of {disk.key} of {guest.sid}, which is on {guest.node}, and no job keeps it"
+    fields = {
+        "guest": guest.sid, "jobid": "", "volume": volume, "source": guest.node, "target": target,
+        "rule": "h", "told": "yes", "said": said, "why": "", "last": "", "ha": ha,
+    }  # fmt: skip
+    return Interval(f"volume:{volume}@{target}", "orphan", None, None, fields, lines)
 
 
 # --- small things ---------------------------------------------------------------------------------

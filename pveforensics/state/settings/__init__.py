@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pveforensics.state.page import Reader
-from pveforensics.state.settings import corosync_conf, guest_conf, interfaces, machine, mappings, sections
+from pveforensics.state.settings import assignments, corosync_conf, guest_conf, interfaces, machine, mappings, sections
 
 READERS: tuple[Reader, ...] = (
     Reader("corosync.conf", corosync_conf.score, corosync_conf.read),
@@ -16,5 +16,6 @@ READERS: tuple[Reader, ...] = (
     Reader(guest_conf.KIND, guest_conf.score, guest_conf.read),
     Reader(mappings.KIND, mappings.score, mappings.read),
     Reader(interfaces.KIND, interfaces.score, interfaces.read),
+    Reader("assignments", assignments.score, assignments.read),
 )
 """Tried in this order; of equal scores the first wins."""

@@ -41,7 +41,10 @@ def track(view: View) -> tuple[Interval, ...]:
             if sid:
                 signs[sid].append(Sign(at, node, what, event.evidence[:1]))
     return tuple(
-        interval for sid, found in sorted(signs.items()) if len({each.node for each in found}) > 1 for interval in _of_guest(view, sid, found)
+        interval
+        for sid, found in sorted(signs.items())
+        if len({each.node for each in found}) > 1
+        for interval in _of_guest(view, sid, found)
     )
 
 
@@ -84,12 +87,13 @@ def _of_guest(view: View, sid: str, signs: list[Sign]) -> Iterator[Interval]:
             running.setdefault(sign.node, sign)
         elif sign.what == "ended" and (since := running.pop(sign.node, None)) is not None and _one_boot(view, since, sign):
             for node, start in latest.items():
-                if node != sign.node and start not in told and _overlaps(since, start, sign) and not _moved(moves, start.at, sign.at):
-                    if _is_exact(view, start):
-                        told.add(start)
-                        fields = {"guest": sid, "vmid": sid.partition(":")[2], "other": sign.node}
-                        lines = tuple(dict.fromkeys((*since.line, *start.line, *sign.line)))
-                        yield Interval(f"guest:{sid}@{node}", "doubled", start.at, sign.at, fields, lines)
+                if node == sign.node or start in told or not _overlaps(since, start, sign):
+                    continue
+                if not _moved(moves, start.at, sign.at) and _is_exact(view, start):
+                    told.add(start)
+                    fields = {"guest": sid, "vmid": sid.partition(":")[2], "other": sign.node}
+                    lines = tuple(dict.fromkeys((*since.line, *start.line, *sign.line)))
+                    yield Interval(f"guest:{sid}@{node}", "doubled", start.at, sign.at, fields, lines)
 
 
 def _when(sign: Sign) -> tuple[int, str]:
