@@ -45,9 +45,9 @@ def _merged(drafts: list[Draft], merge: Merge | None) -> list[Draft]:
     if merge is None:
         return drafts
     groups: list[_Group] = []
-    newest: dict[str, list[_Group]] = {}
+    newest: dict[tuple[str, ...], list[_Group]] = {}
     for draft in drafts:
-        near = newest.setdefault(draft.node if merge.on == "same" else "", [])
+        near = newest.setdefault((draft.node if merge.on == "same" else "", *_storages(draft)), [])
         group = next((each for each in reversed(near[-_GROUPS_OPEN:]) if _belongs(draft, each, merge)), None)
         if group is not None:
             group.add(draft)
@@ -56,6 +56,11 @@ def _merged(drafts: list[Draft], merge: Merge | None) -> list[Draft]:
         near.append(group)
         groups.append(group)
     return [_joined(group) for group in groups]
+
+
+def _storages(draft: Draft) -> tuple[str, ...]:
+    """The storages that a draft is about: what happened to two of them is never one finding."""
+    return tuple(sorted({each.removeprefix("storage:").partition("@")[0] for each in draft.subjects if each.startswith("storage:")}))
 
 
 def _belongs(draft: Draft, group: _Group, merge: Merge) -> bool:

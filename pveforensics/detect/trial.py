@@ -91,10 +91,10 @@ def _draft(rule: Rule, bound: Mapping[str, Match], found: Mapping[str, tuple[Mat
 
 
 def _named(rule: Rule, ground: Ground) -> Iterator[str]:
-    """The guests, storages and jobs that the rule names from fields; one whose field is unknown is none."""
+    """The guests, storages and jobs that the rule names from fields, several apart by blanks; one whose field is unknown is none."""
     scene = ground.scene()
     for kind, templates in (("guest", rule.guests), ("storage", rule.storages), ("job", rule.jobs)):
-        yield from (f"{kind}:{value}" for value in map(scene.value, templates) if value)
+        yield from (f"{kind}:{word}" for value in map(scene.value, templates) if value for word in value.split())
 
 
 def _confidence(rule: Rule, primary: Match, inquiry: Inquiry, ground: Ground) -> tuple[float, tuple[str, ...]]:

@@ -78,7 +78,7 @@ def _shown(fields: str, sources: str) -> State:
 _VOLUME = "guest jobid volume source target rule told said why last ha"
 _JOB = "jobid guest target failures error cause ha level age_s age allowed"
 _CONFIG = "what told said why size guest storage"
-_STORAGE = "storage kind why told ids holds how phase blocked count closed_by"
+_STORAGE = "storage kind why told ids also holds how phase blocked count closed_by guests lying"
 
 STATES: dict[str, dict[str, State]] = {
     "node": {

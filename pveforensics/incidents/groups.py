@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pveforensics.incidents.leads import LOOKED_BACK, TOGETHER_S
 from pveforensics.incidents.links import start_us
 from pveforensics.model import Finding, Link
 from pveforensics.timebase import SECOND, Instant
+
+OUTAGE_S = 120.0
+"""One outage of a storage is seen by kernel and pvestatd, and by several nodes, with so much between."""
 
 CONTEXT_S = 60.0
 """Seconds before and after an incident in which what is only told belongs to it."""
@@ -34,10 +37,30 @@ def groups_of(findings: Sequence[Finding], links: Sequence[Link]) -> list[list[F
                 if not set(each.nodes) & set(finding.nodes):
                     leader[lead(finding.id)] = lead(each.id)
             recent[finding.class_] = [*near[-LOOKED_BACK:], finding]
+    for one, other in _same_storage(findings):
+        leader[lead(other.id)] = lead(one.id)
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[lead(finding.id)].append(finding)
     return list(groups.values())
+
+
+def _same_storage(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Finding]]:
+    """Pairs of failures of one storage that overlap: what the kernel, pvestatd and other nodes say of one outage."""
+    latest: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.class_ != "storage_failure" or finding.start is None:
+            continue
+        for storage in finding.storages:
+            before = latest.get(storage)
+            if before is not None and start_us(finding) <= _end_us(before) + OUTAGE_S * SECOND:
+                yield before, finding
+            if before is None or _end_us(finding) >= _end_us(before):
+                latest[storage] = finding
+
+
+def _end_us(finding: Finding) -> int:
+    return finding.end.us if finding.end is not None else start_us(finding)
 
 
 def contexts_of(incidents: Sequence[Sequence[Finding]], loose: Sequence[Finding]) -> list[list[Finding]]:

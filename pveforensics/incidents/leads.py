@@ -26,6 +26,8 @@ class Leads(NamedTuple):
     standing: bool = False
 
 
+AS_COLLECTED = "the configuration is among its causes (as it was collected; since when it stands so is not known)"
+
 # Times: corosync may need up to 50 s to see a loss (corosync:exec/totemconfig.c), a watchdog fires 60 s after the last
 # renewal and resets within 10 s more (pve-ha-manager:src/watchdog-mux.c), the master fences 60 s after it lost sight of a node.
 LEADS: tuple[Leads, ...] = (
@@ -79,9 +81,13 @@ LEADS: tuple[Leads, ...] = (
     Leads(("quorum_loss",), ("stuck_lock",), "same", 0, "nobody gets a lock of /etc/pve without quorum", effect_rules=("cfs-lock",)),
     Leads(("network_failure",), ("replication_failure", "ha_failure"), "any", 60, "the other node could not be reached"),
     Leads(
-        ("misconfiguration",), ("quorum_loss", "network_failure", "fencing", "near_miss", "ha_failure", "storage_failure"), "any", 0,
-        "the configuration is among its causes (as it was collected; since when it stands so is not known)", standing=True,
+        ("misconfiguration",), ("quorum_loss", "network_failure", "fencing", "near_miss"), "any", 0, AS_COLLECTED,
+        ("even-number", "expected-votes", "one-corosync", "one-node", "corosync-", "links-share", "token-", "two-node", "versions-differ"),
+        standing=True,
     ),
+    Leads(("misconfiguration",), ("ha_failure",), "any", 0, AS_COLLECTED, ("ha-rule", "ha-names", "ha-groups"), standing=True),
+    Leads(("misconfiguration",), ("ha_failure",), "guest", 0, AS_COLLECTED, ("ha-without",), standing=True),
+    Leads(("misconfiguration",), ("storage_failure", "resource_exhaustion"), "same", 0, AS_COLLECTED, ("directory-not", "storage-nearly", "root-nearly"), standing=True),
     Leads(
         ("ha_replication_mismatch", "stuck_lock"), ("ha_failure", "task_failure"), "guest", 0,
         "as the configuration stood when it was collected, this guest could not start there",

@@ -281,7 +281,7 @@ def test_the_boot_that_followed_is_no_trigger():
 
 
 def test_a_setting_is_the_root_where_it_is_weighed_and_the_loss_is_its_trigger():
-    setting = finding("misconfiguration", None, nodes=("alpha",))
+    setting = finding("misconfiguration", None, nodes=("alpha",), rule="two-nodes-without-qdevice")
     stop = finding("planned_shutdown", 100, 400, nodes=("beta",))
     lost = finding("quorum_loss", 108, 220, causes=(Cause("planned", 0.55), Cause("configuration", 0.45)))
     (incident,) = assemble([setting, stop, lost], NOTHING_HAPPENED)

@@ -201,7 +201,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """All of it. A part that no file of the bundle tells is None."""
+    """All of it. A part that no file of the bundle tells is None; `whole` if a copy of /etc/pve holds all that there is."""
 
     nodes: tuple[str, ...] = ()
     guests: Mapping[str, Guest] = field(default_factory=dict)
@@ -221,6 +221,7 @@ class Estate:
     devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     syncs: tuple[Sync, ...] = ()
     recovery_clears: frozenset[str] = RECOVERY_CLEARS
+    whole: bool = False
 
     def storage(self, name: str) -> Storage | None:
         """The storage of a name; `local` is there even if no file says so (pve-storage:src/PVE/Storage/Plugin.pm)."""

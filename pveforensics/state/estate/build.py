@@ -63,6 +63,7 @@ def estate_of(view: View) -> Estate:
         vnets=frozenset(row["_id"] for row in _rows(copies, "sdn_vnets")),
         syncs=tuple(syncs(view, copies)),
         recovery_clears=_cleared_by_recovery(copies),
+        whole=copies.is_whole(),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pveforensics.model import Change, Interval, Placement
-from pveforensics.state.estate import Estate, aftermath, hazards, locked, replicas, staleness, upkeep
+from pveforensics.state.estate import Estate, aftermath, behind, hazards, locked, replicas, staleness, upkeep
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.landed import resettled
@@ -46,6 +46,7 @@ def tell(view: View, intervals: Sequence[Interval], attempt: Attempt) -> Told:
     for name, part in PARTS:
         more += attempt(name, lambda run=part: tuple(run(view, known, intervals)), ())  # type: ignore[misc]
     aged = attempt("age of data", lambda: aftermath.with_ages(view, known, intervals), tuple(intervals))
+    aged = attempt("guests behind storages", lambda: behind.with_guests(known, aged), aged)
     return Told((*aged, *more), tuple(map(_placement, found[:PLACES_KEPT])), attempt("changes", lambda: changes(view, intervals), ()))
 
 

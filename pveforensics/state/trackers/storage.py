@@ -26,6 +26,10 @@ BLOCKED = {
     "hung_task": "processes in the kernel",
     "backup.guest_failed": "backups",
     "guest.start_failed": "guest starts",
+    "replication.job_failed": "replication",
+    "ha_loop_too_long": "the HA agents",
+    "lrm_status_write_failed": "the HA agents",
+    "cfs_lock_error": "tasks that need its lock",
 }
 """What waits for storage, by the event that shows it."""
 
@@ -54,12 +58,14 @@ class _Stores:
 
     keys: Mapping[str, Mapping[str, str]]
 
-    def ids(self, sign: Sign) -> tuple[str, ...]:
-        """The storages that a sign is about, as far as the configuration tells."""
+    def ids(self, sign: Sign, node: str) -> tuple[str, ...]:
+        """The storages of the node that a sign is about, as far as the configuration tells."""
         if sign.by == "id":
             return (sign.name,)
         named = _NAMED_BY.get(sign.by, ())
-        return tuple(name for name, keys in self.keys.items() if any(_is(keys.get(key, ""), sign) for key in named))
+        return tuple(
+            name for name, keys in self.keys.items() if _is_used(keys, node) and any(_is(keys.get(key, ""), sign) for key in named)
+        )
 
     def holds(self, ids: tuple[str, ...]) -> str:
         """What lies on them: guests, backups, images (ISO and templates), or an empty string."""
@@ -69,6 +75,12 @@ class _Stores:
     def kind(self, ids: tuple[str, ...]) -> str:
         """The type of the first of them that is configured."""
         return next((self.keys[name]["type"] for name in ids if name in self.keys), "")
+
+
+def _is_used(keys: Mapping[str, str], node: str) -> bool:
+    """False for a storage that is disabled, or limited to other nodes."""
+    nodes = re.split(r"[,;\s]+", keys["nodes"]) if keys.get("nodes") else [node]
+    return node in nodes and keys.get("disable", "0") in ("0", "no", "")
 
 
 def _is(value: str, sign: Sign) -> bool:
@@ -83,7 +95,7 @@ def track(view: View) -> tuple[Interval, ...]:
     """`storage:<s>@<n>` offline, slow, degraded, full.
 
     Fields: `kind` (nfs, cifs, iscsi, multipath, zfs, lvm, lvmthin, ceph, pbs, dir), `why`, `told` (kernel, daemon, zed, tool, dump), `ids`
-    (storages of the configuration that lie there), `holds` (guests, backups, images), `count`, `phase` (starting or empty),
+    (storages of the configuration that lie there), `also` (the same in words, if the subject is none of them), `holds` (guests, backups, images), `count`, `phase` (starting or empty),
     `how` (suspended, missing or faulted, of a pool), `blocked` (what waited behind it), `closed_by` (back, quiet, boot_end).
     """
     return tuple(interval for node in view.nodes for interval in _placed(_of_node(view, node)))
@@ -103,7 +115,7 @@ def _of_node(view: View, node: str) -> Iterator[Interval]:
         sign = sign_of(event)
         if sign is None or not sign.name or is_stopping(view, node, at):
             continue
-        ids = stores.ids(sign)
+        ids = stores.ids(sign, node)
         name = ids[0] if len(ids) == 1 else sign.name
         if not sign.state:
             yield from _back(view, node, open_spells, name, at)
@@ -131,6 +143,7 @@ def _fields(view: View, stores: _Stores, sign: Sign, ids: tuple[str, ...], at: I
         "why": sign.why,
         "told": sign.told,
         "ids": " ".join(ids),
+        "also": ", ".join(ids) if len(ids) > 1 else "",
         "holds": stores.holds(ids),
         "how": _how(sign.why),
         "phase": "starting" if is_starting(view, node, at) else "",
@@ -184,10 +197,19 @@ def _told(view: View, node: str, outage: Interval) -> Interval:
     if outage.start is None:
         return outage
     until = outage.end.us if outage.end is not None else outage.start.us + QUIET_US
-    waited = view.once(("waited", node), lambda: [(at.us, BLOCKED[event.kind]) for at, event in view.dated(node, *BLOCKED)])
+    waited = view.once(("waited", node), lambda: list(_waited(view, node)))
     first, last = bisect_left(waited, (outage.start.us - BEFORE_US, "")), bisect_right(waited, (until, "~"))
     blocked = {word for _, word in waited[first : min(last, first + MOST_BLOCKED)]}
     return replace(outage, fields={**outage.fields, "blocked": ", ".join(sorted(blocked))})
+
+
+def _waited(view: View, node: str) -> Iterator[tuple[int, str]]:
+    """What failed or stood still on the node, by time."""
+    for at, event in view.dated(node, *BLOCKED, "task.end"):
+        if event.kind != "task.end":
+            yield at.us, BLOCKED[event.kind]
+        elif not (event.fields.get("status") or "OK").startswith(("OK", "WARNINGS")):
+            yield at.us, "tasks"
 
 
 def _from_dumps(view: View, node: str, stores: _Stores) -> Iterator[Interval]:
@@ -212,7 +234,7 @@ def _from_dumps(view: View, node: str, stores: _Stores) -> Iterator[Interval]:
 
 def _dumped(dump: Snapshot, node: str, stores: _Stores, state: str, why: str, bad: tuple[Mapping[str, str], ...]) -> Interval:
     pool = dump.fields.get("pool", "")
-    ids = stores.ids(Sign(pool, "pool", "zfs", state, why))
+    ids = stores.ids(Sign(pool, "pool", "zfs", state, why), node)
     devices = ", ".join(f"{row.get('name')} {row.get('state')}" for row in bad[:4])
     fields = {
         "storage": ids[0] if len(ids) == 1 else pool,

@@ -1,0 +1,53 @@
+"""What lies on a storage that failed: the guests of the node with disks there, and so how much hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pveforensics.model import Interval
+from pveforensics.state.estate import Estate, Guest
+
+MOST = 40
+"""Guests that an interval names."""
+
+USED = frozenset({"disk", "efi", "tpm", "rootfs", "mount", "vmstate"})
+"""Kinds of disks without which a guest stops; a drive with an image is none."""
+
+
+def with_guests(estate: Estate, intervals: Sequence[Interval]) -> tuple[Interval, ...]:
+    """The intervals, those of storages with `guests` (by id, for rules), `lying` (in words) and what `holds` says, mended by the disks there."""
+    if not estate.guests:
+        return tuple(intervals)
+    return tuple(_told(estate, each) if each.subject.startswith("storage:") else each for each in intervals)
+
+
+def _told(estate: Estate, outage: Interval) -> Interval:
+    ids = _storages(estate, outage)
+    if not ids:
+        return outage
+    node = outage.subject.rpartition("@")[2]
+    here = [guest for guest in estate.guests.values() if (guest.landed or guest.node) == node and _uses(guest, ids)]
+    fields = {**outage.fields, "guests": " ".join(guest.sid for guest in here[:MOST]), "lying": _words(here)}
+    if any(_uses(guest, ids) for guest in estate.guests.values()):
+        fields["holds"] = "guests"
+    elif estate.whole and fields.get("holds") == "guests":
+        fields["holds"] = "nothing"  # it may hold disks, and no guest has one there
+    return replace(outage, fields=fields)
+
+
+def _storages(estate: Estate, outage: Interval) -> frozenset[str]:
+    """The storages that are in use and that the outage is about."""
+    named = outage.fields.get("ids", "").split() or [outage.fields.get("storage", "")]
+    found = (estate.storage(name) for name in named)
+    return frozenset(each.id for each in found if each is not None and not each.disabled)
+
+
+def _uses(guest: Guest, ids: frozenset[str]) -> bool:
+    return any(disk.storage in ids and disk.kind in USED for disk in guest.disks)
+
+
+def _words(guests: Sequence[Guest]) -> str:
+    names = [f"{guest.sid} ({guest.name})" if guest.name else guest.sid for guest in guests[:8]]
+    more = f" and {len(guests) - 8} more" if len(guests) > 8 else ""
+    return ", ".join(names) + more
