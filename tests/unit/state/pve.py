@@ -119,3 +119,15 @@ def case(files, *, rules=True):
 def placed(files):
     """Verdict and row of each node for the guest."""
     return {each.node: (each.verdict, each.row) for each in case(files, rules=False).history.placement}
+
+
+def fired(files):
+    """The rules that find something."""
+    return {each.rule for each in case(files).findings}
+
+
+def rows(files):
+    """Row and verdict of every place, and of every disk and device that the rules are told of."""
+    history = case(files, rules=False).history
+    told = {(int(each.fields["row"]), each.fields["verdict"]) for each in history.intervals if each.state == "placement"}
+    return told | {(each.row, each.verdict) for each in history.placement}
