@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import DISCONNECTED, is_corosync
+from pveforensics.state.trackers import quorum
 from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 
@@ -28,8 +29,14 @@ def track(view: View) -> tuple[Interval, ...]:
         quoted = [event for event in view.events_of(node) if event.at is None and event.evidence]
         for path in sorted({event.evidence[0].path for event in quoted}):
             own = sorted((event for event in quoted if event.evidence[0].path == path), key=_line)
-            found += [*(() if dated else _quorum(node, own)), *_network(view, node, own)]
+            quoted_loss = [] if dated else [each for each in _quorum(node, own) if not _is_told(view, node)]
+            found += [*quoted_loss, *_network(view, node, own)]
     return tuple(found)
+
+
+def _is_told(view: View, node: str) -> bool:
+    """True if dated lines already open a window for the node, such as one that starts without quorum."""
+    return any(each.node == node and each.state == "inquorate" for each in quorum.track(view))
 
 
 def _quorum(node: str, quoted: list[Event]) -> Iterator[Interval]:

@@ -63,3 +63,8 @@ def test_pacemaker_names_the_id_that_corosync_lost():
     assert named(("db1", "member")).resolve(1) == "node1"
     assert named(("db1", "lost"), ("db2", "lost")).resolve(1) == "node1"
     assert named(("db1", "lost"), gap=30).resolve(1) == "node1"
+
+
+def test_a_quote_adds_no_window_to_one_that_dated_lines_open():
+    seen = view({"gamma": [(None, "lost"), (0, "clinfo")]})
+    assert not [each for each in undated.track(seen) if each.state == "inquorate"]
