@@ -22,7 +22,12 @@ def markdown(document: Mapping[str, Any]) -> str:
     story = tell(document)
     said = verdict(story)
     closing = _closing(story)
-    blocks = [f"## Post-mortem{_of(story.doc)}", *_urgent(story), f"**{_md(said.strong, 500)}**{_md(said.news + said.aside, 900)}", *_basis(story)]
+    blocks = [
+        f"## Post-mortem{_of(story.doc)}",
+        *_urgent(story),
+        f"**{_md(said.strong, 500)}**{_md(said.news + said.aside, 900)}",
+        *_basis(story),
+    ]
     findings = [_finding(story, finding) for finding in story.findings]
     if findings:
         blocks.append("### Findings, cause first")
