@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pveforensics import state
 from pveforensics.errors import InputError
@@ -67,6 +67,14 @@ class Member(Protocol):
 
     def read(self, limit: int) -> bytes:
         """Up to `limit` bytes from where reading stands."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file as it is stored; reads the rest."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file as it is stored, in hex; reads the rest."""
 
 
 class Bundle(Protocol):
@@ -211,7 +219,7 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
     scan = None
     if is_log and (document is None or seen.score >= LOG_FROM):
         chunks = itertools.chain([start] if start else [], member.chunks())
-        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, sink=sink)
+        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, digest=lambda: member.sha256, sink=sink)
         if document is not None and not scan.recognized:
             scan = None
     if scan is None and (document is None or document.kind in state.QUOTING):
@@ -245,15 +253,16 @@ def _by_task(scan: LogScan | None, sink: LineSink | None) -> LogScan | None:
 
 def _with_hint(member: Member, reading: _Reading) -> _Reading:
     scan, document = reading.scan, reading.document
+    stored: dict[str, Any] = {"node_hint": member.node_hint, "size": member.size, "sha256": member.sha256}
     return _Reading(
-        dataclasses.replace(scan, node_hint=member.node_hint) if scan else None,
-        dataclasses.replace(document, node_hint=member.node_hint) if document else None,
+        dataclasses.replace(scan, **stored) if scan else None,
+        dataclasses.replace(document, **stored) if document else None,
     )
 
 
 def _journal(member: Member, index: SignatureIndex, matcher: Matcher, sink: LineSink | None) -> _Reading:
     """One of systemd's binary journals; a file that lost its head is known by its name and by the entries in it."""
-    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher, sink=sink)
+    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher, digest=lambda: member.sha256, sink=sink)
     if scan.lines:
         return _with_hint(member, _Reading(scan))
     reason = next(iter(scan.problems), "a journal without entries")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -13,25 +12,7 @@ from typing import BinaryIO
 
 from pveforensics.bundle.entry import DIRECTORY, FILE, SPECIAL, SYMLINK, Entry, Note, sane_mtime
 from pveforensics.bundle.limits import Budget, Meter
-from pveforensics.bundle.stream import PIECE, Fault, Reader
-
-
-class Tally:
-    """Size and SHA-256 of an input, counted while it is read."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self.size = 0
-
-    def add(self, data: bytes) -> None:
-        """Count the next bytes."""
-        self._digest.update(data)
-        self.size += len(data)
-
-    @property
-    def sha256(self) -> str:
-        """The hash of what was counted, in hex."""
-        return self._digest.hexdigest()
+from pveforensics.bundle.stream import PIECE, Fault, Reader, Tally
 
 
 def pieces_of(file: BinaryIO, faults: list[Fault], tally: Tally) -> Iterator[bytes]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from pveforensics.bundle.layouts import node_hint
 from pveforensics.bundle.limits import spelled
-from pveforensics.bundle.stream import Fault, Reader
+from pveforensics.bundle.stream import Fault, Reader, Tally
 
 HEAD = 1 << 16
 
 
 class Member:
-    """One file, decompressed. It lives until the next one is asked for; its hash and size stay known after that.
+    """One file, decompressed. It lives until the next one is asked for; its hash and size, as it is stored, stay known after that.
 
     `path` is its place in the bundle, `mtime` seconds since 1970 as the archive states them (a zip without extended stamps: local
     time taken as UTC), `link_target` where a symbolic link points (such a member is empty), `bundle` the index into
@@ -21,7 +20,7 @@ class Member:
     """
 
     def __init__(
-        self, path: str, reader: Reader, *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = ""
+        self, path: str, reader: Reader, stored: tuple[Reader, Tally], *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = ""
     ) -> None:
         self.path = path
         self.mtime = mtime
@@ -30,7 +29,7 @@ class Member:
         self.bundle_name = bundle_name
         self._reader = reader
         self._limit = reader.meter.budget.limits.member
-        self._digest = hashlib.sha256()
+        self._stored, self._tally = stored
         self._size = 0
         self._head = b""
         self._open = True
@@ -67,15 +66,15 @@ class Member:
 
     @property
     def size(self) -> int:
-        """Bytes of the content that could be read; reads the rest."""
+        """Bytes of the file as it is stored, compressed if it is; reads the rest."""
         self._finish()
-        return self._size
+        return self._tally.size
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the content that could be read, in hex; reads the rest."""
+        """SHA-256 of the file as it is stored, compressed if it is, in hex: what `sha256sum` says of it; reads the rest."""
         self._finish()
-        return self._digest.hexdigest()
+        return self._tally.sha256
 
     def close(self) -> None:
         """Let the stream move on."""
@@ -85,6 +84,9 @@ class Member:
     def _finish(self) -> None:
         while self._open and self._take(1 << 20):
             pass
+        left = self._limit - self._tally.size
+        while self._open and left > 0 and (piece := self._stored.take()):  # what follows the end of compressed data
+            left -= len(piece)
 
     def _take(self, size: int) -> bytes:
         if not self._open:
@@ -97,5 +99,4 @@ class Member:
             if not any(fault.reason == reason for fault in self._reader.faults):
                 self._reader.faults.append(Fault(reason))
         self._size += len(piece)
-        self._digest.update(piece)
         return piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -85,6 +86,41 @@ class Reader:
         """Drop the rest."""
         while self.take():
             pass
+
+
+class Tally:
+    """Size and SHA-256 of what goes by; `stop` where nobody will ask for them."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.size = 0
+        self.counts = True
+
+    def add(self, data: bytes) -> None:
+        """Count the next bytes."""
+        if self.counts:
+            self._digest.update(data)
+        self.size += len(data)
+
+    def stop(self) -> None:
+        """Hash no more: this is no file of its own."""
+        self.counts = False
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was counted, in hex."""
+        return self._digest.hexdigest()
+
+
+def counted(reader: Reader, tally: Tally) -> Reader:
+    """The same stream, counted as it is read."""
+
+    def pieces() -> Iterator[bytes]:
+        while piece := reader.take():
+            tally.add(piece)
+            yield piece
+
+    return Reader(pieces(), reader.faults, reader.meter, reader.file)
 
 
 def section(reader: Reader, size: int) -> Reader:

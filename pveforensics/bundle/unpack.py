@@ -16,7 +16,7 @@ from pveforensics.bundle.ledger import Ledger
 from pveforensics.bundle.limits import Meter
 from pveforensics.bundle.member import HEAD, Member
 from pveforensics.bundle.names import UnsafeNameError, normalised, shown
-from pveforensics.bundle.stream import Reader
+from pveforensics.bundle.stream import Reader, Tally, counted
 from pveforensics.bundle.tarheader import begins_tar
 
 UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
@@ -43,7 +43,8 @@ class Place:
 
 def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
     """The members in a stream: one if it is a file, those inside if it is an archive. What is not read goes to the ledger."""
-    layers = [reader]
+    stored = Tally()
+    layers = [counted(reader, stored)]
     head = reader.peek(HEAD)
     while (codec := codec_of(head)) and len(layers) <= ledger.limits.depth:
         layers.append(decompressed(layers[-1], codec))
@@ -52,21 +53,23 @@ def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
     if codec:
         ledger.note(place.path, f"limit: compressed more than {ledger.limits.depth} times over")
     elif begins_tar(head):
+        stored.stop()
         yield from _archive(ledger, place, inner, is_tar=True)
     elif head.startswith((b"PK\3\4", b"PK\5\6")):
+        stored.stop()
         yield from _archive(ledger, place, inner, is_tar=False)
     elif name := next((name for magic, name in UNSUPPORTED if head.startswith(magic)), ""):
         ledger.note(place.path, f"{name} is not supported: unpack it and give the folder")
     else:
         path = ledger.unique(place.path)
-        yield from _leaf(path, place, inner)
+        yield from _leaf(path, place, inner, (layers[0], stored))
         ledger.faults(path, [fault for layer in layers for fault in layer.faults])
         return
     ledger.faults(place.path, [fault for layer in layers for fault in layer.faults])
 
 
-def _leaf(path: str, place: Place, reader: Reader, link: str = "") -> Iterator[Member]:
-    member = Member(path, reader, mtime=place.mtime, link_target=link, bundle=place.bundle, bundle_name=place.bundle_name)
+def _leaf(path: str, place: Place, reader: Reader, stored: tuple[Reader, Tally], link: str = "") -> Iterator[Member]:
+    member = Member(path, reader, stored, mtime=place.mtime, link_target=link, bundle=place.bundle, bundle_name=place.bundle_name)
     yield member
     member.close()
 
@@ -122,7 +125,8 @@ def _open(ledger: Ledger, place: Place, entry: Entry) -> Iterator[Member]:
     if entry.kind == FILE and entry.body is not None:
         yield from unpack(ledger, place, entry.body)
     elif entry.kind == SYMLINK:
-        yield from _leaf(ledger.unique(place.path), place, Reader(iter(()), [], Meter(ledger.budget)), link=shown(entry.link))
+        nothing = Reader(iter(()), [], Meter(ledger.budget))
+        yield from _leaf(ledger.unique(place.path), place, nothing, (nothing, Tally()), link=shown(entry.link))
     elif entry.kind == HARDLINK:
         ledger.note(place.path, f"note: another name of {shown(entry.link)}", damage=False)
     elif entry.kind == SPECIAL:
