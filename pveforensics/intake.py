@@ -19,6 +19,7 @@ from pveforensics.events import (
     is_binary,
     is_binary_journal,
     make_matcher,
+    recalled,
     recognize,
     scan_journal,
     scan_log,
@@ -114,6 +115,7 @@ class _Lens(NamedTuple):
 
     signatures: SignatureIndex
     matcher: Matcher
+    shelves: bool
 
 
 class _Held(NamedTuple):
@@ -151,6 +153,8 @@ def take_in(
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
     readings += _databases(held)
     scans = without_copies([reading.scan for reading in readings if reading.scan is not None])
+    if False in lenses:
+        scans = recalled(scans, lenses[False].signatures)
     documents = tuple(document for reading in readings for document in (*([reading.document] if reading.document else ()), *reading.parts))
     skipped = [reading.skipped for reading in readings if reading.skipped is not None]
     skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
@@ -165,7 +169,7 @@ def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], *, whole: bo
     """All signatures for a short file; for a long one those alone that something is concluded from, as ordinary traffic is most of it."""
     if whole not in held:
         index = SignatureIndex([each for each in signatures if whole or each.guard or not each.timeline])
-        held[whole] = _Lens(index, make_matcher(index))
+        held[whole] = _Lens(index, make_matcher(index), not whole)
     return held[whole]
 
 
@@ -200,7 +204,7 @@ def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
 
 
 def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
-    index, matcher = lens
+    index, matcher, shelves = lens
     sink = sinks(member.path) if sinks is not None else None
     if member.link_target:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
@@ -219,7 +223,9 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
     scan = None
     if is_log and (document is None or seen.score >= LOG_FROM):
         chunks = itertools.chain([start] if start else [], member.chunks())
-        scan = scan_log(member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, digest=lambda: member.sha256, sink=sink)
+        scan = scan_log(
+            member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, digest=lambda: member.sha256, shelve=shelves, sink=sink
+        )
         if document is not None and not scan.recognized:
             scan = None
     if scan is None and (document is None or document.kind in state.QUOTING):

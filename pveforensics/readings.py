@@ -5,6 +5,7 @@ Nothing here knows a year, a zone or a node for certain: that takes the whole bu
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -97,10 +98,31 @@ class NulRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Everyday:
+    """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
+
+    `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `signatures` places in the
+    index of signatures, `counts` how many lines each row stands for, `ends` offsets behind each line in the text, which is
+    deflated in `packed`.
+    """
+
+    lines: array[int]
+    moments: array[int]
+    signatures: array[int]
+    boots: array[int]
+    counts: array[int]
+    ends: array[int]
+    packed: bytes
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class LogScan:
     """All that one pass over one log file leaves. Its size depends on the hits and the holes, not on the lines.
 
-    `entries`, if not empty, tells for each record which entry of a binary journal it is, so that copies in other files are known.
+    `everyday` are lines kept until it is known which of them matter; `entries`, if not empty, tells for each record which entry of a binary journal it is, so that copies in other files are known.
     """
 
     path: str
@@ -121,6 +143,7 @@ class LogScan:
     problems: tuple[str, ...] = ()
     node_hint: str = ""
     entries: tuple[str, ...] = ()
+    everyday: Everyday | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

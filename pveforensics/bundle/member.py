@@ -20,7 +20,15 @@ class Member:
     """
 
     def __init__(
-        self, path: str, reader: Reader, stored: tuple[Reader, Tally], *, mtime: float | None = None, link_target: str = "", bundle: int = 0, bundle_name: str = ""
+        self,
+        path: str,
+        reader: Reader,
+        stored: tuple[Reader, Tally],
+        *,
+        mtime: float | None = None,
+        link_target: str = "",
+        bundle: int = 0,
+        bundle_name: str = "",
     ) -> None:
         self.path = path
         self.mtime = mtime

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
     from pveforensics.events.journal import scan_journal, without_copies
+    from pveforensics.events.recall import recalled
     from pveforensics.events.scan import backend_name, make_matcher, scan_log
     from pveforensics.events.scan.matcher import Matcher
     from pveforensics.events.scan.sink import LineSink, OpenSink
@@ -29,6 +30,7 @@ __all__ = [
     "load_signatures",
     "make_matcher",
     "match_line",
+    "recalled",
     "recognize",
     "scan_journal",
     "scan_log",
@@ -38,6 +40,7 @@ __all__ = [
 _ROOMS = {
     "formats": ("FORMATS", "Recognition", "is_binary", "is_binary_journal", "recognize"),
     "journal": ("scan_journal", "without_copies"),
+    "recall": ("recalled",),
     "scan": ("backend_name", "make_matcher", "scan_log"),
     "scan.matcher": ("Matcher",),
     "scan.sink": ("LineSink", "OpenSink"),

@@ -10,7 +10,7 @@ from typing import Any
 from pveforensics import yamlfile
 from pveforensics.errors import RulePackError
 from pveforensics.events.anchors import NoAnchorError, anchors
-from pveforensics.events.signatures import Sample, Signature
+from pveforensics.events.signatures import LONGEST_ENDING, Sample, Signature
 
 LEFT_OUT = "left_out.yaml"
 """Names the catalogue's entries that are served by a reader instead; no signatures in it."""
@@ -62,6 +62,7 @@ _FIELDS: dict[str, tuple[tuple[type, ...], bool]] = {
     "storm": ((bool,), False),
     "timeline": ((bool,), False),
     "guard": ((bool,), False),
+    "everyday": ((bool, str), False),
     "severity": ((str,), False),
     "since": ((str, int, float), False),
     "until": ((str, int, float), False),
@@ -102,10 +103,19 @@ def _signature(entry: yamlfile.Map, path: Path) -> Signature:
         severity=entry.get("severity", ""),
         timeline=entry.get("timeline", False),
         guard=entry.get("guard", False),
+        everyday=_everyday(entry, path),
         anchors=literals,
         file=str(path),
         line=entry.line,
     )
+
+
+def _everyday(entry: yamlfile.Map, path: Path) -> str | None:
+    value = entry.get("everyday", False)
+    ending = ("" if value else None) if isinstance(value, bool) else str(value)
+    if ending is not None and (len(ending) > LONGEST_ENDING or not ending.isascii()):
+        raise RulePackError(f"{path}:{entry.lines['everyday']}: 'everyday' is true or an ending of up to {LONGEST_ENDING} ASCII characters")
+    return ending
 
 
 def _programs(entry: yamlfile.Map, path: Path) -> tuple[str, ...]:

@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pveforensics.events.anchors import anchors
+from pveforensics.events.anchors import anchors, stands_in
 
 LONGEST_MESSAGE = 2048
 """Characters of a message that an expression is tried on: a hostile line must not cost quadratic time."""
+
+
+LONGEST_ENDING = 8
+"""Characters of the end of a line by which everyday lines may be told: as many as the fast scan compares at once."""
 
 
 class Sample(NamedTuple):
@@ -27,7 +31,8 @@ class Signature:
 
     `programs` are lower case, empty for any; `pid` if set is demanded of the line. With `storm` its lines are counted by the minute.
     `timeline` says that no rule or tracker needs it: it is there to be shown among the events;
-    long logs are not searched for it. `guard` says that it must be all the same, as it takes lines from a more general signature.
+    long logs are not searched for it. `everyday` says that the line is ordinary if it ends so (any line, if empty) and tells something
+    only beside others: long logs keep such lines as they stand until it is known beside which (`events/scan/everyday.py`). `guard` says that it must be all the same, as it takes lines from a more general signature.
     """
 
     id: str
@@ -44,6 +49,7 @@ class Signature:
     severity: str = ""
     timeline: bool = False
     guard: bool = False
+    everyday: str | None = None
     anchors: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
@@ -75,6 +81,9 @@ class SignatureIndex:
     def __init__(self, signatures: Sequence[Signature]) -> None:
         """Collect the anchors; the order of `signatures` is the order in which they are tried."""
         self.signatures = tuple(signatures)
+        self.fitting: dict[str, Any] = {}
+        """What the fast scan has learned: by program, which anchors can mean anything there."""
+        self.numbers = {signature.id: number for number, signature in enumerate(self.signatures)}
         users: dict[str, list[int]] = {}
         for number, signature in enumerate(self.signatures):
             for text in signature.anchors or anchors(signature.match):
@@ -84,7 +93,9 @@ class SignatureIndex:
 
     def of_text(self, text: str) -> list[int]:
         """Numbers of the signatures of which an anchor stands in `text`, in pack order."""
-        return sorted({number for anchor, numbers in zip(self.texts, self.users, strict=True) if anchor in text for number in numbers})
+        return sorted(
+            {number for anchor, numbers in zip(self.texts, self.users, strict=True) if stands_in(anchor, text) for number in numbers}
+        )
 
     def of_anchors(self, found: set[int]) -> list[int]:
         """Numbers of the signatures to which the anchors with these indexes belong, in pack order."""

@@ -68,7 +68,8 @@ class Hits:
         self.collector.boot_id = boot_id
         if found and found[-1] >= len(self._index.texts):
             line = decoder.line(row)
-            self.hints.look(row + 1, line.message, line.stamp)
+            first = len(self._index.texts)
+            self.hints.look_if_due(row + 1, line.message, line.stamp, [anchor - first for anchor in found if anchor >= first])
         pid, message = decoder.tried(row)
         for signature in fitting:
             if signature is not None and not (signature.pid and pid and pid != signature.pid) and (match := signature.search(message)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from pveforensics.events.anchors import in_bytes
 from pveforensics.events.formats import Recognition, recognize
 from pveforensics.events.formats.journal_streams import JsonEntries, VerboseEntries
 from pveforensics.events.formats.recognize import HEAD, decoded
@@ -28,7 +29,7 @@ BACK_ENDS: tuple[MakeMatcher, ...] = (HyperscanMatcher, AhoCorasickMatcher, Plai
 
 def make_matcher(index: SignatureIndex, back_ends: Sequence[MakeMatcher] = BACK_ENDS) -> Matcher:
     """The best back-end at hand, for the anchors of these signatures, of the time hints, and what the fast scan stops at."""
-    literals = [*(text.encode() for text in index.texts), *hints.ANCHORS, REPEATED]
+    literals = [*map(in_bytes, index.texts), *hints.ANCHORS, REPEATED]
     for make in back_ends[:-1]:
         try:
             return make(literals)
@@ -78,9 +79,11 @@ def scan_log(
     fast: bool = True,
     digest: Callable[[], str] | None = None,
     sink: LineSink | None = None,
+    shelve: bool = False,
 ) -> LogScan:
     """Read a log to its end. Memory depends on its hits and holes, not on its size; where chunks are cut makes no difference.
 
+    `shelve` keeps everyday lines as they stand in `everyday`; `recalled` makes records of those that matter.
     `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
     `fast=False` reads a text log line by line, with the same result. `recognition` (of the first 64 KiB) is worked out if not given. No bytes raise: what is damaged stands in `problems`.
     `sink` is told every line.
@@ -92,7 +95,7 @@ def scan_log(
         head.append(chunk)
     first = b"".join(head)
     seen = recognition or recognize(first[:HEAD], path)
-    scan = TextScan(index)
+    scan = TextScan(index, shelves=shelve)
     problems: list[str] = []
     stream = _chained(first, source)
     engine = matcher or make_matcher(index)
@@ -130,6 +133,9 @@ def _result(path: str, seen: Recognition, scan: TextScan, tally: _Tally, mtime: 
         problems.append(f"{scan.collector.lost} further events were left out: the file has more than any log of a fault needs")
     if scan.coverage.full:
         problems.append("the stamps jump so often that coverage was cut short")
+    everyday = scan.collector.everyday
+    if everyday is not None and everyday.lost:
+        problems.append(f"{everyday.lost} further lines of ordinary operation were left out")
     used = scan.reader.used
     names = sorted(used, key=lambda name: (-used[name], name)) or list(seen.formats)
     return LogScan(
@@ -149,4 +155,5 @@ def _result(path: str, seen: Recognition, scan: TextScan, tally: _Tally, mtime: 
         hints=tuple(scan.hints.found),
         nul_runs=tuple(scan.nul_runs),
         problems=tuple(problems),
+        everyday=everyday.closed(scan.index) if everyday is not None else None,
     )

@@ -10,17 +10,21 @@ import numpy as np
 
 from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
-from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near
+from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near, is_leveled
 from pveforensics.events.scan.columns import Columns, Rows
-from pveforensics.events.scan.hints import ANCHORS, UPID
+from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.templates import Templates
-from pveforensics.events.scan.words import Indexes, Mask, Page
+from pveforensics.events.scan.words import Indexes, Mask, Page, low_bytes, word
 from pveforensics.events.signatures import LONGEST_MESSAGE, Signature
 from pveforensics.timebase import SECOND
 
+DENSE = 100
+"""From so many lines of one storm in a page on it is folded as it comes."""
+
 _MOST_KNOWN = 50_000
+_NONE: Indexes = np.empty(0, np.int64)
 _CLOSING = ord("]")
 _INDEX = (1 << CODE_BITS) - 1
 
@@ -50,12 +54,14 @@ class Candidates:
         self._scan = scan
         self._index = scan.index
         self._signatures = len(self._index.texts)
-        self._upid = self._signatures + ANCHORS.index(UPID)
         self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
-        self._relevant: dict[str, Mask] = {}
+        self._shelved: dict[tuple[int, int], int] = {}
+        self._everyday: tuple[Indexes, Indexes] = (_NONE, _NONE)
+        self._hinting: tuple[Indexes, Indexes] = (_NONE, _NONE)
         self._table: Mask = np.zeros((0, 0), np.bool_)
         self._programs: list[str] = []
         self._templates: dict[int, Templates] = {}
+        self._learnt: set[int] = set()
         self._todo: list[Todo] = []
         self._next = 0
         self._places: Indexes
@@ -91,12 +97,18 @@ class Candidates:
         found: dict[int, set[int]] = {}
         for place, anchor in zip(places[fed].tolist(), anchors[fed].tolist(), strict=True):
             found.setdefault(place, set()).add(anchor)
-        wanted = ~fed & self._matrix()[rows.tag[places], anchors]
+        hinting = ~fed & (anchors >= self._signatures)
+        self._hinting = places[hinting], anchors[hinting] - self._signatures
+        wanted = ~fed & ~hinting
+        wanted[wanted] = self._matrix()[rows.tag[places[wanted]], anchors[wanted]]
         places, anchors = places[wanted], anchors[wanted]
         begins = _firsts(places)
         ends = np.append(begins[1:], len(places))
         places = places[begins]
-        counts, lasts = self._storms(places, np.where(ends - begins == 1, anchors[begins], -1), feed)
+        only = np.where(ends - begins == 1, anchors[begins], -1)
+        left = self._shelve(places, only)
+        places, begins, ends, only = places[left], begins[left], ends[left], only[left]
+        counts, lasts = self._storms(places, only, feed)
         kept = np.flatnonzero(counts)
         texts = anchors.tolist()
         groups = [tuple(texts[begin:end]) for begin, end in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True)]
@@ -106,12 +118,85 @@ class Candidates:
         self._next = 0
         return found
 
+    def _shelve(self, places: Indexes, anchors: Indexes) -> Mask:
+        """Set the candidates aside that are everyday lines without any doubt; gives a mask of the others."""
+        numbers = np.full(len(places), -1, np.int64)
+        if self._scan.collector.everyday is not None:
+            keys = self._rows.tag[places] << CODE_BITS | anchors
+            for key in np.unique(keys[anchors >= 0]).tolist():
+                number = self._everyday_of(key)
+                alike = np.flatnonzero(keys == key) if number >= 0 else _NONE
+                # a storm in earnest is better counted as it comes
+                if len(alike) and not (self._index.signatures[number].storm and len(alike) > DENSE):
+                    numbers[alike[self._fits(number, key >> CODE_BITS, places[alike])]] = number
+        chosen = numbers >= 0
+        self._everyday = places[chosen], numbers[chosen]
+        return ~chosen
+
+    def _everyday_of(self, key: int) -> int:
+        """The number of the everyday signature that is the only one to be tried on lines of a tag with one anchor; -1 for none."""
+        number = self._shelved.get((id(self._columns), key))
+        if number is None:
+            program = self._columns.heads.programs[key >> CODE_BITS]
+            tries = self._make_tries(program, (key & _INDEX,))
+            alone = len(tries) == 1 and tries[0][0].everyday is not None and not tries[0][0].pid
+            number = self._shelved[id(self._columns), key] = self._index.numbers[tries[0][0].id] if alone else -1
+        return number
+
+    def _fits(self, number: int, tag: int, places: Indexes) -> Mask:
+        """Which of these lines end as everyday lines do, and are not corosync's second copy with its level."""
+        signature, words = self._index.signatures[number], self._lines.words
+        ending = (signature.everyday or "").encode("ascii")
+        fits = np.ones(len(places), np.bool_)
+        if ending:
+            fits = words[self._lines.ends[places] - 8] >> np.uint64(8 * (8 - len(ending))) == word(ending)
+        if self._columns.heads.programs[tag] == "corosync":
+            begins = words[self._rows.message[places]] & low_bytes(3)
+            fits = fits & ((begins == word(b"  [")) | (begins & low_bytes(1) == word(b"[")))
+        # what a carriage return ends is taken apart by the slower way
+        fits &= words[self._lines.ends[places] - 8] >> np.uint64(56) != ord("\r")
+        return fits
+
+    def _shelve_span(self, first: int, begin: int, end: int) -> None:
+        """Keep the everyday lines among lines `begin` to `end`."""
+        places, numbers = self._everyday
+        shelf = self._scan.collector.everyday
+        low, high = np.searchsorted(places, (begin, end)).tolist()
+        if shelf is None or low == high:
+            return
+        here, rows, data = places[low:high], self._rows, self._lines.data
+        bounds = zip(self._lines.starts[here].tolist(), self._lines.ends[here].tolist(), strict=True)
+        texts = [data[start:stop] for start, stop in bounds]
+        known = np.array([shelf.host(host.name) for host in self._columns.heads.hosts], np.int64)
+        shelf.extend(first + here, texts, rows.at[here], known[rows.host[here]], numbers[low:high], self._scan.coverage.boot)
+
+    def _hint_span(self, first: int, begin: int, end: int) -> None:
+        """Look at lines that state a moment twice, one in ten minutes."""
+        places, anchors = self._hinting
+        low, high = np.searchsorted(places, (begin, end)).tolist()
+        if low == high:
+            return
+        here, anchors = places[low:high], anchors[low:high]
+        stretches = self._rows.at[here] // THIN_US
+        first_ones = np.zeros(len(here), np.bool_)
+        for anchor in np.unique(anchors).tolist():
+            alike = np.flatnonzero(anchors == anchor)
+            first_ones[alike[_firsts(stretches[alike])]] = True
+        hints = self._scan.hints
+        for place, anchor in zip(here[first_ones].tolist(), anchors[first_ones].tolist(), strict=True):
+            if hints.due(anchor, int(self._rows.at[place])):
+                text = (
+                    self._lines.data[self._lines.starts.item(place) : self._lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
+                )
+                hints.look(first + place, text, self._columns.stamp(self._lines, self._rows, place))
+
     def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes]:
         """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last of them.
 
         Lines of one host, program and minute between the same fed lines that begin with one template count together.
         """
         counts, lasts = np.ones(len(places), np.int64), places.copy()
+        self._learnt.clear()
         templates = self._templates.get(id(self._columns))
         if templates is None:
             return counts, lasts
@@ -128,6 +213,7 @@ class Candidates:
             matched = np.array([template.matched for template in known], np.bool_)[found]
             counts[alike[~matched]] = 0
             alike, found = alike[matched], found[matched]
+            self._learnt.update(places[alike].tolist())
             forms = np.array([template.leveled for template in known], np.int64)[found]
             here = places[alike]
             groups = np.stack((rows.at[here] // (60 * SECOND), gaps[here], rows.host[here], forms))
@@ -148,12 +234,12 @@ class Candidates:
         return self._table
 
     def _row(self, program: str) -> Mask:
-        row = self._relevant.get(program)
+        row = self._index.fitting.get(program)
         if row is None:
-            row = np.ones(self._scan.anchors, np.bool_)
-            for anchor, users in enumerate(self._index.users):
-                row[anchor] = any(self._index.signatures[number].fits(program, "") for number in users)
-            self._relevant[program] = row
+            fits = [signature.fits(program, "") for signature in self._index.signatures]
+            row = np.array([any(fits[number] for number in users) for users in self._index.users], np.bool_)
+            if len(self._index.fitting) < _MOST_KNOWN:
+                self._index.fitting[program] = row
         return row
 
     def take(self, first: int, begin: int, end: int) -> None:
@@ -162,6 +248,8 @@ class Candidates:
         if self._scan.collector.waits:  # a record among the lines that were fed before
             shown = min(end, begin + NEIGHBOURS)
             self._show(first, begin, shown)
+        self._shelve_span(first, begin, end)
+        self._hint_span(first, begin, end)
         todo = self._todo
         while self._next < len(todo) and todo[self._next].place < end:
             self._try(first, todo[self._next])
@@ -191,15 +279,10 @@ class Candidates:
         if tries is None:
             tries = self._make_tries(program, anchors)
         data = self._lines.data
-        hinting = anchors[-1] >= self._signatures
-        if hinting and anchors[-1] == self._upid and (len(anchors) == 1 or anchors[-2] < self._signatures):
-            hinting = not self._scan.hints.is_stale(data[start:end])
-        if not tries and not hinting:
+        if not tries:
             return
         message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
         head = data[start:begin].decode("ascii")
-        if hinting:
-            self._scan.hints.look(first + place, head + message, self._columns.stamp(self._lines, self._rows, place))
         pid = head[head.rindex("[") + 1 : -3] if data[begin - 3] == _CLOSING else ""
         text, uptime = message, None
         if program == "kernel":
@@ -213,16 +296,21 @@ class Candidates:
                 whole = head + message
                 line = Line(None, "", program, pid, text, len(whole) - len(text), uptime)
                 self._add(first, todo, whole, line, signature, match)
-                if signature is tries[0][0] and signature.storm and len(anchors) == 1:
+                if signature is tries[0][0] and signature.storm and len(anchors) == 1 and place not in self._learnt:
                     self._learned().learn((tag, anchors[0]), signature, program, text)
                 return
-        if len(anchors) == 1 and not hinting and not any(signature.pid for signature, _ in tries):
+        if len(anchors) == 1 and not any(signature.pid for signature, _ in tries):
             self._learned().learn_miss((tag, anchors[0]), data[begin:end])
 
     def _add(self, first: int, todo: Todo, text: str, line: Line, signature: Signature, match: re.Match[str]) -> None:
         """Hand a match to the collector."""
         scan, columns = self._scan, self._columns
         stamp = columns.stamp(self._lines, self._rows, todo.place)
+        if (shelf := scan.collector.shelf_for(signature, text)) is not None:
+            number, boot = self._index.numbers[signature.id], scan.coverage.boot
+            host, leveled = columns.heads.hosts[todo.host].name, is_leveled(line.program, line.message)
+            shelf.add(first + todo.place, text.encode("utf-8", "replace"), stamp, host, number, boot, count=todo.lines, leveled=leveled)
+            return
         host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
         near = None if scan.collector.fold(signature, host, line.program, boot, stamp) else self._near(todo.place)
         line = line._replace(stamp=stamp, host=host)

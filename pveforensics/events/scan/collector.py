@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from pveforensics.events.formats import Line
 from pveforensics.events.scan.coverage import moment
-from pveforensics.events.signatures import Signature
+from pveforensics.events.scan.everyday import EverydayLines
+from pveforensics.events.signatures import Signature, SignatureIndex
 from pveforensics.model import NOTHING
 from pveforensics.readings import Record, Stamp
 from pveforensics.timebase import SECOND
@@ -68,8 +69,9 @@ class Draft:
 class Collector:
     """Takes lines as neighbours and matches as records, both in file order."""
 
-    def __init__(self) -> None:
-        """Nothing seen yet."""
+    def __init__(self, index: SignatureIndex | None = None, *, shelves: bool = False) -> None:
+        """Nothing seen yet; with `shelves` everyday lines of `index` are kept apart."""
+        self.everyday = EverydayLines() if shelves and index is not None else None
         self.drafts: list[Draft] = []
         self.lost = 0
         self.boot_id = ""
@@ -77,6 +79,10 @@ class Collector:
         self._waiting: list[tuple[Draft, int]] = []
         self._storms: dict[tuple[object, ...], Draft] = {}
         self._twins: dict[tuple[str, str], tuple[bool, int, int]] = {}
+
+    def shelf_for(self, signature: Signature, text: str) -> EverydayLines | None:
+        """Where a whole line that the signature matches is kept, if it is an everyday one and such lines are kept here."""
+        return self.everyday if signature.everyday is not None and text.endswith(signature.everyday) else None
 
     @property
     def waits(self) -> bool:

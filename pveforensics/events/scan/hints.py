@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from pveforensics.events.scan.coverage import moment
 from pveforensics.readings import Stamp, TimeHint
 from pveforensics.timebase import SECOND
 
-UPID = b"UPID:"
-ANCHORS = (UPID, b"__replicate_", b" TIME ", b"(@", b"Active: ", b"Date: ", b" begin", b"Linux version ")
+ANCHORS = (b"starting task UPID:", b"UPID:", b"__replicate_", b" TIME ", b"(@", b"Active: ", b"Date: ", b" begin", b"Linux version ")
 """Literals of which each hint holds one."""
 
 MOST = 5_000
 _EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies outside is no moment of these logs
-_THIN_US = 600 * SECOND
+THIN_US = 600 * SECOND
 
 _UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
-_UPID_BYTES = re.compile(_UPID.pattern.encode())
 _REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
 _MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
 _AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
@@ -46,6 +46,25 @@ class Hints:
         """Nothing seen yet."""
         self.found: list[TimeHint] = []
         self._latest: dict[tuple[str, bool], int] = {}
+        self._looked: dict[int, int] = {}
+
+    def due(self, anchor: int, at: int) -> bool:
+        """True if no line with this anchor (its place in ANCHORS) was looked at in the ten minutes in which `at` falls; true but once."""
+        stretch = at // THIN_US
+        if self._looked.get(anchor) == stretch:
+            return False
+        self._looked[anchor] = stretch
+        return True
+
+    def look_if_due(self, line: int, text: str, stamp: Stamp | None, anchors: Iterable[int]) -> None:
+        """Look at a line with these anchors, unless lines of its ten minutes were looked at for each of them."""
+        if stamp is None:
+            self.look(line, text, stamp)
+            return
+        at = moment(stamp)[1]
+        due = [self.due(anchor, at) for anchor in anchors]  # every one of them is noted
+        if any(due):
+            self.look(line, text, stamp)
 
     def look(self, line: int, text: str, stamp: Stamp | None) -> None:
         """Note what this line states; `stamp` is its own."""
@@ -64,16 +83,6 @@ class Hints:
         if stamp is None:
             self._dates(line, text)
 
-    def is_stale(self, text: bytes) -> bool:
-        """True for a line whose task ids are so near those noted that none of them would be; it holds no other hint."""
-        if not text.isascii():
-            return False
-        for upid in _UPID_BYTES.finditer(text, 0, 4096):
-            latest = self._latest.get(("upid", upid["what"] == b"starting"))
-            if latest is None or abs(latest - int(upid["epoch"], 16) * SECOND) >= _THIN_US:
-                return False
-        return True
-
     def _dates(self, line: int, text: str) -> None:
         if (found := _ACTIVE.search(text)) and _valid(found["local"]):
             self.found.append(TimeHint(line, "active", local=found["local"], zone=found["zone"] or ""))
@@ -91,7 +100,7 @@ class Hints:
         if not _EARLIEST * SECOND < epoch_us < _LATEST * SECOND:
             return
         latest = self._latest.get((what, exact))
-        if latest is not None and abs(latest - epoch_us) < _THIN_US:
+        if latest is not None and abs(latest - epoch_us) < THIN_US:
             return
         self._latest[what, exact] = epoch_us
         self.found.append(TimeHint(line, what, stamp, epoch_us, exact=exact and stamp is not None))

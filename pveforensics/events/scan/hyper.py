@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pveforensics import cache
+from pveforensics.events.anchors import expression
 from pveforensics.events.scan import cpu
 from pveforensics.events.scan.matcher import CODE_BITS
 
@@ -56,7 +57,8 @@ class HyperscanMatcher:
     def _compile(self) -> Any:
         engine, count = self._engine, len(self._literals)
         database = engine.Database(mode=engine.HS_MODE_BLOCK)
-        database.compile(expressions=list(self._literals), ids=list(range(count)), elements=count, flags=[0] * count, literal=True)
+        patterns = [expression(literal).pattern for literal in self._literals]  # no slower than literals, and digits can be asked for
+        database.compile(expressions=patterns, ids=list(range(count)), elements=count, flags=[0] * count)
         if count >= _WORTH_KEEPING:
             cache.keep("literals", self._key(), engine.dumpb(database))
         return database

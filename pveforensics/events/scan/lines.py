@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
-from pveforensics.events.scan.collector import Collector, Draft
+from pveforensics.events.scan.collector import Collector, Draft, is_leveled
 from pveforensics.events.scan.coverage import RunBuilder
+from pveforensics.events.scan.everyday import Kept
 from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
-from pveforensics.readings import NulRun
+from pveforensics.readings import NulRun, Stamp
 
 MOST_CONTINUATIONS = 4
 MOST_NAMES = 1_000
@@ -52,12 +53,12 @@ class _Open:
 class TextScan:
     """What one pass over a text log gathers."""
 
-    def __init__(self, index: SignatureIndex) -> None:
-        """`index` numbers the anchors that `feed` is told of."""
+    def __init__(self, index: SignatureIndex, *, shelves: bool = False) -> None:
+        """`index` numbers the anchors that `feed` is told of; with `shelves` everyday lines are kept as they stand."""
         self.index = index
         self.anchors = len(index.texts) + len(ANCHORS)
         self.reader = LineReader()
-        self.collector = Collector()
+        self.collector = Collector(index, shelves=shelves)
         self.coverage = RunBuilder()
         self.hints = Hints()
         self.hosts: Counter[str] = Counter()
@@ -67,7 +68,7 @@ class TextScan:
         self.recognized = 0
         self.cut = 0
         self._open: _Open | None = None
-        self._previous: Draft | None = None
+        self._previous: Draft | Kept | None = None
         self._unclosed: list[tuple[int, int]] = []
 
     def feed(self, number: int, raw: str, found: set[int] | None, nuls: int = 0) -> None:
@@ -106,7 +107,7 @@ class TextScan:
         """One entry of a journal stream; `text` is the line of the file that shows it, where its message may be escaped."""
         self._note(number, line)
         if found:
-            self.hints.look(number, line.message, line.stamp)
+            self._hint(number, line.message, line.stamp, found)
             hit = self.index.first(self.index.of_anchors(found), line.program, line.pid, line.message)
             if hit is not None:
                 at = text.find(hit[1].group()) if hit[1].group() else -1
@@ -117,7 +118,7 @@ class TextScan:
         self._end_record()
         self.coverage.close()
 
-    def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None) -> None:
+    def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None, *, whole: bool = True) -> None:
         line = read[1]
         self._note(number, line)
         if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
@@ -130,7 +131,7 @@ class TextScan:
             if second and second["host"] == line.host and second.start() > 1:
                 self._two(number, text, line, found, second.start())
                 return
-            draft = self._try(number, text, line, found)
+            draft = self._try(number, text, line, found, whole=whole)
         self._previous = draft
         self._open = _Open(number, text, line, draft is not None)
 
@@ -140,7 +141,7 @@ class TextScan:
         start = line.message_offset + at
         read = self.reader.read(text[start:])
         if read is not None:
-            self._head(number, text, (read[0], read[1]._replace(message_offset=read[1].message_offset + start)), found)
+            self._head(number, text, (read[0], read[1]._replace(message_offset=read[1].message_offset + start)), found, whole=False)
 
     def _note(self, number: int, line: Line) -> None:
         """Count what every line with a head tells: time, host, program."""
@@ -157,9 +158,14 @@ class TextScan:
         if line.program and len(self.programs) < MOST_NAMES:
             self.programs.add(line.program)
 
-    def _try(self, number: int, text: str, line: Line, found: set[int]) -> Draft | None:
-        """Look for a signature in one line; hints are looked for as well."""
-        self.hints.look(number, text, line.stamp)
+    def _hint(self, number: int, text: str, stamp: Stamp | None, found: set[int]) -> None:
+        first = len(self.index.texts)
+        if hinting := sorted(anchor - first for anchor in found if anchor >= first):
+            self.hints.look_if_due(number, text, stamp, hinting)
+
+    def _try(self, number: int, text: str, line: Line, found: set[int], *, whole: bool = False) -> Draft | Kept | None:
+        """Look for a signature in one line; hints are looked for as well. `whole` says that the line is just this message with its head."""
+        self._hint(number, text, line.stamp, found)
         message, offset, count = line.message, line.message_offset, 1
         if message.startswith("message repeated") and (repeated := _REPEATED.match(message[: LONGEST_MESSAGE * 2])):
             count = max(1, int(repeated["times"]))
@@ -167,6 +173,17 @@ class TextScan:
         hit = self.index.first(self.index.of_anchors(found), line.program, line.pid, message)
         if hit is None:
             return None
+        if whole and count == 1 and (shelf := self.collector.shelf_for(hit[0], text)) is not None:
+            leveled = is_leveled(line.program, message)
+            return shelf.add(
+                number,
+                text.encode("utf-8", "replace"),
+                line.stamp,
+                line.host,
+                self.index.numbers[hit[0].id],
+                self.coverage.boot,
+                leveled=leveled,
+            )
         return self.collector.add(number, text, line._replace(message=message), *hit, boot=self.coverage.boot, offset=offset, count=count)
 
     def _loose(self, number: int, text: str, found: set[int] | None) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Matcher(Protocol):
-    """Finds literals in a buffer of whole lines."""
+    """Finds literals in a buffer of whole lines; a byte 0xFF in a literal stands for any digit."""
 
     name: str
 

@@ -1,5 +1,6 @@
 """The fast scan gives what the line-by-line scan gives: every record, run, host, hint and NUL run, whatever the text and its chunks."""
 
+import dataclasses
 import random
 from unittest import mock
 
@@ -7,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pveforensics.events import Signature, SignatureIndex, make_matcher, scan_log
-from pveforensics.events.scan import BACK_ENDS, coverage, fast
+from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
+from pveforensics.events.scan import BACK_ENDS, candidates, coverage, fast
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -77,12 +78,13 @@ def text_of(seed, *, lines=400, loose=0.02, kinds=("bsd", "iso", "short", "zulu"
     return between.join(rows).encode() + draw.choice([b"", b"\n", b"\xff\xe2\x82"])
 
 
-def both(data, *, size=0, page=1 << 20, matcher=None):
-    matcher = matcher or make_matcher(INDEX)
+def both(data, *, size=0, page=1 << 20, matcher=None, index=INDEX, shelve=False):
+    matcher = matcher or make_matcher(index)
     chunks = [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
-    slow = scan_log("syslog", [data], INDEX, matcher=make_matcher(INDEX, (PlainMatcher,)), fast=False)
+    slow = scan_log("syslog", [data], index, matcher=make_matcher(index, (PlainMatcher,)), fast=False, shelve=shelve)
     with mock.patch.multiple(fast, LEAST=1, SIZE=page):
-        return slow, scan_log("syslog", chunks, INDEX, matcher=matcher)
+        quick = scan_log("syslog", chunks, index, matcher=matcher, shelve=shelve)
+    return recalled((slow,), index)[0], recalled((quick,), index)[0]
 
 
 def the_same(data, **how):
@@ -90,6 +92,43 @@ def the_same(data, **how):
     assert quick == slow
     assert list(quick.hosts) == list(slow.hosts)
     return quick
+
+
+EVERYDAY = SignatureIndex(
+    [
+        *(dataclasses.replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
+        dataclasses.replace(
+            next(one for one in SIGNATURES if one.id == "slow"), everyday="seconds)", match=r"update time \((?P<seconds>[0-9]+\.5) sec"
+        ),
+        *(one for one in SIGNATURES if one.id in ("lost", "crm", "started")),
+    ]
+)
+
+
+@given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000]), st.sampled_from([1 << 20, 3_000]), st.sampled_from([2, 1 << 20]))
+@settings(max_examples=80, deadline=None)
+def test_everyday_lines_are_kept_and_recalled_the_same(seed, size, page, dense):
+    with mock.patch.object(candidates, "DENSE", dense):
+        the_same(text_of(seed), size=size, page=page, index=EVERYDAY, shelve=True)
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=40, deadline=None)
+def test_of_many_everyday_lines_the_same_ones_are_recalled(seed):
+    with mock.patch.object(recall, "FEW", 0):
+        the_same(text_of(seed), page=3_000, index=EVERYDAY, shelve=True)
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=40, deadline=None)
+def test_few_everyday_lines_become_the_records_that_they_were_before(seed):
+    data = text_of(seed)
+    kept, plain = (both(data, index=EVERYDAY, shelve=shelve)[1].records for shelve in (True, False))
+    single = [
+        [dataclasses.replace(one, before=(), after=(), boot_id="", last=None) for one in found if one.signature in ("task", "crm", "lost")]
+        for found in (kept, plain)
+    ]
+    assert single[0] == single[1]
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000, 1_000, 4_096]), st.sampled_from([1 << 20, 3_000, 9_000]))

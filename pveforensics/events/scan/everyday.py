@@ -1,0 +1,140 @@
+"""Everyday lines of a long log: kept as they stand, folded by the minute where they are a storm, until it is known which of them matter."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pveforensics.events.scan.coverage import moment
+from pveforensics.events.signatures import SignatureIndex
+from pveforensics.readings import Everyday, Stamp
+from pveforensics.timebase import SECOND
+
+try:
+    from isal import isal_zlib
+
+    def _packed(text: bytes) -> bytes:
+        """Deflated at the speed of a copy."""
+        packed: bytes = isal_zlib.compress(text, 1)
+        return packed
+except ImportError:  # no wheel for this platform: slower, and as good
+
+    def _packed(text: bytes) -> bytes:
+        return zlib.compress(text, 1)
+
+
+MOST = 2_000_000
+"""Lines of one file that are kept; there is no fault that needs more."""
+
+_MINUTE_US = 60 * SECOND
+Numbers = npt.NDArray[np.int64]
+
+
+class Kept(NamedTuple):
+    """A line that was kept: it may still be counted more often."""
+
+    lines: EverydayLines
+    place: int
+
+    def repeat(self, times: int, _line: int, _stamp: Stamp | None) -> None:
+        """Count it so many times more."""
+        self.lines.count(self.place, times)
+
+
+class EverydayLines:
+    """Gathers everyday lines of one file, in any order."""
+
+    def __init__(self) -> None:
+        """Nothing is kept yet."""
+        self.lost = 0
+        self._hosts: dict[str, int] = {}
+        self._columns = _columns()
+        self._text = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._columns["line"])
+
+    def add(
+        self, number: int, text: bytes, stamp: Stamp | None, host: str, signature: int, boot: int, *, count: int = 1, leveled: bool = False
+    ) -> Kept | None:
+        """Keep one line that stands for `count` of them; `leveled` is corosync 2's second copy. None if there are too many."""
+        if len(self) >= MOST:
+            self.lost += count
+            return None
+        self._text += text
+        row = (number, moment(stamp)[1] if stamp is not None else -1, len(self._text), signature, self.host(host), boot, count, leveled)
+        for column, value in zip(self._columns.values(), row, strict=True):
+            column.append(value)
+        return Kept(self, len(self) - 1)
+
+    def extend(self, numbers: Numbers, texts: Sequence[bytes], moments: Numbers, hosts: Numbers, signatures: Numbers, boot: int) -> None:
+        """Keep many lines at once; `hosts` are numbers given by `host`."""
+        if len(self) + len(texts) > MOST:
+            self.lost += len(texts)
+            return
+        ends = len(self._text) + np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+        self._text += b"".join(texts)
+        same = np.ones(len(texts), np.int64)
+        values = (numbers, moments, ends, signatures, hosts, same * boot, same, same * 0)
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column.frombytes(value.astype(np.int64).tobytes())
+
+    def host(self, name: str) -> int:
+        """The number that stands for a name in the host column here."""
+        return self._hosts.setdefault(name, len(self._hosts))
+
+    def count(self, place: int, times: int) -> None:
+        """Count a line more often."""
+        self._columns["count"][place] += times
+
+    def closed(self, index: SignatureIndex) -> Everyday | None:
+        """All lines in file order, those of a storm folded by the minute; None if there are none."""
+        if not len(self):
+            return None
+        columns = {name: np.frombuffer(column, np.int64) for name, column in self._columns.items()}
+        starts = np.concatenate((np.zeros(1, np.int64), columns["end"][:-1]))
+        order = np.argsort(columns["line"], kind="stable")
+        counts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
+        kept = order[counts[order] > 0]
+        text = bytes(self._text)
+        if len(kept) < len(order) or (np.diff(kept) < 0).any():
+            bounds = zip(starts[kept].tolist(), columns["end"][kept].tolist(), strict=True)
+            text = b"".join([text[start:end] for start, end in bounds])
+        ends = np.cumsum((columns["end"] - starts)[kept])
+        packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot")}
+        return Everyday(
+            packed["line"], packed["moment"], packed["signature"], packed["boot"],
+            array("q", counts[kept].tobytes()), array("q", ends.tobytes()), _packed(text),
+        )  # fmt: skip
+
+
+def _columns() -> dict[str, Any]:
+    return {name: array("q") for name in ("line", "moment", "end", "signature", "host", "boot", "count", "leveled")}
+
+
+def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> Numbers:
+    """How many lines each row stands for: of a storm the first one of a minute for all of it, the others for none.
+
+    Corosync 2 under systemd leaves each line twice, once with its level: the larger number counts.
+    """
+    counts = columns["count"].copy()
+    rows = order[storms[columns["signature"][order]]]
+    if not len(rows):
+        return counts
+    minute = columns["moment"][rows] // _MINUTE_US
+    keys = np.stack((minute, columns["boot"][rows], columns["host"][rows], columns["signature"][rows]))
+    sorted_rows = np.lexsort(keys)  # stable: within a minute the rows stay in file order
+    changes = np.flatnonzero((np.diff(keys[:, sorted_rows]) != 0).any(axis=0)) + 1
+    begins = np.concatenate((np.zeros(1, np.int64), changes))
+    rows = rows[sorted_rows]
+    leveled = columns["leveled"][rows]
+    plain = np.add.reduceat(counts[rows] * (1 - leveled), begins)
+    copies = np.add.reduceat(counts[rows] * leveled, begins)
+    counts[rows] = 0
+    counts[rows[begins]] = np.maximum(plain, copies)
+    return counts
