@@ -459,12 +459,13 @@ class Finding:
     why: str = ""
     docs: str = ""
     references: tuple[str, ...] = ()
+    id: str = field(init=False, compare=False, repr=False, default="")
+    """`f-` and a hash of rule, nodes, subjects and start."""
 
-    @property
-    def id(self) -> str:
-        """`f-` and a hash of rule, nodes, subjects and start."""
+    def __post_init__(self) -> None:
         subjects = (*self.nodes[:1], *self.guests, *self.storages, *self.jobs)
-        return content_id("f", self.rule, *subjects, self.start.us if self.start else "")
+        name = content_id("f", self.rule, *subjects, self.start.us if self.start else "")
+        object.__setattr__(self, "id", name)  # worked out once: findings are looked up by it again and again
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,11 +91,17 @@ _RULES = {
 
 def local_us(year: int, month: int, day: int, second_of_day: int = 0, micro: int = 0) -> int | None:
     """Local microseconds of a date and time; None if there is no such day. A leap second runs into the next second."""
+    midnight = _midnight_us(year, month, day)
+    return None if midnight is None else midnight + second_of_day * SECOND + micro
+
+
+@functools.lru_cache(maxsize=16384)
+def _midnight_us(year: int, month: int, day: int) -> int | None:
+    """The begin of a day; a log has many lines of one day."""
     try:
-        days = dt.date(year, month, day).toordinal() - 719163
+        return (dt.date(year, month, day).toordinal() - 719163) * DAY
     except (ValueError, OverflowError):
         return None
-    return days * DAY + second_of_day * SECOND + micro
 
 
 def parse_local(text: str) -> int | None:

@@ -31,6 +31,9 @@ _NUMBERED = re.compile(r"^(?P<stem>.+?)\.(?P<number>\d{1,3})(?P<tail>\.log|\.txt
 _DATED = re.compile(r"^(?P<stem>.+?)[-.](?P<date>20\d{6}(?:-?\d{2,6})?)(?P<tail>\.log|\.txt)?$")
 _EPOCH_YEAR = 1970
 _YEAR_US = 365 * DAY
+_SURE_US = 150 * DAY
+"""A date that near is nearest in this year, whatever the year's length."""
+
 STATED, WEAK = "stated", "file time only (weak)"
 
 
@@ -54,8 +57,13 @@ class YearBook:
 def nearest_year(stamp: Stamp, near: int) -> int | None:
     """Local microseconds of the stamp in the year that brings it nearest to a moment."""
     year = _EPOCH_YEAR + near // _YEAR_US
-    tries = (at for y in range(year - 2, year + 2) if (at := place(stamp, y)) is not None)
-    best = min(tries, key=lambda at: abs(at - near), default=None)
+    best = place(stamp, year)
+    if best is not None and abs(best - near) < _SURE_US:
+        return best
+    for each in range(year - 2, year + 2):
+        at = place(stamp, each)
+        if at is not None and (best is None or abs(at - near) < abs(best - near)):
+            best = at
     return best if best is not None or stamp.month != 2 else _leap(stamp, near)
 
 

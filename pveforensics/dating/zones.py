@@ -37,6 +37,9 @@ class Zone:
         """True if nothing at all tells the zone."""
         return self.basis == ASSUMED
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seen", _edges(self.seen))  # only these decide, and they are few
+
     def offsets(self, local: int) -> tuple[int, int]:
         """Microseconds east of UTC at the first and the second pass of a local time; equal but around clock changes."""
         if self.rule is not None:
@@ -45,6 +48,15 @@ class Zone:
             return 0, 0
         offset = min(self.seen, key=lambda pair: abs(pair[0] - local))[1]
         return offset, offset
+
+
+def _edges(seen: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The first and last of each run of equal offsets in the order of time: nothing between them can be nearest to another offset."""
+    pairs = sorted(seen, key=lambda pair: pair[0])
+    last = len(pairs) - 1
+    return tuple(
+        pair for place, pair in enumerate(pairs) if place in (0, last) or pairs[place - 1][1] != pair[1] or pairs[place + 1][1] != pair[1]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ HEAVY = frozenset(
 )  # fmt: skip
 """Events before which more is looked at."""
 
+APART = frozenset({"backup.guest_start", "backup.guest_end"})
+"""Kinds of everyday lines that say something about their own guest only: being near in time means nothing."""
+
 BOOTS = frozenset({"boot_started", "boot_separator"})
 
 ABOUT = frozenset({"lock.guest_locked", "guest.cleanup"})
@@ -82,16 +85,18 @@ def _recalled(scan: LogScan, index: SignatureIndex, guests: set[bytes]) -> LogSc
     wanted = (
         range(len(kept))
         if len(kept) <= FEW
-        else sorted({*_near(scan, kept), *_of_guests(shelf, guests), *_lives(scan, shelf), *_dense(kept, index)})
+        else sorted({*_near(scan, kept, index), *_of_guests(shelf, guests), *_lives(scan, shelf), *_dense(kept, index)})
     )
-    records = [record for place in wanted if (record := _record(shelf, place, index)) is not None]
+    reader = LineReader()
+    records = [record for place in wanted if (record := _record(shelf, place, index, reader)) is not None]
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
     return dataclasses.replace(scan, records=merged, everyday=None)
 
 
-def _near(scan: LogScan, kept: Everyday) -> Iterator[int]:
+def _near(scan: LogScan, kept: Everyday, index: SignatureIndex) -> Iterator[int]:
     """Lines within a minute of a record of their file, or within ten before one that weighs more."""
-    order = _by_moment(kept)
+    apart = [signature.kind in APART for signature in index.signatures]
+    order = [place for place in _by_moment(kept) if not apart[kept.signatures[place]]]
     moments = [kept.moments[place] for place in order]
     for record in scan.records:
         if record.stamp is None:
@@ -152,11 +157,11 @@ def _dense(kept: Everyday, index: SignatureIndex) -> Iterator[int]:
                 yield place
 
 
-def _record(shelf: _Shelf, place: int, index: SignatureIndex) -> Record | None:
+def _record(shelf: _Shelf, place: int, index: SignatureIndex, reader: LineReader) -> Record | None:
     """The record of one line, read as any other line is; None if its signature does not match it."""
     kept = shelf.kept
     text = shelf.line(place).decode("utf-8", "replace")
-    read = LineReader().read(text)
+    read = reader.read(text)
     signature = index.signatures[kept.signatures[place]]
     if read is None:
         return None

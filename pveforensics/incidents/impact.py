@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pveforensics.model import Finding, GuestImpact, Incident, Interval
 from pveforensics.timebase import SECOND
@@ -20,9 +21,10 @@ def impact_of(
 ) -> dict[str, tuple[GuestImpact, ...]]:
     """The guests that went down in or after each incident, by the incident's id: on its nodes, or named by its findings."""
     hit: dict[str, list[GuestImpact]] = defaultdict(list)
+    reaches = [reach for incident in incidents if (reach := _reach(incident, by_id)) is not None]
     for down in intervals:
         if down.subject.startswith("guest:") and down.state == "down":
-            fitting = [incident for incident in incidents if _fits(down, incident, by_id)]
+            fitting = [reach.incident for reach in reaches if _fits(down, reach)]
             if fitting:  # the nearest that began before it: what is long over has had its say
                 nearest = max(fitting, key=lambda incident: (incident.start.us if incident.start else 0, incident.id))
                 hit[nearest.id].append(_guest(down))
@@ -32,20 +34,36 @@ def impact_of(
     }
 
 
-def _fits(down: Interval, incident: Incident, by_id: dict[str, Finding]) -> bool:
+class _Reach(NamedTuple):
+    """When (microseconds), where and to whom an incident may have done harm."""
+
+    incident: Incident
+    since: float
+    until: float
+    nodes: frozenset[str]
+    guests: frozenset[str]
+
+
+def _reach(incident: Incident, by_id: dict[str, Finding]) -> _Reach | None:
     if incident.start is None:
-        return False
+        return None
     findings = [by_id[name] for name in incident.findings if name in by_id]
-    guest, before = down.subject.removeprefix("guest:"), down.fields.get("node_before", "")
-    named = any(guest in finding.guests for finding in findings)
-    if not named and before and not any(before in finding.nodes for finding in findings):
-        return False
-    planned = down.fields.get("planned") == "yes"  # what was asked for is no consequence; within the incident it is worth telling
-    until = (incident.end or incident.start).us + (EARLY_S if planned else RECOVERY_S) * SECOND
+    nodes = frozenset(node for finding in findings for node in finding.nodes)
+    guests = frozenset(guest for finding in findings for guest in finding.guests)
     since = incident.start.us - incident.start.error_us - EARLY_S * SECOND
+    return _Reach(incident, since, (incident.end or incident.start).us, nodes, guests)
+
+
+def _fits(down: Interval, reach: _Reach) -> bool:
+    planned = down.fields.get("planned") == "yes"  # what was asked for is no consequence; within the incident it is worth telling
+    until = reach.until + (EARLY_S if planned else RECOVERY_S) * SECOND
     if down.start is not None:
-        return since - down.start.error_us <= down.start.us <= until
-    return down.end is not None and since <= down.end.us <= until
+        if not reach.since - down.start.error_us <= down.start.us <= until:
+            return False
+    elif down.end is None or not reach.since <= down.end.us <= until:
+        return False
+    before = down.fields.get("node_before", "")
+    return not before or before in reach.nodes or down.subject.removeprefix("guest:") in reach.guests
 
 
 def _guest(down: Interval) -> GuestImpact:

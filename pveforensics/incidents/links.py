@@ -59,6 +59,8 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
     """True if this cause may have led to this effect: rule, nodes, and never a cause that begins after its effect."""
     if cause.id == effect.id or not cause.rule.startswith(leads.rules) or effect.start is None:
         return False
+    if not leads.standing and not _may_reach(leads, cause, effect.start):
+        return False
     if not _share(leads.shared, cause, effect) or _refused(cause, effect):
         return False
     if leads.standing:
@@ -68,6 +70,12 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
         return False
     doubt = doubt_us(cause, effect)
     return cause.start.us - effect.start.us <= doubt and effect.start.us <= _until(leads, cause, cause.start) + doubt
+
+
+def _may_reach(leads: Leads, cause: Finding, start: Instant) -> bool:
+    """False where no doubt of the clocks brings cause and effect together: most pairs, told by two comparisons."""
+    most = MOST_DOUBT_S * SECOND
+    return cause.start is not None and cause.start.us - start.us <= most and start.us <= _until(leads, cause, cause.start) + most
 
 
 def _share(what: str, cause: Finding, effect: Finding) -> bool:

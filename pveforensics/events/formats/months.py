@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 # Twelve names a language, in order; without accents, dots and case, as `fold` makes them.
@@ -38,6 +39,7 @@ def fold(name: str) -> str:
 _NUMBERS = {fold(name): number for names in _NAMES for number, name in enumerate(names.split(), 1)}
 
 
+@functools.lru_cache(maxsize=1024)
 def month_number(name: str) -> int:
     """1 to 12, or 0 for what is no month in any known language. `11月` is read by its number."""
     head = name.removesuffix("月")

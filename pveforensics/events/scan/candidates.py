@@ -171,7 +171,7 @@ class Candidates:
         shelf.extend(first + here, texts, rows.at[here], known[rows.host[here]], numbers[low:high], self._scan.coverage.boot)
 
     def _hint_span(self, first: int, begin: int, end: int) -> None:
-        """Look at lines that state a moment twice, one in ten minutes."""
+        """Look at lines that state a moment twice, one in an hour."""
         places, anchors = self._hinting
         low, high = np.searchsorted(places, (begin, end)).tolist()
         if low == high:

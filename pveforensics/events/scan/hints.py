@@ -15,7 +15,7 @@ ANCHORS = (b"starting task UPID:", b"UPID:", b"__replicate_", b" TIME ", b"(@", 
 
 MOST = 5_000
 _EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies outside is no moment of these logs
-THIN_US = 600 * SECOND
+THIN_US = 3600 * SECOND
 
 _UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
 _REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
@@ -40,7 +40,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Hints:
-    """Collects the hints of one file, thinned: of one sort one in ten minutes is enough."""
+    """Collects the hints of one file, thinned: of one sort one in an hour is enough."""
 
     def __init__(self) -> None:
         """Nothing seen yet."""
@@ -49,7 +49,7 @@ class Hints:
         self._looked: dict[int, int] = {}
 
     def due(self, anchor: int, at: int) -> bool:
-        """True if no line with this anchor (its place in ANCHORS) was looked at in the ten minutes in which `at` falls; true but once."""
+        """True if no line with this anchor (its place in ANCHORS) was looked at in the hour in which `at` falls; true but once."""
         stretch = at // THIN_US
         if self._looked.get(anchor) == stretch:
             return False
@@ -57,7 +57,7 @@ class Hints:
         return True
 
     def look_if_due(self, line: int, text: str, stamp: Stamp | None, anchors: Iterable[int]) -> None:
-        """Look at a line with these anchors, unless lines of its ten minutes were looked at for each of them."""
+        """Look at a line with these anchors, unless lines of its hour were looked at for each of them."""
         if stamp is None:
             self.look(line, text, stamp)
             return
