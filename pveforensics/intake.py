@@ -224,7 +224,15 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
     if is_log and (document is None or seen.score >= LOG_FROM):
         chunks = itertools.chain([start] if start else [], member.chunks())
         scan = scan_log(
-            member.path, chunks, index, mtime=member.mtime, recognition=seen, matcher=matcher, digest=lambda: member.sha256, shelve=shelves, sink=sink
+            member.path,
+            chunks,
+            index,
+            mtime=member.mtime,
+            recognition=seen,
+            matcher=matcher,
+            digest=lambda: member.sha256,
+            shelve=shelves,
+            sink=sink,
         )
         if document is not None and not scan.recognized:
             scan = None
