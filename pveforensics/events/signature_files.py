@@ -115,6 +115,8 @@ def _everyday(entry: yamlfile.Map, path: Path) -> str | None:
     ending = ("" if value else None) if isinstance(value, bool) else str(value)
     if ending is not None and (len(ending) > LONGEST_ENDING or not ending.isascii()):
         raise RulePackError(f"{path}:{entry.lines['everyday']}: 'everyday' is true or an ending of up to {LONGEST_ENDING} ASCII characters")
+    if ending and entry.get("storm", False):
+        raise RulePackError(f"{path}:{entry.lines['everyday']}: all lines of a storm count together: 'everyday' can only be true or false")
     return ending
 
 

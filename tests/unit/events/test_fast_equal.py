@@ -98,7 +98,10 @@ EVERYDAY = SignatureIndex(
     [
         *(dataclasses.replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
         dataclasses.replace(
-            next(one for one in SIGNATURES if one.id == "slow"), everyday="seconds)", match=r"update time \((?P<seconds>[0-9]+\.5) sec"
+            next(one for one in SIGNATURES if one.id == "slow"),
+            storm=False,
+            everyday="seconds)",
+            match=r"update time \((?P<seconds>[0-9]+\.5) sec",
         ),
         *(one for one in SIGNATURES if one.id in ("lost", "crm", "started")),
     ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pveforensics.errors import RulePackError
 from pveforensics.events import SignatureIndex, load_signatures, match_line
-from pveforensics.events.anchors import NoAnchorError, anchors
+from pveforensics.events.anchors import DIGIT, NoAnchorError, anchors
 
 ENTRY = r"""
 - id: quorum.lost
@@ -64,6 +64,8 @@ def test_entries_come_in_order_of_files_and_lines(tmp_path):
             "'lost (?=quorum)quorum'\n  source",
             r"6: look-around",
         ),
+        ("says: The", "everyday: ' longer than 8'\n  says: The", r"4: 'everyday' is true or an ending of up to 8 ASCII"),
+        ("says: The", "storm: true\n  everyday: ': OK'\n  says: The", r"5: all lines of a storm count together"),
         ("says: The", "id: again\n  says: The", r"4: duplicate key 'id', first in line 2"),
     ],
 )
@@ -94,6 +96,9 @@ def test_the_program_decides_only_where_the_line_names_one(tmp_path):
         (r"(?P<x>primary|preview) thing", ("preview thing", "primary thing")),
         (r"(?:first words|other words)+ \d", ("first words", "other words")),
         (r"\d+ \w* quorum again", (" quorum again",)),
+        (r"took \((?P<s>(?:2|1[0-9])[0-9]+) s", (f"took (1{DIGIT}{DIGIT}", f"took (2{DIGIT}")),
+        (r"(?P<port>ata[0-9]): (?P<what>disabled|failed: .+)", (f"ata{DIGIT}: disabled", f"ata{DIGIT}: failed: ")),
+        (r"(?P<port>\w+): (?P<what>disabled|failed: .+)", (": disabled", ": failed: ")),
     ],
 )
 def test_anchors_are_the_longest_that_every_match_holds(pattern, literals):
