@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from pveforensics.readings import RawSnapshot, TimeHint
-from pveforensics.state.dumps.collect_manifest import FAILED_COMMAND
+from pveforensics.state.dumps.collect_manifest import FAILED_COMMAND, OTHER_COMMAND
 from pveforensics.state.dumps.dates import Said, find_date
 from pveforensics.state.dumps.terminal import command_of
 from pveforensics.state.page import Page, Reading
@@ -42,13 +42,15 @@ def without_heading(page: Page) -> Page:
     return dataclasses.replace(page, lines=tuple(lines))
 
 
-def failure_of(page: Page, heading: Heading) -> Reading | None:
-    """The reading of an output that tells no more than that its command failed, ran into its limit or hung; None for any other."""
+def bare_reading(page: Page, heading: Heading) -> Reading | None:
+    """What the heading and the last line tell of an output that no reader knows; None for one that is a log, which is read as such."""
     last = _LAST.fullmatch(page.lines[-1])
-    if last is None or last["outcome"] == "ok":
+    outcome, code = (last["outcome"], last["code"]) if last else ("cut", "")
+    if outcome == "ok" and without_heading(page).is_log():
         return None
-    fields = {"command": heading.command, "outcome": last["outcome"], "code": last["code"]}
-    return Reading(snapshots=(RawSnapshot(FAILED_COMMAND, 1, page.lines[0][:200], node=heading.node, fields=fields),))
+    kind = OTHER_COMMAND if outcome == "ok" else FAILED_COMMAND
+    fields = {"command": heading.command, "outcome": outcome, "code": code}
+    return Reading(snapshots=(RawSnapshot(kind, 1, page.lines[0][:200], node=heading.node, fields=fields),))
 
 
 def with_moment(reading: Reading, heading: Heading) -> Reading:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pveforensics.readings import Document
 from pveforensics.state import collected
 from pveforensics.state.dumps import PASTED, WHOLE
-from pveforensics.state.dumps.collect_manifest import FAILED_COMMAND
 from pveforensics.state.page import Page, Reader, Reading, page_of
 from pveforensics.state.settings import READERS
 
@@ -23,7 +22,7 @@ def document_score(path: str, head: bytes) -> float:
     page = page_of(path, head)
     heading = collected.heading_of(page)
     best = _best(collected.without_heading(page) if heading is not None else page)
-    if best is None and heading is not None and collected.failure_of(page, heading) is not None:
+    if best is None and heading is not None and collected.bare_reading(page, heading) is not None:
         return SURE_ENOUGH
     return best[0] if best is not None else 0.0
 
@@ -36,17 +35,16 @@ def read_document(path: str, data: bytes, mtime: float | None, link_target: str 
     """
     page = page_of(path, data, link_target)
     heading = collected.heading_of(page)
-    failure = None
+    bare = collected.bare_reading(page, heading) if heading is not None else None
     if heading is not None:
-        failure = collected.failure_of(page, heading)
         page = collected.without_heading(page)
     best = _best(page)
-    reading = _of_readers(best[1], page) if best is not None else failure
+    reading = _of_readers(best[1], page) if best is not None else bare
     if reading is None:
         return None
     if heading is not None:
         reading = collected.with_moment(reading, heading)
-    kind = best[1].kind if best is not None else FAILED_COMMAND
+    kind = best[1].kind if best is not None else reading.snapshots[0].kind
     return Document(
         path=path,
         kind=reading.snapshots[0].kind if kind == "json_state" and reading.snapshots else kind,

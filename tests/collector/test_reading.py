@@ -3,7 +3,9 @@
 import tarfile
 
 import pytest
-from fake_node import build
+from fake_node import CFGTOOL, QUORUM, SNAPSHOTS, build
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pveforensics.bundle import open_bundles
 from pveforensics.identity import identify
@@ -95,14 +97,39 @@ def test_an_output_that_failed_tells_no_more_than_that():
     assert dict(document.snapshots[0].fields) == {"command": "pvesm status", "outcome": "limit", "code": "124"}
 
 
+def test_an_output_for_people_is_known_as_that():
+    text = HEADED.format("ip route", "default via 192.0.2.1 dev vmbr0\n", "ok, exit 0")
+    assert read_document("x/commands/a.txt", text.encode(), None).kind == "command_output"
+    cut = text.rpartition("# ended")[0]
+    assert dict(read_document("x/commands/a.txt", cut.encode(), None).snapshots[0].fields)["outcome"] == "cut"
+
+
+OUTPUTS = (QUORUM, CFGTOOL, SNAPSHOTS, "lrm alpha (idle, Sun Mar 15 09:00:00 2026)\nquorum OK\n", "x\n", "\n", "### [a] b ###\n")
+
+
+@given(st.lists(st.one_of(st.sampled_from(OUTPUTS), st.text(max_size=40).map(lambda text: text + "\n")), max_size=3).map("".join))
+def test_around_any_output_the_heading_changes_no_more_than_time_and_place(output):
+    bare = read_document("x/a.txt", output.encode("utf-8", "surrogatepass"), None)
+    headed = read_document("x/a.txt", HEADED.format("tool", output, "ok, exit 0").encode("utf-8", "surrogatepass"), None)
+    if bare is None:
+        assert headed is None or headed.kind == "command_output"
+        return
+    assert headed.kind == bare.kind
+    assert [(dump.kind, dump.fields, len(dump.rows)) for dump in headed.snapshots] == [
+        (dump.kind, dump.fields, len(dump.rows)) for dump in bare.snapshots
+    ]
+    assert all(dump.epoch_us is not None or dump.local for dump in headed.snapshots)
+    assert [dump.line for dump in headed.snapshots] == [dump.line + 2 for dump in bare.snapshots]
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        HEADED.format("ip route", "default via 192.0.2.1 dev vmbr0\n", "ok, exit 0"),
+        HEADED.format("dmesg", "[    0.000000] Linux version 6.8.12-4-pve\n[    1.000000] nvme nvme0: pci function\n" * 3, "ok, exit 0"),
         HEADED.format("pvesm status", "", "limit, exit 124").replace("# began", "# begin"),
         HEADED.format("pvesm status", "", "limit, exit 124").replace("2026-03-15T10:00:00+0100", "2026-02-30T10:00:00+0100"),
         "### [alpha] pvesm status ###\n",
     ],
 )
-def test_what_no_reader_knows_is_no_document(text):
+def test_a_log_and_what_has_no_whole_heading_is_no_document(text):
     assert read_document("x/commands/a.txt", text.encode(), None) is None

@@ -62,5 +62,5 @@ WHOLE: tuple[Reader, ...] = (
 )
 """Files that are one thing from beginning to end."""
 
-QUOTING = frozenset({task_files.LOG, collect_manifest.FAILED_COMMAND})
+QUOTING = frozenset({task_files.LOG, collect_manifest.FAILED_COMMAND, collect_manifest.OTHER_COMMAND})
 """Kinds of documents in which daemons and tools speak without stamps: their lines are also searched for known messages."""

@@ -7,8 +7,8 @@ from pveforensics.state.dumps.dates import find_date
 from pveforensics.state.page import Page, Reading
 
 KIND = "collect_manifest"
-FAILED_COMMAND = "failed_command"
-"""Kind of a collected output that no reader knows, as its command failed or was stopped: that it did is all that can be told."""
+FAILED_COMMAND, OTHER_COMMAND = "failed_command", "command_output"
+"""Kinds of collected outputs that no reader knows: of a command that failed or was stopped, and of one whose output is for people alone."""
 MOST_ROWS = 20_000
 
 FAILED = ("failed", "limit", "hangs", "skipped")
