@@ -221,7 +221,7 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
         start = member.read(LONGEST_DOCUMENT)
         document = state.read_document(member.path, start, member.mtime, member.link_target)
     scan = None
-    if is_log and (document is None or seen.score >= LOG_FROM):
+    if is_log and (document is None or document.kind not in state.DATED):
         chunks = itertools.chain([start] if start else [], member.chunks())
         scan = scan_log(
             member.path,

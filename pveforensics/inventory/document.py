@@ -67,6 +67,7 @@ def _node(node: NodeStock) -> dict[str, Any]:
         "timezone_basis": node.clock.timezone_basis,
         "year_basis": node.clock.year_basis,
         "coverage": [{"start": start.iso(), "end": end.iso()} for start, end in node.coverage],
+        "whole": [{"start": start.iso(), "end": end.iso()} for start, end in node.whole],
         "gaps": [_gap(gap) for gap in node.gaps],
         "boots": [boot.iso() for boot in node.boots],
         "kinds": [

@@ -36,7 +36,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time between two lines of a node in which no log of it says anything; `boot` if a boot follows."""
+    """A time in which no log of all programs of a node says anything; `boot` if a boot follows."""
 
     start: Instant
     end: Instant
@@ -63,7 +63,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class NodeStock:
-    """What the bundle holds of one node. `member` is False for a node that the cluster's configuration does not name, None without one."""
+    """What the bundle holds of one node. `member` is False for a node that the cluster's configuration does not name, None without one.
+
+    `coverage` is what any of its logs shows, `whole` what a log of all programs does; `gaps` are those of the latter.
+    """
 
     name: str
     nodeid: int | None
@@ -72,6 +75,7 @@ class NodeStock:
     has_log: bool
     clock: NodeClock
     coverage: tuple[tuple[Instant, Instant], ...] = ()
+    whole: tuple[tuple[Instant, Instant], ...] = ()
     gaps: tuple[Gap, ...] = ()
     boots: tuple[Instant, ...] = ()
     holdings: tuple[Holding, ...] = ()
@@ -122,7 +126,8 @@ def take_stock(intake: Intake, naming: Naming, timeline: Timeline, history: Hist
 def _node(name: str, members: set[str], naming: Naming, timeline: Timeline, boots: Sequence[Boot]) -> NodeStock:
     ids = [nodeid for nodeid, known in naming.ids.items() if known == name]
     starts = tuple(sorted({start for boot in boots if boot.node == name and (start := _began(boot, timeline)) is not None}))
-    spans = merged_spans(span for span in timeline.coverage if span.node == name)
+    spans = [span for span in timeline.coverage if span.node == name]
+    whole = merged_spans(span for span in spans if span.whole)
     sources = [source for source in timeline.sources if source.node == name]
     return NodeStock(
         name=name,
@@ -131,8 +136,9 @@ def _node(name: str, members: set[str], naming: Naming, timeline: Timeline, boot
         files=len(sources),
         has_log=name in naming.in_bundle,
         clock=timeline.clocks.get(name, NodeClock()),
-        coverage=spans,
-        gaps=tuple(_gaps(spans, starts)),
+        coverage=merged_spans(spans),
+        whole=whole,
+        gaps=tuple(_gaps(whole, starts)),
         boots=starts,
         holdings=tuple(_holdings(sources)),
         failed=tuple(_failed(name, timeline.snapshots)),

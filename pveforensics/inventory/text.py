@@ -58,7 +58,7 @@ def _minute(moment: Instant | None) -> str:
 
 def _summary(inventory: Inventory, pen: _Pen) -> list[str]:
     there = [node for node in inventory.nodes if node.has_log]
-    spans = [moment for node in inventory.nodes for span in node.coverage for moment in span]
+    spans = [moment for node in inventory.nodes for span in node.whole or node.coverage for moment in span]
     lines = sum(source.lines for source in inventory.sources)
     head = (
         f"{words.names([bundle.name for bundle in inventory.bundles])}: {words.counted(len(inventory.sources), 'file')} read, "
@@ -86,8 +86,10 @@ def _state(node: NodeStock) -> str:
     clock = node.clock
     zone = f"{clock.timezone} ({clock.timezone_basis})" if clock.timezone else "zone unknown, read as UTC"
     gaps = f", {words.counted(len(node.gaps), 'gap')}" if node.gaps else ""
-    span = f"{_minute(node.coverage[0][0])} to {_minute(node.coverage[-1][1])} UTC"
-    return one_line(f"{span}{gaps}; {zone}{stranger}")
+    shown = node.whole or node.coverage
+    span = f"{_minute(shown[0][0])} to {_minute(shown[-1][1])} UTC"
+    partial = "" if node.whole else ", no log of all programs"
+    return one_line(f"{span}{gaps}{partial}; {zone}{stranger}")
 
 
 def _of_node(node: NodeStock, pen: _Pen) -> list[str]:

@@ -10,7 +10,7 @@ from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partiti
 from pveforensics.readings import Naming
 from pveforensics.state.containers import DATABASE, container_kind, open_database, open_report
 from pveforensics.state.documents import document_score, read_document
-from pveforensics.state.dumps import QUOTING
+from pveforensics.state.dumps import DATED, QUOTING
 from pveforensics.state.dumps.task_files import started_us, upid_of
 from pveforensics.state.estate.history import Told, tell
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, contradictions, partitions, quorum
@@ -18,6 +18,7 @@ from pveforensics.state.view import View, view_of
 
 __all__ = [
     "DATABASE",
+    "DATED",
     "QUOTING",
     "View",
     "container_kind",

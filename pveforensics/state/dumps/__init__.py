@@ -62,5 +62,8 @@ WHOLE: tuple[Reader, ...] = (
 )
 """Files that are one thing from beginning to end."""
 
+DATED = frozenset({packages.DPKG})
+"""Kinds of documents whose lines carry stamps and are no log all the same: they show nothing of what else went on."""
+
 QUOTING = frozenset({task_files.LOG, collect_manifest.FAILED_COMMAND, collect_manifest.OTHER_COMMAND})
 """Kinds of documents in which daemons and tools speak without stamps: their lines are also searched for known messages."""

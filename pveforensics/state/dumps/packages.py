@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pveforensics.readings import RawSnapshot
+from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
 
@@ -140,7 +140,9 @@ def read_dpkg(page: Page) -> Reading:
                 }
             )
     cut = sorted(name for name, word in state.items() if word.startswith("half-"))
-    return Reading(snapshots=(_changes(DPKG, rows, {"cut": " ".join(cut)[:500]} if cut else {}),))
+    dated = [(number, found) for number, line in page.filled() if (found := _DPKG.match(line))]
+    hints = tuple(TimeHint(number, "dpkg.log", local=f"{found['date']} {found['time']}") for number, found in dated[-1:])
+    return Reading(snapshots=(_changes(DPKG, rows, {"cut": " ".join(cut)[:500]} if cut else {}),), hints=hints)
 
 
 def _changes(kind: str, rows: list[dict[str, str]], fields: dict[str, str] | None = None) -> RawSnapshot:

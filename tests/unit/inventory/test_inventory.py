@@ -103,6 +103,20 @@ def test_a_log_of_one_program_is_no_system_log(take):
     assert ("system-log", "alpha") in asked(take({"alpha/corosync.txt": only, "alpha/etc/corosync/corosync.conf": CONF}))
 
 
+def test_a_history_of_packages_is_no_log_and_makes_no_gaps(take):
+    dpkg = "".join(f"2026-0{month}-01 06:00:00 upgrade corosync:amd64 3.1.{month} 3.1.{month + 1}\n" for month in range(1, 4))
+    found = take({"alpha/var/log/syslog": log("alpha", *QUIET), "alpha/var/log/dpkg.log": dpkg})
+    assert {source.kind for source in found.sources} == {"syslog", "dpkg_log"}
+    assert found.nodes[0].gaps == ()
+    assert found.nodes[0].coverage == found.nodes[0].whole
+
+
+def test_a_history_of_packages_still_tells_the_year(take):
+    bsd = "".join(f"Mar 15 09:0{k}:00 alpha CRON[1]: (root) CMD (true)\n" for k in range(5))
+    found = take({"alpha/var/log/syslog": bsd, "alpha/var/log/dpkg.log": "2021-03-14 06:00:00 upgrade corosync:amd64 3.1.2 3.1.3\n", "alpha/etc/timezone": "UTC\n"})  # fmt: skip
+    assert found.nodes[0].coverage[0][0].iso() == "2021-03-15T09:00:00.000Z"
+
+
 def test_replication_is_asked_for_only_where_there_is_some(take):
     files = {"alpha/var/log/syslog": log("alpha", *QUIET), "alpha/etc/corosync/corosync.conf": CONF}
     assert not {"replication-state", "snapshots"} & {want for want, _ in asked(take(files))}
@@ -167,7 +181,7 @@ def test_the_document_has_every_part_that_is_promised(take):
     told = json.loads(document.dump(to_document(found)))
     assert list(told) == ["schema", "generator", "complete", "bundles", "cluster", "nodes", "sources", "not_read", "collect", "notes"]
     assert told["schema"] == "pveforensics.inventory/1"
-    assert list(told["nodes"][0]) == ["name", "nodeid", "member", "in_bundle", "files", "timezone", "timezone_basis", "year_basis", "coverage", "gaps", "boots", "kinds", "failed"]  # fmt: skip
+    assert list(told["nodes"][0]) == ["name", "nodeid", "member", "in_bundle", "files", "timezone", "timezone_basis", "year_basis", "coverage", "whole", "gaps", "boots", "kinds", "failed"]  # fmt: skip
     assert told["nodes"][0]["gaps"][0]["seconds"] == 8700.0
     assert list(told["collect"][0]) == ["id", "node", "what", "question", "why", "command", "decisive"]
 
