@@ -51,8 +51,8 @@ now() {
     if read -r uptime _ </proc/uptime; then echo "${uptime%%.*}"; else date +%s; fi
 }
 
-# note OUTCOME WHAT WHY: one row of the manifest.
-note() { printf '%s\t%s\t%s\n' "$1" "$(printf %s "$2" | tr -d '\000-\037\177')" "$3" >>"$base/collect/manifest.tsv"; }
+# note OUTCOME WHAT WHY: one row of the manifest. Names with control characters never come so far.
+note() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$base/collect/manifest.tsv"; }
 
 # --- limits --------------------------------------------------------------------------------------
 
@@ -157,6 +157,7 @@ keep() {
 # take PATH...: small files of the node itself, as far as they are there.
 take() {
     for path in "$@"; do
+        case $path in *[[:cntrl:]]*) continue ;; esac
         if [ -L "$path" ]; then
             mkdir -p "$base/${path%/*}" && cp -P "$path" "$base/$path" && note taken "$path" 'link'
         elif [ -f "$path" ] && [ -r "$path" ]; then

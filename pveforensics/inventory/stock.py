@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def take_stock(intake: Intake, naming: Naming, timeline: Timeline, history: Hist
 
 def _node(name: str, members: set[str], naming: Naming, timeline: Timeline, boots: Sequence[Boot]) -> NodeStock:
     ids = [nodeid for nodeid, known in naming.ids.items() if known == name]
-    starts = tuple(sorted({start for boot in boots if boot.node == name and (start := _began(boot, timeline)) is not None}))
+    starts = _starts(name, timeline, boots)
     spans = [span for span in timeline.coverage if span.node == name]
     whole = merged_spans(span for span in spans if span.whole)
     sources = [source for source in timeline.sources if source.node == name]
@@ -145,21 +146,23 @@ def _node(name: str, members: set[str], naming: Naming, timeline: Timeline, boot
     )
 
 
-def _began(boot: Boot, timeline: Timeline) -> Instant | None:
-    """The boot's start, unless that is only where the node's log begins: a boot that began before has no start that is known."""
-    if boot.start is None:
-        return None
-    begins = [span.start.us for span in timeline.coverage if span.node == boot.node]
-    marked = any(
-        event.node == boot.node and event.kind.startswith("boot_") and event.at is not None and abs(event.at.us - boot.start.us) < _NEAR_US
-        for event in timeline.events
-    )
-    return boot.start if marked or boot.start.us not in begins else None
+def _starts(name: str, timeline: Timeline, boots: Sequence[Boot]) -> tuple[Instant, ...]:
+    """The starts of a node's boots; where a log merely begins, the boot began before, and its start is not known."""
+    begins = {span.start.us for span in timeline.coverage if span.node == name}
+    marks = sorted(e.at.us for e in timeline.events if e.node == name and e.kind.startswith("boot_") and e.at is not None)
+    found = {boot.start for boot in boots if boot.node == name and boot.start is not None}
+    return tuple(sorted(start for start in found if start.us not in begins or _is_near(start.us, marks)))
+
+
+def _is_near(us: int, marks: Sequence[int]) -> bool:
+    place = bisect_left(marks, us - _NEAR_US)
+    return place < len(marks) and marks[place] <= us + _NEAR_US
 
 
 def _gaps(spans: Sequence[tuple[Instant, Instant]], boots: Sequence[Instant]) -> Iterator[Gap]:
     for before, after in itertools.pairwise(spans):
-        yield Gap(before[1], after[0], any(before[1].us <= boot.us <= after[0].us + _NEAR_US for boot in boots))
+        place = bisect_left(boots, before[1])
+        yield Gap(before[1], after[0], place < len(boots) and boots[place].us <= after[0].us + _NEAR_US)
 
 
 def _holdings(sources: Iterable[SourceInfo]) -> Iterator[Holding]:
@@ -224,11 +227,10 @@ def _have(node: NodeStock, timeline: Timeline) -> frozenset[str]:
     """The kinds of files and dumps of a node, and what its logs and its clock are good for."""
     found = {holding.kind for holding in node.holdings}
     found |= {snapshot.kind for snapshot in timeline.snapshots if snapshot.node == node.name}
-    spans = [span for span in timeline.coverage if span.node == node.name]
-    if any(span.whole for span in spans):
+    if node.whole:
         found.add(wanted.LOG)
-    if any(span.start.us < node.boots[-1].us - _EDGE_US for span in spans) if node.boots else spans:
-        found.add(wanted.BOOT_BEFORE)
+    if not node.whole or not node.boots or node.whole[0][0].us < node.boots[-1].us - _EDGE_US:
+        found.add(wanted.BOOT_BEFORE)  # without any log that is what is asked for first
     if node.clock.timezone and "weak" not in node.clock.timezone_basis:
         found.add(wanted.ZONE)
     return frozenset(found)

@@ -132,15 +132,17 @@ def test_where_pmxcfs_does_not_answer_a_copy_of_its_database_does(make_node, fau
         assert archive.getmember("alpha/etc/pve/storage.cfg").mtime == 1773565000
 
 
-def test_a_command_that_not_even_a_kill_ends_is_left_behind(make_node):
+def test_a_command_that_not_even_a_kill_ends_is_left_behind(make_node, tmp_path):
     # what a process in state D looks like from outside: timeout has sent its KILL and waits
-    timeout = f'case $* in *"pvecm status"*) exec sleep 30;; *) exec {shutil.which("timeout")} "$@";; esac'
+    hung = f'echo $$ >"{tmp_path}/hung"; exec sleep 600'
+    timeout = f'case $* in *"pvecm status"*) {hung};; *) exec {shutil.which("timeout")} "$@";; esac'
     node = make_node(stubs={"timeout": timeout, "pvesr": None, "pvecm": "true"})
     files = members(node.bundle("alpha.tgz"))
     outcome, why = manifest(files)["commands/pvecm-status.txt"]
     assert outcome == "hangs"
     assert "left behind" in why
     assert manifest(files)["commands/pvecm-nodes.txt"][0] == "ok"
+    os.kill(int((tmp_path / "hung").read_text()), signal.SIGKILL)  # it still ran, and nobody waited for it
 
 
 def test_a_signal_ends_it_and_what_it_started_without_a_trace(make_node, tmp_path):
