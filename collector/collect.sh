@@ -71,7 +71,7 @@ bounded() {
     (
         # nothing of ours may stay open in one that is left behind: ssh would wait for it
         exec </dev/null >>"$out" 2>>"$errors"
-        trap 'kill "$job" 2>/dev/null' TERM
+        trap 'kill "$job"; exit 143' TERM
         timeout -k 2 "$seconds" "$@" &
         job=$!
         wait "$job"
@@ -359,7 +359,7 @@ commands() {
 
 tidy() {
     trap '' HUP INT TERM
-    [ -n "$child" ] && kill "$child" 2>/dev/null
+    [ -n "$child" ] && kill "$child" 2>/dev/null && wait "$child" # or it might write once more where all is removed
     [ -n "$part" ] && rm -f "$part"
     [ -n "$work" ] && rm -rf "$work"
 }
