@@ -14,8 +14,6 @@ _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 """What a part that was left out leaves between its neighbours."""
-_LONG_NUMBER = re.compile(r"\A\d{3,12}\.\d+\Z")
-"""`7634.6885` (ms): behind three digits a fraction says nothing to a reader."""
 
 
 def placeholders(template: str) -> tuple[tuple[str, str], ...]:
@@ -84,7 +82,7 @@ class Scene:
         if match is None:
             return ("unknown", False) if part.startswith("fields.") or part in ("node", "count", "state") else (UNKNOWN_TIME, False)
         if part.startswith("fields."):
-            value = _LONG_NUMBER.sub(lambda found: str(round(float(found[0]))), match.fields.get(part[7:], ""))
+            value = match.fields.get(part[7:], "")
             return (value, True) if value else ("unknown", False)
         if part == "duration":
             # A state of no length has no length worth telling.

@@ -114,11 +114,11 @@ def loudness(finding: shape.Finding) -> tuple[int, int, float]:
     return words.rank(finding.criticality), -place, finding.confidence
 
 
-def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, int]:
-    """Sort key of chains: the larger, the worse; -1 at the front for one in which nothing failed."""
+def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, bool, int]:
+    """Sort key of chains: the larger, the worse, and of equals the first one that has a time; -1 at the front where nothing failed."""
     nodes = {node for finding in chain.failures for node in finding.nodes}
     loudest = max((loudness(finding) for finding in chain.failures), default=(-1, 0, 0.0))
-    return chain.worst, loudest, len(nodes), -(chain.start or 0)
+    return chain.worst, loudest, len(nodes), chain.start is not None, -(chain.start or 0)
 
 
 def _chains(doc: shape.Document) -> tuple[Chain, ...]:

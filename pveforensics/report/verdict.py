@@ -20,7 +20,6 @@ _SAYS = {
     "node_lost": ("{maybe}dropped out of the cluster", "{maybe}dropped out of the cluster"),
     "quorum_loss": ("{maybe}had no quorum", "{maybe}had no quorum"),
     "quorum_lost": ("{maybe}lost quorum", "{maybe}lost quorum"),
-    "network_failure": ("{maybe}had trouble on the cluster network", "{maybe}had trouble on the cluster network"),
     "hardware_error": ("{maybe}reported a hardware error", "{maybe}reported hardware errors"),
 }
 _AFTER = {
@@ -79,7 +78,7 @@ def verdict(story: Story) -> Verdict:
     head = _head(chain)
     group = tuple(finding for finding in chain.failures if _same_news(finding, head, loose=chain.incident is None))
     nodes = in_order(story.doc, (node for finding in group for node in finding.nodes))
-    strong = _news(story, head, group, nodes) + _when(story.doc, group)
+    strong = _news(story, head, group, nodes)
     lasted = _back(story, nodes, head) if head.class_ in DOWN else _lasted(group)
     lasted = "" if lasted and strong.find(lasted.lstrip(",")) > 0 else lasted  # a title that tells the length is not told it again
     began = _began(story, chain, head, group, nodes)
@@ -119,11 +118,15 @@ def whom(doc: shape.Document, nodes: Sequence[str]) -> str:
 
 
 def _news(story: Story, head: shape.Finding, group: tuple[shape.Finding, ...], nodes: tuple[str, ...]) -> str:
+    when = _when(story.doc, group)
     if head.class_ not in _SAYS or not nodes:
-        return head.title.rstrip(". ")
+        fact, semicolon, more = head.title.rstrip(". ").partition(";")
+        band = confidence_word(max(0.0, head.confidence))
+        sure = "" if band == "proven" else f", {band}," if fact.endswith(")") else f" ({band})"
+        return fact + sure + when + semicolon + more
     maybe = HEDGES[confidence_word(max(0.0, min(finding.confidence for finding in group)))]
     says = _SAYS["quorum_lost" if _lost_it(story.doc, group) else head.class_]
-    return f"{whom(story.doc, nodes)} {says[len(nodes) > 1].format(maybe=maybe)}"
+    return f"{whom(story.doc, nodes)} {says[len(nodes) > 1].format(maybe=maybe)}{when}"
 
 
 def _lost_it(doc: shape.Document, group: tuple[shape.Finding, ...]) -> bool:

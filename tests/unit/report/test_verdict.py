@@ -174,3 +174,22 @@ def test_of_many_incidents_the_days_and_the_number_are_told():
     text = sentence(cases.many(32, 40))
     assert text.endswith("It is one of 40 incidents from 14 March to 3 April 2026; nodes went down without a shutdown 14 times.")
     assert sentence(cases.many(3, 3)).endswith(" 2 more incidents are told below.")
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("A link failed.", "A link failed (likely) at 02:10:00 UTC on 14 March 2026"),
+        ("A link failed (beta)", "A link failed (beta), likely, at 02:10:00 UTC on 14 March 2026"),
+        ("They lost each other; why is open", "They lost each other (likely) at 02:10:00 UTC on 14 March 2026; why is open"),
+    ],
+)
+def test_a_title_is_hedged_and_dated_where_it_reads_well(title, told):
+    assert sentence(with_finding(finding("network_failure", confidence=0.8, title=title))).startswith(told)
+
+
+def test_of_equal_incidents_one_with_a_time_leads():
+    dated = finding("quorum_loss", nodes=("beta",), start=900.0)
+    undated = finding("quorum_loss", nodes=("alpha",), start=None)
+    incidents = (Incident("a", undated.id, (undated.id,)), Incident("b", dated.id, (dated.id,)))
+    assert sentence(with_finding(undated, dated, incidents=incidents)).startswith("beta had no quorum at 02:15:00 UTC")
