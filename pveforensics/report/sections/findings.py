@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
+from pveforensics.report.sections.method import source_id
 from pveforensics.report.story import Chain, Story, loudness
 from pveforensics.report.visible import cut, marked
 
@@ -19,7 +20,10 @@ WITH_NEIGHBOURS = 8
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of evidence; `anchor` is False where the same line already stands further up under its id."""
+    """One line of evidence; `anchor` is False where the same line already stands further up under its id.
+
+    `file` is the place of its file with size and hash in the manifest.
+    """
 
     id: str
     anchor: bool
@@ -33,6 +37,7 @@ class Line:
     after: str
     lines_before: tuple[str, ...] = ()
     lines_after: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +215,7 @@ def line_of(key: str, one: shape.Evidence, chars: int, *, anchor: bool = True, n
     return Line(
         key, anchor, one.node, one.path, one.line, one.written, at, before, hit, after,
         tuple(cut(each, chars) for each in one.before) if near else (), tuple(cut(each, chars) for each in one.after) if near else (),
+        source_id(one.path),
     )  # fmt: skip
 
 

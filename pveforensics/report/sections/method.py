@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pveforensics.model import CONFIDENCE_BANDS
+from pveforensics.model import CONFIDENCE_BANDS, content_id
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story
 from pveforensics.report.verdict import HEDGES
@@ -20,12 +20,22 @@ class View:
     generator: shape.Generator
     options: tuple[str, ...]
     bundles: tuple[tuple[str, str, str], ...]
-    sources: tuple[tuple[shape.Source, str, str], ...]
+    sources: tuple[tuple[str, shape.Source, str, str], ...]
     sources_total: int
     not_read: tuple[shape.NotRead, ...]
     not_read_total: int
     bands: tuple[tuple[str, str, str], ...]
     counts: str
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The places that the manifest has."""
+        return frozenset(place for place, *_ in self.sources)
+
+
+def source_id(path: str) -> str:
+    """The place of a file in the manifest, as lines of evidence link to it."""
+    return content_id("s", path)
 
 
 def build(story: Story) -> View:
@@ -33,7 +43,7 @@ def build(story: Story) -> View:
     doc = story.doc
     options = tuple(f"{key}={value}" for key, value in sorted(doc.generator.options.items()) if value not in (None, False, [], ""))
     sources = tuple(
-        (s, words.stamp(words.micros(s.first)) if s.first else "", words.stamp(words.micros(s.last)) if s.last else "")
+        (source_id(s.path), s, words.stamp(words.micros(s.first)) if s.first else "", words.stamp(words.micros(s.last)) if s.last else "")
         for s in doc.sources[:FILES]
     )
     bands = tuple((word, f"{bound:.2f} and more", HEDGES[word].strip() or "said without a hedge") for bound, word in CONFIDENCE_BANDS)

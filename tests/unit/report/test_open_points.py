@@ -1,0 +1,67 @@
+"""What the report cannot tell, what it was made from, and pages of many findings: all in their place and none in the way."""
+
+import re
+
+import cases
+import pytest
+
+from pveforensics.model import Check, NodeInfo, Outcome
+from pveforensics.report import document, render, summary
+from pveforensics.report.sections import could_not_check, findings, honesty, incidents
+from pveforensics.report.story import tell
+
+
+def told(case):
+    return tell(document.to_document(case))
+
+
+def test_what_most_rules_lacked_stands_first_with_its_nodes_and_rules():
+    lacking = [("a", "no zfs list", "alpha"), ("b", "no resources.cfg", "alpha"), ("c", "no resources.cfg", "alpha"), ("b", "no resources.cfg", "beta"), ("c", "no resources.cfg", "beta")]  # fmt: skip
+    checks = tuple(Check(rule, Outcome.COULD_NOT_CHECK, reason, node) for rule, reason, node in lacking)
+    view = could_not_check.build(told(cases.case(cases.nothing().nodes, checks=checks)))
+    assert view.count == 3
+    assert view.rows == (("no resources.cfg", "alpha and beta", ("b", "c")), ("no zfs list", "alpha", ("a",)))
+
+
+def test_each_line_of_evidence_links_to_its_file_with_the_hash_of_the_manifest():
+    case = cases.fenced()
+    html = render(document.to_document(case))
+    hashes = {source.path: source.sha256 for source in case.sources}
+    links = re.findall(r'<a class="src" href="#(s-[0-9a-f]+)"><code>([^<:]+):\d+</code>', html)
+    assert {path for _, path in links} == set(hashes)
+    for place, path in links:
+        row = html[html.index(f'<tr id="{place}">') :].partition("</tr>")[0]
+        assert path in row
+        assert hashes[path] in row
+
+
+def test_of_many_incidents_the_worst_are_shown_and_all_are_folded():
+    view = incidents.build(told(cases.many(32, 40)))
+    assert [len(view.rows), len(view.all)] == [incidents.WORST, 40]
+    assert all(row.criticality == "catastrophic" for row in view.rows)
+    assert [row.number for row in view.all] == list(range(1, 41))
+    assert view.lead.startswith("40 in all: 14 catastrophic and 26 high.")
+    assert incidents.build(told(cases.many(3, 3))).all == ()
+
+
+def test_the_main_incident_stands_first_and_open_the_others_are_folded():
+    story = told(cases.many(32, 40))
+    cards = [card for group in findings.build(story).groups for card in group.cards]
+    lead = {finding.id for finding in story.lead.findings}
+    assert [card.code for card in cards] == [f"F{k}" for k in range(1, len(cards) + 1)]
+    assert [card.finding.id in lead for card in cards] == sorted((card.finding.id in lead for card in cards), reverse=True)
+    assert [card.folded for card in cards] == [card.finding.id not in lead for card in cards]
+    assert "F1 " in summary(document.to_document(cases.many(32, 40))).split("\n\n")[1]
+    assert not any(card.folded for group in findings.build(told(cases.fenced())).groups for card in group.cards)
+
+
+@pytest.mark.parametrize(("count", "bars"), [(3, 3), (32, 1)])
+def test_nodes_with_logs_of_one_span_share_a_bar_where_they_are_many(count, bars):
+    nodes = tuple(cases.node_info(f"n{k:02}", k + 1) for k in range(count))
+    assert len(honesty.build(told(cases.case(nodes))).bars) == bars
+
+
+def test_a_node_without_a_log_keeps_its_own_bar_among_many():
+    nodes = (*(cases.node_info(f"n{k}", k + 1) for k in range(9)), NodeInfo("gone"))
+    view = honesty.build(told(cases.case(nodes)))
+    assert [(bar.node, bar.flag) for bar in view.bars] == [("9 nodes", ""), ("gone", "no log in the bundle")]
