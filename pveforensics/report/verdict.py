@@ -47,6 +47,8 @@ DOWN = frozenset({"fencing", "kernel_crash", "unclean_boot"})
 """Classes that end a boot: how long it took to come back is part of the news."""
 _LASTS = frozenset({"quorum_loss", "network_failure", "storage_failure", "node_lost"})
 _SLACK_US = 180_000_000
+_LEAST_HOLE_US = 60_000_000
+"""A rotated log may be silent for some seconds between its halves: that is no hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +342,7 @@ def gaps(node: shape.Node) -> list[tuple[int, int]]:
     spans = [(words.micros(each.start), words.micros(each.end)) for each in node.coverage]
     known = [(start, end) for start, end in spans if start is not None and end is not None]
     off = [(words.micros(b.end) or 0, words.micros(b.next_start) or 0) for b in node.boots if b.ended_by == "clean_shutdown"]
-    holes = [(before[1], after[0]) for before, after in itertools.pairwise(known)]
+    holes = [(before[1], after[0]) for before, after in itertools.pairwise(known) if after[0] - before[1] >= _LEAST_HOLE_US]
     return [(a, b) for a, b in holes if not any(abs(a - end) <= _SLACK_US and abs(b - back) <= _SLACK_US for end, back in off)]
 
 

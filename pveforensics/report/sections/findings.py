@@ -14,6 +14,8 @@ OPEN_LINES = 5
 """Evidence lines shown at once; the others are folded."""
 OPEN_CARDS = 6
 """Cards of the main incident that stand open where there are many findings, the loudest and the root; of the others only the head is shown."""
+BRIEF = 14
+"""Findings on the first page of a print."""
 WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
 
@@ -91,7 +93,8 @@ class Group:
 class View:
     """The section; `nodes` feed the filter.
 
-    `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn.
+    `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn,
+    `brief` those that stand on the first page of a print in one line each.
     """
 
     heading: str
@@ -100,6 +103,7 @@ class View:
     nodes: tuple[str, ...]
     short: tuple[tuple[str, str, str, str], ...] = ()
     bare: tuple[str, ...] = ()
+    brief: tuple[shape.Finding, ...] = ()
 
 
 def build(story: Story) -> View:
@@ -113,7 +117,14 @@ def build(story: Story) -> View:
     short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
     full = {group.id for group in groups}
     bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
-    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare)
+    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare, _brief(story))
+
+
+def _brief(story: Story) -> tuple[shape.Finding, ...]:
+    """The findings of the main incident and then the others, the loudest first in choice and in the order of their codes."""
+    lead = story.lead.findings if story.lead else ()
+    chosen = sorted(story.findings, key=lambda finding: (finding in lead, loudness(finding)), reverse=True)[:BRIEF]
+    return tuple(finding for finding in story.findings if finding in chosen)
 
 
 def anchors(view: View) -> frozenset[str]:

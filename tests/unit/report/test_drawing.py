@@ -1,5 +1,6 @@
 """The drawing: round ticks, no overlapping labels, every state drawn and told in the table."""
 
+import dataclasses
 import itertools
 
 import cases
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import load_signatures
-from pveforensics.model import Event, Group, Interval, Partition
+from pveforensics.model import Criticality, Event, Finding, Group, Incident, Interval, Partition
 from pveforensics.report import document, lanes, marks, picture, words
 from pveforensics.report.drawing import Scale, shortened, text_width, ticks
 from pveforensics.report.rows import WIDTH
@@ -235,3 +236,43 @@ def test_a_setting_that_was_weak_all_along_does_not_widen_the_window_of_an_incid
     wider = cases.case(case.nodes, findings=(weak, *case.findings), incidents=(both,), intervals=case.history.intervals)
     assert view(wider).zooms[0].caption == view(case).zooms[0].caption
     assert not any("soft watchdog" in shape.text for shape in view(wider).zooms[0].sheet.shapes)
+
+
+def test_what_was_away_before_during_and_after_an_incident_is_counted_not_drawn():
+    case = cases.fenced()
+    away = tuple(Interval(f"guest:vm:{k}", "down", cases.t(0), cases.t(3500)) for k in range(900, 906))
+    crowded = view(dataclasses.replace(case, history=dataclasses.replace(case.history, intervals=(*case.history.intervals, *away))))
+    assert "6 lanes in which nothing changed here" in crowded.zooms[0].caption
+    names = {block.lane for block in crowded.zooms[0].sheet.blocks}
+    assert "vm:100" in names
+    assert not names & {f"vm:{k}" for k in range(900, 906)}
+
+
+def test_a_window_ends_with_the_logs_and_shows_a_state_without_an_end_for_a_while():
+    found = Finding("q", "quorum_loss", Criticality.HIGH, 0.9, "t", "s", ("alpha",), start=cases.t(1000.0))
+    nodes = (cases.node_info("alpha", 1, coverage=((990.0, 1900.0),)),)
+    drawn = view(cases.case(nodes, findings=(found,), incidents=(Incident("i", found.id, (found.id,)),)))
+    scale = drawn.zooms[0].sheet.scale
+    assert (scale.t0, scale.t1) == (drawn.overview.sheet.scale.t0, cases.t(1000.0 + 120 + 15).us)
+
+
+def test_leaders_cross_no_callout():
+    callouts = [
+        picture.Callout(at * 1_000_000, f"F{at}", "a rather long text of a finding " * 2, True)
+        for at in (5, 20, 40, 60, 80, 85, 90, 91, 99)
+    ]
+    sheet = picture.zoom([], 0, 100_000_000, callouts)
+    texts = [(dict(shape.attrs), box) for shape, box in zip([s for s in sheet.shapes if s.tag == "text"], sheet.boxes, strict=True)]
+    leaders = [(float(a["x1"]), float(a["y1"]), float(a["y2"])) for a in (dict(s.attrs) for s in sheet.shapes if s.tag == "line") if a["x1"] == a["x2"] and "f-line" not in a.get("class", "") and "k-line" not in a.get("class", "")]  # fmt: skip
+    for attrs, box in texts:
+        for x, y0, y1 in leaders:
+            crossed = box.x0 + 1 < x < box.x1 - 1 and y0 < box.y1 - 2 and box.y0 + 2 < y1
+            assert not crossed, attrs
+
+
+def test_the_legend_names_what_is_drawn_and_nothing_else():
+    calm, bad = view(cases.planned()), view(cases.fenced())
+    assert [words for *_, words in calm.legend] == ["running", "shut down", "no log"]
+    assert {"no quorum", "down", "link down", "HA lock lost"} <= {words for *_, words in bad.legend}
+    assert "unclean" not in calm.marks
+    assert "unclean" in bad.marks
