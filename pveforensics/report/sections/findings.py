@@ -117,7 +117,9 @@ def build(story: Story) -> View:
     short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
     full = {group.id for group in groups}
     bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
-    return View("Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare, _brief(story))
+    return View(
+        "Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare, _brief(story)
+    )
 
 
 def _brief(story: Story) -> tuple[shape.Finding, ...]:
