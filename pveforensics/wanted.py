@@ -159,6 +159,6 @@ def missing(have: AbstractSet[str], anywhere: AbstractSet[str], facts: AbstractS
 
 
 def collect_command(node: str) -> str:
-    """The command that gets all of this from one node at once; a name that is no host name is not put into a command."""
-    name = node if _HOST.fullmatch(node) else "NODE"
+    """The command that gets all of this from one node at once; what is no host's name is not put into a command."""
+    name = node if _HOST.fullmatch(node) and node != "unknown" else "NODE"
     return f"pveforensics collect | ssh root@{name} sh -s -- -o - > {name}.tgz"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pveforensics import __version__, wanted
 from pveforensics.casefile import merged_spans, told_apart
+from pveforensics.identity import short
 from pveforensics.intake import Intake
 from pveforensics.model import Boot, BundleInfo, Cluster, History, NodeClock, NotRead, Options, Snapshot, SourceInfo, Timeline
 from pveforensics.readings import Naming
@@ -64,7 +65,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class NodeStock:
-    """What the bundle holds of one node. `member` is False for a node that the cluster's configuration does not name, None without one.
+    """What the bundle holds of one node. `member` is False for a node that corosync.conf does not name, None without one.
 
     `coverage` is what any of its logs shows, `whole` what a log of all programs does; `gaps` are those of the latter.
     """
@@ -107,9 +108,8 @@ class Inventory:
 def take_stock(intake: Intake, naming: Naming, timeline: Timeline, history: History, options: Options, rules_sha256: str) -> Inventory:
     """The inventory of one run; of the history it looks at the cluster and the boots."""
     cluster, boots = history.cluster, history.boots
-    members = {member.name for member in cluster.members if member.name}
-    names = [*naming.nodes, *sorted({source.node for source in timeline.sources} - {*naming.nodes})]
-    nodes = tuple(_node(name, members, naming, timeline, boots) for name in names)
+    members = {short(member.name) for each in timeline.clusters for member in each.members if member.name}
+    nodes = tuple(_node(name, members, naming, timeline, boots) for name in naming.nodes)
     return Inventory(
         version=__version__,
         rules_sha256=rules_sha256,
@@ -201,8 +201,6 @@ def _asked(nodes: Sequence[NodeStock], naming: Naming, timeline: Timeline) -> It
     anywhere = frozenset().union(*have.values()) if have else frozenset()
     facts = _facts(anywhere, naming, timeline)
     for node in nodes:
-        if node.name not in naming.nodes:
-            continue  # files that belong to no node
         known = facts | ({"boot"} if node.boots else set())
         if node.files:
             yield from (Asked(want, node.name, want.command) for want in wanted.missing(have[node.name], anywhere, known))

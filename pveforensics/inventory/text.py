@@ -74,7 +74,9 @@ def _summary(inventory: Inventory, pen: _Pen) -> list[str]:
         first = state.pop(0) if len(name) == wide else ""
         told.append(f"  {pen.bold(name) if node.has_log else pen.alert(name)}  {first}".rstrip())
         told += [" " * (wide + 4) + line for line in state]
-    return told
+    known = {node.name for node in inventory.nodes}
+    homeless = sum(source.node not in known for source in inventory.sources)
+    return [*told, *_wrapped(f"{words.counted(homeless, 'file')} that nothing ties to a node", "  ")] if homeless else told
 
 
 def _state(node: NodeStock) -> str:
@@ -151,10 +153,22 @@ def _collect(inventory: Inventory, pen: _Pen) -> list[str]:
         for want, group in groups:
             nodes = _whom([each.node for each in group if each.node], present)
             told += _wrapped(f"{nodes}{want.what}. {want.question}{f' ({want.why})' if decisive else ''}", "  ", "  ")
-            told += [f"      {command}" for command in dict.fromkeys(each.command for each in group)]
+            told += [line for command in dict.fromkeys(each.command for each in group) for line in _command(command)]
     if any(each.want is not ALL_OF_A_NODE for each in inventory.asked):
-        told += [pen.bold("All of this from a node at once, read-only and without secrets"), f"      {collect_command(_example(present))}"]
+        told += [pen.bold("All of this from a node at once, read-only and without secrets"), *_command(collect_command(_example(present)))]
     return told
+
+
+def _command(command: str) -> list[str]:
+    """The command to be copied: in one line, or where names are long in several that a shell takes as one."""
+    lines = [f"      {command}"]
+    if len(lines[0]) > WIDTH:
+        first, _, rest = command.partition(" | ")
+        lines = [f"      {first} |", f"        {rest}"]
+    if len(lines[-1]) > WIDTH:
+        start, _, end = lines.pop().rpartition(" > ")
+        lines += [f"{start} \\", f"        > {end}"]
+    return lines
 
 
 def _whom(nodes: Sequence[str], present: Sequence[str]) -> str:

@@ -80,6 +80,14 @@ def test_nodes_that_are_there_half_there_and_missing(take):
     assert re.search(r"beta +no log, 1 file", text)
 
 
+def test_files_that_name_no_node_are_no_node(take):
+    logs = {f"{node}/var/log/syslog": log(node, *QUIET) for node in ("alpha", "beta")}
+    found = take({**logs, "replication.cfg": "local: 100-0\n\ttarget beta\n"})
+    assert [(node.name, node.member) for node in found.nodes] == [("alpha", None), ("beta", None)]
+    assert "1 file that nothing ties to a node" in to_text(found)
+    assert wanted.collect_command("unknown") == wanted.collect_command("NODE")
+
+
 def test_a_log_that_begins_with_the_boot_lacks_the_one_that_died(take):
     found = take({"alpha/var/log/syslog": log("alpha", *BOOT)})
     assert ("boot-before", "alpha") in asked(found)
@@ -167,10 +175,16 @@ def test_hostile_names_reach_neither_the_terminal_nor_a_command(take):
 
 
 def test_the_text_fits_80_columns_and_colour_is_only_colour(take):
-    files = {f"{node}/var/log/syslog": log(node, *QUIET, *BOOT) for node in ("alpha", "beta", "a-node-with-a-very-long-name-indeed-0001")}
-    found = take({**files, "alpha/etc/corosync/corosync.conf": CONF, f"alpha/{'x' * 200}.bin": b"\x00\x01\x02"})
+    files = {
+        f"{node}/var/log/syslog": log(node, *QUIET, *BOOT)
+        for node in ("alpha", "beta", "a-node-with-a-name-as-long-as-dns-has-it-and-not-one-character-l")
+    }
+    found = take(
+        {**files, "alpha/etc/corosync/corosync.conf": CONF.replace("gamma", "long" * 5), f"alpha/{'x' * 200}.bin": b"\x00\x01\x02"}
+    )
     text = to_text(found)
     assert max(map(len, text.splitlines())) <= 80
+    assert f"      pveforensics collect |\n        ssh root@{'long' * 5} sh -s -- -o - > {'long' * 5}.tgz" in text
     assert re.sub(r"\x1b\[\d*m", "", to_text(found, colour=True)) == text != to_text(found, colour=True)
 
 
