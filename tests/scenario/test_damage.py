@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pveforensics.errors import InputError
-from pveforensics.pipeline import analyze, load_pack
+from pveforensics.errors import InputError, PveForensicsError
+from pveforensics.inventory import to_document, to_text
+from pveforensics.pipeline import analyze, inventory, load_pack
+from pveforensics.report import document
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -35,6 +37,17 @@ def analyze_or_refuse(path, pack):
         return None
 
 
+def take_stock_or_refuse(path, pack):
+    """The inventory, drawn both ways; None where nothing was recognized or the bundle is said to be of two clusters."""
+    try:
+        found = inventory([str(path)], pack)
+    except PveForensicsError:
+        return None
+    assert all(len(line) <= 80 and line.isprintable() for line in to_text(found).splitlines())
+    assert document.dump(to_document(found))
+    return found
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 0.5, 0.8, 0.99])
 def test_a_cut_archive_gives_a_report_that_says_so(tmp_path, packed, pack, share):
     bundle = tmp_path / "cut.tgz"
@@ -43,6 +56,9 @@ def test_a_cut_archive_gives_a_report_that_says_so(tmp_path, packed, pack, share
     assert case is None or not case.complete
     if share >= 0.5:
         assert case is not None
+    found = take_stock_or_refuse(bundle, pack)
+    assert (found is None) == (case is None)
+    assert found is None or not found.complete
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -54,6 +70,7 @@ def test_flipped_bits_never_raise(tmp_path, packed, pack, seed):
     bundle = tmp_path / "flipped.tgz"
     bundle.write_bytes(damaged)
     analyze_or_refuse(bundle, pack)
+    take_stock_or_refuse(bundle, pack)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -68,6 +85,7 @@ def test_damaged_members_never_raise(tmp_path, pack, seed):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data[: dice.randrange(len(data) + 1)] if dice.random() < 0.3 else data)
     analyze_or_refuse(tmp_path, pack)
+    take_stock_or_refuse(tmp_path, pack)
 
 
 @pytest.mark.parametrize(
