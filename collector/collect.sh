@@ -131,8 +131,8 @@ mask_words() {
 # The same, and the values of all keys of a configuration that are or may be secrets.
 mask() {
     sed -E \
-        -e 's/^([[:space:]]*[A-Za-z0-9_.-]*(pass|secret|token|credential|chap|api[_-]?key|private[_-]?key|encryption-key|sshkeys|psk|keyring|lxc\.environment)[A-Za-z0-9_.-]*[[:space:]:=]+).*/\1(masked)/I' \
-        -e 's/^([[:space:]]*(env|key)[[:space:]]*[:=[:space:]][[:space:]]*).*/\1(masked)/I' | mask_words
+        -e 's/^([[:space:]]*[A-Za-z0-9_.-]*(pass|secret|token|credential|chap|sshkeys|psk|keyring|lxc\.environment)[A-Za-z0-9_.-]*[[:space:]:=]+).*/\1(masked)/I' \
+        -e 's/^([[:space:]]*(env|[A-Za-z0-9_.-]*key)[[:space:]:=]+).*/\1(masked)/I' | mask_words
 }
 
 # As mask, for corosync.conf, whose `token` is a time; `key` is the only secret that it can hold.
