@@ -33,6 +33,7 @@ class Signature:
     `timeline` says that no rule or tracker needs it: it is there to be shown among the events;
     long logs are not searched for it. `everyday` says that the line is ordinary if it ends so (any line, if empty) and tells something
     only beside others: long logs keep such lines as they stand until it is known beside which (`events/scan/everyday.py`). `guard` says that it must be all the same, as it takes lines from a more general signature.
+    A `tagged` one means nothing without its program: lines that lost their tag are not tried on it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Signature:
     timeline: bool = False
     guard: bool = False
     everyday: str | None = None
+    tagged: bool = False
     anchors: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
@@ -60,7 +62,9 @@ class Signature:
         return _compiled(self.match)
 
     def fits(self, program: str, pid: str) -> bool:
-        """True if a line of this program and pid may be tried; a line without a program may always."""
+        """True if a line of this program and pid may be tried; a line without a program may always, unless `tagged`."""
+        if self.tagged and not program:
+            return False
         if self.programs and program and program.lower() not in self.programs:
             return False
         return not self.pid or not pid or pid == self.pid

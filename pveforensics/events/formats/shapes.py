@@ -35,6 +35,9 @@ _5424 = (
     r"(?:-|(?:\[[^\]]*\])+)(?= |$) ?(?P<msg>.*)"
 )
 _KERNEL = r"(?P<host>) ?(?:(?P<prog>[a-z][\w-]+)\[(?P<pid>\d+)\]: )?(?P<msg>.*)"
+# The whole line is the message: whose rule it was and what was asked for stands before the stamp or on both sides of it.
+_FIREWALL = rf"(?=(?P<msg>\d{{1,9}} \d \S+ .*))(?P<host>)(?P<prog>)(?P<pid>)\d{{1,9}} \d \S+ (?P<stamp>{stamps.SLASHED}) "
+_ACCESS = rf"(?=(?P<msg>.*))(?P<host>)(?P<prog>)(?P<pid>)[0-9A-Fa-f.:]{{3,50}} - \S+ \[(?P<stamp>{stamps.SLASHED})\] \""
 _ANY = rf"(?P<stamp>{stamps.BSD}|{stamps.FULL}|{stamps.ISO}|{stamps.LOCAL_MONTH})"
 
 
@@ -73,6 +76,8 @@ STRICT = (
     Format("short-localised", "journal", _shape(stamps.LOCAL_MONTH, _HEAD), _foreign_month, 0.99),
     Format("corosync", "corosync.log", _shape(stamps.BSD, " " + _COROSYNC), stamps.yearless),
     Format("pacemaker", "pacemaker.log", _shape(stamps.BSD, _PACEMAKER), stamps.yearless, 0.95),
+    Format("firewall", "pve-firewall.log", _shape("", _FIREWALL), stamps.slashed, program="pvefw-logger"),
+    Format("access", "access.log", _shape("", _ACCESS), stamps.slashed, program="pveproxy"),
     Format("dmesg-time", "dmesg", _shape(stamps.CTIME, _KERNEL), stamps.ctime, program="kernel"),
 )
 """Formats with a stamp and a head that names who wrote; tried in the order of the last success."""

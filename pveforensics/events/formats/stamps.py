@@ -24,6 +24,9 @@ UNIX = r"\d{9,10}\.\d{6}"
 UPTIME = r"\[ *\d{1,9}\.\d{6}(?: <[ \d.]+>)?\]"
 CTIME = rf"\[\w{{2,4}}\.? +\w{{2,5}}\.? +\d{{1,2}} {TIME} \d{{4}}\]"
 CLOCK = TIME
+SLASHED = r"\d{1,2}/(?:\d{2}|[A-Z][a-z]{2})/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"
+"""`22/Nov/2025:09:01:02 +0100` of the firewall's log; pveproxy's writes the month as a number."""
+
 
 _DIGITS = re.compile(r"\d+")
 _TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?")
@@ -75,6 +78,17 @@ def ctime(text: str) -> Stamp | None:
     if not found:
         return None
     return _dated(text, int(words[4]), month_number(words[1]), int(words[2]) if words[2].isdigit() else 0, found, "")
+
+
+@functools.lru_cache(maxsize=8192)
+def slashed(text: str) -> Stamp | None:
+    """`22/Nov/2025:09:01:02 +0100`, also with the month as a number."""
+    day, month, rest = text.split("/", 2)
+    found = _TIME.search(rest, 5)
+    if not found:
+        return None
+    number = int(month) if month.isdigit() else month_number(month)
+    return _dated(text, int(rest[:4]), number, int(day), found, rest[found.end() :].strip())
 
 
 def unix(text: str) -> Stamp | None:
