@@ -66,6 +66,10 @@ SOURCES: dict[str, str] = {
     "jobs_cfg": "/etc/pve/jobs.cfg",
     "journald_conf": "/etc/systemd/journald.conf",
     "ha_defaults": "/etc/default/pve-ha-manager",
+    "certificate": "certificate of a node (pve-ssl.pem)",
+    "apt_history": "apt's history.log",
+    "apt_term": "apt's term.log",
+    "dpkg_log": "dpkg.log",
 }
 """Kinds of dumps, and sections of settings, that show states of the configuration; with their names for a reader."""
 
@@ -145,6 +149,8 @@ STATES: dict[str, dict[str, State]] = {
         "journal": _shown(_CONFIG, "journald_conf"),
         "watchdog": _shown(_CONFIG, "ha_defaults"),
     },
+    "certificate": dict.fromkeys(("expired", "unrenewed"), _shown("file subject until days", "certificate")),
+    "packages": {"broken": _shown("how packages why command", "apt_history apt_term dpkg_log pveversion")},
     "lock": {
         "set": _shown("guest vmid lock held why said proof boot_clears recovery_clears cleared advice written ha tool", "guest_config"),
         "met": State(_fields("guest vmid lock held count closed_by")),

@@ -12,6 +12,10 @@ from pveforensics.state.documents import read_document
 from pveforensics.timebase import SECOND
 
 DATABASE, REPORT = "config.db", "pvereport"
+FAILED = "report_failure"
+"""Kind of the snapshot that tells of a command that failed while the report was made."""
+SECTION = "pvereport section"
+"""Kind of a report's section that no reader takes: it is listed as a source, and nothing is concluded from it."""
 
 
 def container_kind(head: bytes) -> str:
@@ -48,7 +52,10 @@ def open_database(path: str, data: bytes, wal: bytes, mtime: float | None) -> tu
 
 
 def open_report(path: str, data: bytes, mtime: float | None) -> tuple[Document, ...]:
-    """The report itself and its sections, under the report's path; those of several reports in one file under their nodes' names too."""
+    """The report itself and its sections, under the report's path; those of several reports in one file under their nodes' names too.
+
+    What a section shows was so when the report was made: it has the moment of the report's own `date -R`, where that stands in it.
+    """
     found = pvereport.sections(data)
     nodes = {section.node for section in found}
     digest = hashlib.sha256(data).hexdigest()
@@ -58,10 +65,32 @@ def open_report(path: str, data: bytes, mtime: float | None) -> tuple[Document, 
 
 def _sections(path: str, found: list[pvereport.Section], mtime: float | None, *, several: bool) -> Iterator[Document]:
     seen: dict[str, int] = {}
+    made: dict[int, int | None] = {}
     for section in found:
         name = f"{path}/{section.node}/{section.name}" if several and section.node else f"{path}/{section.name}"
         seen[name] = seen.get(name, 0) + 1
         name += f" ({seen[name]})" if seen[name] > 1 else ""
-        document = read_document(name, section.text.encode("utf-8", "surrogatepass"), mtime)
-        if document is not None:
-            yield dataclasses.replace(document, node_hint=section.node)
+        data = section.text.encode("utf-8", "surrogatepass")
+        document = read_document(name, data, mtime) or _unread(name, data, mtime)
+        if section.name == "date -R" and document.snapshots:
+            made[section.report] = document.snapshots[0].epoch_us
+        at = made.get(section.report)
+        snapshots = tuple(_dated(each, at) for each in (*document.snapshots, *_failure(section)))
+        yield dataclasses.replace(document, node_hint=section.node, snapshots=snapshots)
+
+
+def _dated(snapshot: RawSnapshot, at: int | None) -> RawSnapshot:
+    """The snapshot with the report's moment, unless it states one of its own or holds moments of long ago only."""
+    own = snapshot.epoch_us is not None or snapshot.local
+    return snapshot if own or at is None else dataclasses.replace(snapshot, epoch_us=at)
+
+
+def _failure(section: pvereport.Section) -> Iterator[RawSnapshot]:
+    """The word of a command that failed or did not end within the report's 10 seconds (pve-manager:PVE/Report.pm)."""
+    if failed := pvereport.failure(section.text):
+        line, text = failed
+        yield RawSnapshot(FAILED, line, text[:300], node=section.node, fields={"command": section.name, "error": text[:300]})
+
+
+def _unread(name: str, data: bytes, mtime: float | None) -> Document:
+    return Document(name, SECTION, len(data), hashlib.sha256(data).hexdigest(), mtime, data.count(b"\n"))

@@ -22,17 +22,22 @@ _COMMANDS = (
 """How its commands begin; a `# ` line that begins otherwise is a comment of a file that it prints."""
 
 _COMMAND = re.compile(r"^# (?P<command>(?:" + "|".join(map(re.escape, _COMMANDS)) + r").*?)\s*$")
+_FAILURE = re.compile(r"^ERROR: (command '.*' failed: .+|.*got timeout.*)$")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HOST = re.compile(r"[A-Za-z0-9][\w.-]{0,252}", re.ASCII)
 
 
 class Section(NamedTuple):
-    """One command's output or one file: `name` is the file's path without leading slash, or the command; `line` where it begins."""
+    """One command's output or one file: `name` is the file's path without leading slash, or the command; `line` where it begins.
+
+    `report` is the number of the report in the text, from 0.
+    """
 
     name: str
     text: str
     node: str
     line: int
+    report: int = 0
 
 
 def is_report(head: bytes) -> bool:
@@ -60,12 +65,17 @@ def sections(data: bytes) -> list[Section]:
         elif inside:
             reports[-1][-1][1].append(line)
     return [
-        Section(name, "\n".join(lines).strip("\n") + "\n", node, line)
-        for report in reports
+        Section(name, "\n".join(lines).strip("\n") + "\n", node, line, place)
+        for place, report in enumerate(reports)
         for node in (_node(report),)
         for name, lines, line in report
         if any(each.strip() for each in lines)
     ]
+
+
+def failure(text: str) -> tuple[int, str] | None:
+    """Line and text of `ERROR: ...`, which the report prints for a command that failed or ran into its limit of 10 s; None if there is none."""
+    return next(((number, found[1]) for number, line in enumerate(text.split("\n"), 1) if (found := _FAILURE.match(line))), None)
 
 
 def _name(line: str) -> str:

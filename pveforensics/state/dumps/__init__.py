@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pveforensics.state.dumps import (
+    apt_term,
     boot_list,
+    certificates,
     clock,
     collect_manifest,
     devices,
@@ -19,6 +21,7 @@ from pveforensics.state.dumps import (
     sel,
     storage_lists,
     task_files,
+    unit_status,
     wtmp,
     zfs_list,
     zpool_status,
@@ -44,6 +47,7 @@ PASTED: tuple[Reader, ...] = (
     Reader(guest_lists.PCT, guest_lists.score_pct, guest_lists.read_pct),
     Reader(devices.KIND, devices.score, devices.read),
     Reader(packages.VERSIONS, packages.score_versions, packages.read_versions),
+    Reader(unit_status.KIND, unit_status.score, unit_status.read),
 )
 """Outputs of commands that people paste one below the other: all that fit a page read it."""
 
@@ -59,6 +63,8 @@ WHOLE: tuple[Reader, ...] = (
     Reader(json_cluster.REPLICATION, json_cluster.score_replication, json_cluster.read_replication),
     Reader(packages.APT, packages.score_apt, packages.read_apt),
     Reader(packages.DPKG, packages.score_dpkg, packages.read_dpkg),
+    Reader(apt_term.KIND, apt_term.score, apt_term.read),
+    Reader(certificates.KIND, certificates.score, certificates.read),
 )
 """Files that are one thing from beginning to end."""
 

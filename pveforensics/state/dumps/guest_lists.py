@@ -12,7 +12,7 @@ QM, PCT = "qm_list", "pct_list"
 
 _QM_HEAD = re.compile(r"^\s*VMID\s+NAME\s+STATUS\s+MEM")
 _QM_ROW = re.compile(
-    r"^\s*(?P<vmid>[1-9]\d{2,8})\s+(?P<guest>\S+)\s+(?P<status>running|stopped|paused|suspended|prelaunch|internal-error|io-error|unknown)(?:\s+(?P<rest>\S.*))?$",
+    r"^\s*(?P<vmid>[1-9]\d{2,8})(?:\s+(?P<guest>\S+))??\s+(?P<status>running|stopped|paused|suspended|prelaunch|internal-error|io-error|unknown)(?:\s+(?P<rest>\S.*))?$",
     re.ASCII,
 )
 _PCT_HEAD = re.compile(r"^\s*VMID\s+Status\s+(?:Lock\s+)?Name")
@@ -28,7 +28,7 @@ def score_qm(page: Page) -> float:
 
 
 def read_qm(page: Page) -> Reading:
-    """Rows of `vmid`, `guest` (its name), `status`; `rest` as written."""
+    """Rows of `vmid`, `guest` (its name, empty if it has none), `status`; `rest` as written."""
     return _read(page, QM, _QM_HEAD, _QM_ROW)
 
 

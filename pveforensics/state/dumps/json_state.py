@@ -157,7 +157,7 @@ def _clusterlog(value: Any, page: Page) -> Reading:
 
 
 def _version(value: Any, page: Page) -> Reading:
-    """`.version`: `starttime` is the start of this pmxcfs."""
+    """`.version`: `starttime` is the start of this pmxcfs; a counter for each file that it watches (pve-cluster:src/pmxcfs/status.c)."""
     return Reading(snapshots=(_snapshot("pmxcfs_version", page, {str(key): _text(each) for key, each in value.items()}),))
 
 
@@ -220,7 +220,7 @@ SHAPES: tuple[_Shape, ...] = (
     ),
     _Shape("lrm_status", lambda v: isinstance(v, dict) and {"mode", "state", "timestamp"} <= v.keys(), _lrm_status),
     _Shape("members", lambda v: isinstance(v, dict) and {"nodename", "version"} <= v.keys(), _members),
-    _Shape("pmxcfs_version", lambda v: isinstance(v, dict) and {"starttime", "version"} <= v.keys(), _version),
+    _Shape("pmxcfs_version", lambda v: isinstance(v, dict) and {"starttime", "clinfo"} <= v.keys(), _version),
     _Shape(
         "clusterlog",
         lambda v: any({"uid", "time", "msg"} <= entry.keys() for entry in (_dicts(_of(v).get("data")) or _dicts(v))[:3]),

@@ -18,7 +18,7 @@ _SHORT = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d(?: \d{4})?)?"
 _DATED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?"
 _ROW = re.compile(
     rf"^\s*(?P<user>[\w.$+-]{{1,32}})\s+(?P<where>system (?:boot|down)|\(to lvl \d\)|\S+)\s+(?P<host>\S.*?)?\s*(?P<start>{_DATED}|{_SHORT})"
-    rf"\s*(?P<rest>(?:-\s*(?P<end>{_DATED}|{_SHORT}|\d\d:\d\d|crash|down|gone)|still|gone|\(|$).*)$"
+    rf"\s*(?P<rest>(?:-\s*(?P<end>{_DATED}|{_SHORT}|\d\d:\d\d|crash|down|gone)|(?:-\s*)?still|gone|\(|$).*)$"
 )
 _TRAILER = re.compile(r"^\s*(?P<file>\S*(?:wtmp|utmp|btmp)\S*) begins (?P<date>.*)$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

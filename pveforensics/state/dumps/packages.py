@@ -114,14 +114,15 @@ def score_dpkg(page: Page) -> float:
 
 
 def read_dpkg(page: Page) -> Reading:
-    """A row per package installed, upgraded or removed: `start` (local time), `action`, `package`, `old`, `new`; field `cut` if the last one was not finished."""
+    """A row per package installed, upgraded or removed: `start` (local time), `action`, `package`, `old`, `new`; field `cut` names those left unfinished, `last` the last moment."""
     rows: list[dict[str, str]] = []
     state: dict[str, str] = {}
+    last = ""
     for number, line in page.filled():
         found = _DPKG.match(line)
         if not found:
             continue
-        words = found["rest"].split()
+        words, last = found["rest"].split(), f"{found['date']} {found['time']}"
         if found["action"] == "status" and len(words) >= 2:
             state[words[1].partition(":")[0]] = words[0]
         elif found["action"] in ("install", "upgrade", "remove") and len(words) >= 3 and len(rows) < MOST_ROWS:
@@ -140,9 +141,10 @@ def read_dpkg(page: Page) -> Reading:
                 }
             )
     cut = sorted(name for name, word in state.items() if word.startswith("half-"))
+    fields = {"last": last, **({"cut": " ".join(cut)[:500]} if cut else {})}
     dated = [(number, found) for number, line in page.filled() if (found := _DPKG.match(line))]
     hints = tuple(TimeHint(number, "dpkg.log", local=f"{found['date']} {found['time']}") for number, found in dated[-1:])
-    return Reading(snapshots=(_changes(DPKG, rows, {"cut": " ".join(cut)[:500]} if cut else {}),), hints=hints)
+    return Reading(snapshots=(_changes(DPKG, rows, fields),), hints=hints)
 
 
 def _changes(kind: str, rows: list[dict[str, str]], fields: dict[str, str] | None = None) -> RawSnapshot:

@@ -10,6 +10,7 @@ _COMMAND = re.compile(
     r"\b(?P<tool>pvecm (?:status|nodes)|corosync-quorumtool|corosync-cfgtool|ha-manager status|journalctl|last\b|timedatectl|date\b|pvesr (?:list|status)|pvesm (?:list|status)"
     r"|zfs list|zpool (?:list|status)|qm list|pct list|pveversion|lvs\b|df\b)"
 )
+_ROOT = re.compile(rf"\s*[#$]\s+(?P<command>{_COMMAND.pattern}.*?)\s*$")
 _MARK = re.compile(r"\s+(?:←|<-|⇐|✅|❌|⚠|\N{RIGHTWARDS ARROW}|# <).*$")
 _QUOTE = re.compile(r"^(?:\s*[>|]\s?)+")
 
@@ -24,6 +25,8 @@ def command_of(line: str) -> tuple[str, str] | None:
     found = _PROMPT.match(line)
     if found:
         return found["host"], (found["command"] or "").strip()
+    if found := _ROOT.match(line):
+        return "", found["command"]
     found = _BANNER.match(line)
     if found and _COMMAND.search(found["command"]):
         return found["host"] or "", found["command"].strip()

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pveforensics.model import Change, Interval, Placement
-from pveforensics.state.estate import Estate, aftermath, behind, hazards, locked, replicas, staleness, upkeep
+from pveforensics.state.estate import (
+    Estate,
+    aftermath,
+    behind,
+    certified,
+    failed_units,
+    hazards,
+    locked,
+    replicas,
+    staleness,
+    upgrades,
+    upkeep,
+)
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.landed import resettled
@@ -104,5 +116,8 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("locked guests", locked.track),
     ("time bombs", hazards.track),
     ("time bombs around guests", upkeep.track),
+    ("failed units", failed_units.track),
+    ("certificates", certified.track),
+    ("changes of packages", upgrades.track),
 )
 """What else is told of the estate, each for itself."""

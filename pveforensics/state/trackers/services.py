@@ -34,7 +34,7 @@ RETURNS = ("service.started", "service.daemon_start", "ha_daemon_started", "pmxc
 
 _ORDERLY = frozenset({"TERM", "HUP", "INT", "PIPE"})
 _CRASHES = frozenset({"SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP", "SYS", "KILL", "QUIT"})
-_RESULTS = {
+RESULTS = {
     "timeout": "hang",
     "watchdog": "hang",
     "start-limit-hit": "start_limit",
@@ -42,6 +42,8 @@ _RESULTS = {
     "core-dump": "crash",
     "oom-kill": "crash",
 }
+"""What systemd's result of a unit means; every other one is `failed`."""
+
 _GRAVER = ("unknown", "failed", "hang", "crash", "start_limit")
 
 
@@ -203,12 +205,10 @@ def _failure(event: Event) -> _Failure | None:
             return _Failure("pve-cluster", "hang", "it did not stop in time and was killed")
         case "service_state":
             bad = fields.get("result") or ("signal" if "code=killed" in text or "code=dumped" in text else "")
-            return (
-                _Failure("watchdog-mux", _RESULTS.get(bad, "failed"), f"result '{bad}'") if bad and "status=15/TERM" not in text else None
-            )
+            return _Failure("watchdog-mux", RESULTS.get(bad, "failed"), f"result '{bad}'") if bad and "status=15/TERM" not in text else None
         case "service.failed":
             result = fields.get("result") or ""
-            ended = _RESULTS.get(result, "failed")
+            ended = RESULTS.get(result, "failed")
             return _Failure(unit_of(fields.get("unit") or ""), ended, f"result '{result or 'unknown'}'", soft=ended in ("failed", "crash"))
         case "service.restart_gave_up":
             return _Failure(unit_of(fields.get("unit") or ""), "start_limit", "it failed too often in a row")
