@@ -13,7 +13,8 @@ class Test:
     """What a field must hold: one of `values` (placeholders allowed), none of them, a bound, or a word among others.
 
     `op` is `in`, `not`, `below`, `above`, `has` (a word of a list separated by blanks or commas), `contains` (a part of the text,
-    whatever its case) or `bit` (one of these bits is set in a number, which may be hexadecimal).
+    whatever its case), `bit` (one of these bits is set in a number, which may be hexadecimal) or `versions` (a package's version from the first
+    on, older than the second).
     """
 
     op: str

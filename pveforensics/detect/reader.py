@@ -45,6 +45,7 @@ from pveforensics.detect.fields import (
     template,
     text,
 )
+from pveforensics.detect.versions import compare, is_version
 from pveforensics.yamlfile import Map, Seq
 
 _EDGE = re.compile(r"([a-z][a-z0-9_]*)\.(start|end|at)(?:\s*([+-])\s*(\S.*))?")
@@ -102,6 +103,14 @@ def _bit(value: Any, place: Place) -> str:
     return str(value)
 
 
+def _versions(value: Any, place: Place) -> tuple[str, ...]:
+    """The first version that is meant and the first that is no longer."""
+    bounds = listed(text)(value, place)
+    if len(bounds) != 2 or not all(map(is_version, bounds)) or compare(*bounds) >= 0:
+        raise place.expected("a list of two versions of a package, the older first", value)
+    return tuple(bounds)
+
+
 _OPERATORS: dict[str, Callable[[Any, Place], tuple[str, ...]]] = {
     "not": one_or_more(word),
     "has": one_or_more(word),
@@ -109,6 +118,7 @@ _OPERATORS: dict[str, Callable[[Any, Place], tuple[str, ...]]] = {
     "bit": one_or_more(_bit),
     "below": _bound,
     "above": _bound,
+    "versions": _versions,
 }
 
 

@@ -151,6 +151,7 @@ STATES: dict[str, dict[str, State]] = {
     },
     "certificate": dict.fromkeys(("expired", "unrenewed"), _shown("file subject until days", "certificate")),
     "packages": {"broken": _shown("how packages why command", "apt_history apt_term dpkg_log pveversion")},
+    "package": {"installed": _shown("package version", "pveversion")},
     "lock": {
         "set": _shown("guest vmid lock held why said proof boot_clears recovery_clears cleared advice written ha tool", "guest_config"),
         "met": State(_fields("guest vmid lock held count closed_by")),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pveforensics.detect.clauses import Test, Where
 from pveforensics.detect.text import Scene
+from pveforensics.detect.versions import compare, is_version
 
 Resolved = Where
 """Fields and tests whose placeholders are filled in."""
@@ -56,6 +57,9 @@ def _passes(test: Test, value: str) -> bool:
             return any(part.lower() in value.lower() for part in test.values)
         case "bit":
             return any(_bits(value) >> int(bit) & 1 for bit in test.values if bit.isdecimal())
+        case "versions":
+            since, before = test.values
+            return is_version(value) and compare(since, value) <= 0 < compare(before, value)
         case _:
             bound, number = _number(test.values[0] if test.values else ""), _number(value)
             if bound is None or number is None:

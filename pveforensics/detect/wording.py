@@ -76,6 +76,8 @@ def span_words(seconds: float) -> str:
 
 def test_words(test: Test) -> str:
     """What a field must hold, as a part of a sentence."""
+    if test.op == "versions":
+        return f"is a version from {_value(test.values[0])} on, before {_value(test.values[1])}"
     values = " or ".join(map(_value, test.values))
     return {
         "in": "is {}", "not": "is not {}", "has": "holds the word {}", "contains": "contains {}", "bit": "has bit {} set",

@@ -241,7 +241,7 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
             "",
             item("trouble", f"storage {rest} {interval.state}", f"{interval.state} {_length(interval, start, end)}".strip()),
         )
-    if kind in ("setting", "config", "certificate"):
+    if kind in ("setting", "config", "certificate", "package"):
         return "Other", rest, "", None
     return "Other", interval.subject, "", item("other", f"{interval.subject} {interval.state}", interval.state.replace("_", " "))
 

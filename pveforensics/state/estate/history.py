@@ -19,6 +19,7 @@ from pveforensics.state.estate import (
     upgrades,
     upkeep,
 )
+from pveforensics.state.estate import Estate, aftermath, certified, failed_units, hazards, installed, locked, replicas, staleness, upgrades
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.landed import resettled
@@ -119,5 +120,6 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("failed units", failed_units.track),
     ("certificates", certified.track),
     ("changes of packages", upgrades.track),
+    ("installed packages", installed.track),
 )
 """What else is told of the estate, each for itself."""

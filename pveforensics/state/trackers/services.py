@@ -23,6 +23,7 @@ FAILURES = (
     "service.restart_gave_up",
     "service.timeout",
     "service.start_failed",
+    "service.dependency_failed",
     "service_failed",
     "service_state",
     "process.segfault",
@@ -216,6 +217,9 @@ def _failure(event: Event) -> _Failure | None:
             return _Failure(unit_of(fields.get("unit") or ""), "hang", "it did not answer in time")
         case "service.start_failed":
             return _Failure(unit_of(fields.get("unit") or "", fields.get("desc") or ""), "failed", "it could not be started")
+        case "service.dependency_failed":
+            unit = unit_of(fields.get("unit") or "", fields.get("desc") or "")
+            return _Failure(unit, "failed", "it was not started, as another unit that it needs had failed")
         case "service.daemon_error" if fields.get("reason"):
             return _Failure(unit_of(event.program.lower()), "failed", f"start failed: {fields['reason']}"[:200])
         case "pmxcfs_start_failed" if "crit:" in text:

@@ -162,7 +162,7 @@ def test_package_changes_with_what_was_cut_short():
     assert found[1]["end"] == "2026-03-13 22:03:40"
     assert found[-1]["end"] == ""  # the machine went down in the middle of it
     document = read_document("alpha/dpkg.log", DPKG.encode(), None)
-    assert document.snapshots[0].fields == {"cut": "corosync"}
+    assert document.snapshots[0].fields == {"cut": "corosync", "last": "2026-03-13 22:01:06"}
 
 
 def test_a_list_of_packages_longer_than_a_line_that_pages_keep():
