@@ -210,6 +210,8 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
     head = member.head(HEAD)
     if not head:
+        if (empty := state.read_document(member.path, b"", member.mtime)) is not None:
+            return _with_hint(member, _Reading(document=empty))
         return _Reading(skipped=NotRead(member.path, "empty file", damage=False))
     if is_binary_journal(head) or (member.path.endswith((".journal", ".journal~")) and is_binary(head)):
         return _journal(member, index, matcher, sink)

@@ -16,6 +16,10 @@ SURE_ENOUGH = 0.5
 
 ALL: tuple[Reader, ...] = (*READERS, *WHOLE, *PASTED)
 
+EMPTY = next(reader for reader in READERS if reader.kind == "section config")
+MAY_BE_EMPTY = frozenset({"resources.cfg", "groups.cfg", "rules.cfg", "replication.cfg", "jobs.cfg"})
+"""Files that are empty once their last section is removed: that there is no HA resource or job is worth knowing."""
+
 
 def document_score(path: str, head: bytes) -> float:
     """How sure it is, from 0 to 1, that a file of this name that begins so is a configuration or status dump that is read here."""
@@ -73,9 +77,9 @@ def _of_readers(reader: Reader, page: Page) -> Reading:
 
 
 def _best(page: Page) -> tuple[float, Reader] | None:
-    """The reader with the highest score, if any is sure enough; the first of equals."""
+    """The reader with the highest score, if any is sure enough; the first of equals. An empty file is known by its name alone."""
     if not page.data and not page.link_target:
-        return None
+        return (SURE_ENOUGH, EMPTY) if page.name in MAY_BE_EMPTY else None
     scores = [(_score(reader, page), reader) for reader in ALL]
     score, reader = max(scores, key=lambda pair: pair[0])
     return (score, reader) if score >= SURE_ENOUGH else None
