@@ -52,7 +52,11 @@ def test_output_of_getpvelogs_is_read_without_a_flag(tmp_path, pack):
     assert case.complete
     assert {source.node for source in case.sources} == {"alpha"}
     assert set(kinds) == {path.partition("/")[2] for path in getpvelogs()}
-    assert (kinds["zfs.txt"], kinds["proxmox/pve_services.txt"], kinds["security/ssl_info.txt"]) == ("zfs_list", "unit_status", "certificate")
+    assert (kinds["zfs.txt"], kinds["proxmox/pve_services.txt"], kinds["security/ssl_info.txt"]) == (
+        "zfs_list",
+        "unit_status",
+        "certificate",
+    )
     told = {finding.rule for finding in case.findings}
     assert {"daemon-crashed", "certificate-expired"} <= told
     assert sum(finding.rule == "daemon-crashed" for finding in case.findings) == 1  # the list of failed units tells it no second time

@@ -10,7 +10,21 @@ from pveforensics.detect.clauses import Test
 from pveforensics.detect.versions import compare, is_version
 from pveforensics.detect.where import Answer, passes
 
-ASCENDING = ("1.0~rc1", "1.0~rc1-1", "1.0", "1.0-1~bpo1", "1.0-1", "1.0+dfsg-1", "1.1", "1.9-pve2", "1.10-pve1", "1.10-pve10", "2.0a", "2.0+", "1:0.1")
+ASCENDING = (
+    "1.0~rc1",
+    "1.0~rc1-1",
+    "1.0",
+    "1.0-1~bpo1",
+    "1.0-1",
+    "1.0+dfsg-1",
+    "1.1",
+    "1.9-pve2",
+    "1.10-pve1",
+    "1.10-pve10",
+    "2.0a",
+    "2.0+",
+    "1:0.1",
+)
 
 
 def test_versions_in_their_order():
@@ -33,7 +47,11 @@ def test_what_is_no_version(text):
 
 def test_a_field_passes_from_the_first_version_on_and_before_the_second():
     where = (("version", Test("versions", ("3.0", "3.1.5-pve2"))),)
-    passed = [text for text in ("2.4.4-pve1", "3.0", "3.1.5-pve1", "3.1.5-pve2", "", "residual config") if passes(where, {"version": text}) is Answer.YES]
+    passed = [
+        text
+        for text in ("2.4.4-pve1", "3.0", "3.1.5-pve1", "3.1.5-pve2", "", "residual config")
+        if passes(where, {"version": text}) is Answer.YES
+    ]
     assert passed == ["3.0", "3.1.5-pve1"]
 
 

@@ -32,7 +32,15 @@ def without_place(row):
         ),
         (
             "NAME        AVAIL   USED  USEDSNAP  USEDDS  USEDREFRESERV  USEDCHILD\nrpool/data   120G  40.1G        0B    104K             0B      40.1G\n",
-            {"name": "rpool/data", "avail": "120G", "used": "40.1G", "usedsnap": "0B", "usedds": "104K", "usedrefreserv": "0B", "usedchild": "40.1G"},
+            {
+                "name": "rpool/data",
+                "avail": "120G",
+                "used": "40.1G",
+                "usedsnap": "0B",
+                "usedds": "104K",
+                "usedrefreserv": "0B",
+                "usedchild": "40.1G",
+            },
         ),
         (f"{SNAP}\t{GUID}\t1773450005\n", {"name": SNAP, "guid": GUID, "creation": "1773450005"}),
         (f"{SNAP}\t{GUID}\n", {"name": SNAP, "guid": GUID}),
@@ -42,7 +50,10 @@ def without_place(row):
             "# zfs list -Hp -o name,used,written\nrpool/data/vm-100-disk-0\t8123456789\t0\n",
             {"name": "rpool/data/vm-100-disk-0", "used": "8123456789", "written": "0"},
         ),
-        ("rpool\t40.1G\t120G\t104K\t/rpool\n", {"name": "rpool", "used": "40.1G", "avail": "120G", "refer": "104K", "mountpoint": "/rpool"}),
+        (
+            "rpool\t40.1G\t120G\t104K\t/rpool\n",
+            {"name": "rpool", "used": "40.1G", "avail": "120G", "refer": "104K", "mountpoint": "/rpool"},
+        ),
         (
             "NAME        USED  COM.SUN:AUTO-SNAPSHOT  SYNC\nrpool/data    1G  -                      standard\n",
             {"name": "rpool/data", "used": "1G", "com.sun:auto-snapshot": "-", "sync": "standard"},
