@@ -79,7 +79,7 @@ def test_noise_under_a_known_name(data, path):
 def test_kinds_of_readers_are_all_sampled_or_tested_elsewhere():
     elsewhere = {
         "corosync.conf", "hostname", "hosts", "timezone", "localtime", "interfaces", "ha_status", "boot_list", "last", "sel", "zpool_status", "timedatectl",
-        "lspci", "wtmp", "wtmpdb", "date", "task_list", "task_log",
+        "collect_manifest", "lspci", "wtmp", "wtmpdb", "date", "task_list", "task_log",
     }  # fmt: skip
     read = {read_document(path, text.encode(), None).kind for path, text in SAMPLES.items()}
     assert {reader.kind for reader in ALL} <= elsewhere | read | {"json_state"}
