@@ -13,13 +13,13 @@ from pveforensics.state.estate import (
     certified,
     failed_units,
     hazards,
+    installed,
     locked,
     replicas,
     staleness,
     upgrades,
     upkeep,
 )
-from pveforensics.state.estate import Estate, aftermath, certified, failed_units, hazards, installed, locked, replicas, staleness, upgrades
 from pveforensics.state.estate.build import estate
 from pveforensics.state.estate.changes import changes
 from pveforensics.state.estate.landed import resettled
