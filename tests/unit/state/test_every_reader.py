@@ -10,8 +10,10 @@ from test_forms import GUID, SNAP
 from test_lists import EVERY
 from test_node_state import FAILED, OPENSSL, STATUS, TERM, pem
 
+from pveforensics.state import documents
 from pveforensics.state.containers import container_kind, open_database, open_report
-from pveforensics.state.documents import ALL, document_score, read_document
+from pveforensics.state.documents import document_score, read_document
+from pveforensics.state.page import page_of
 from pveforensics.timebase import SECOND
 
 SAMPLES = {
@@ -76,10 +78,13 @@ def test_noise_under_a_known_name(data, path):
     open_database(path, data, data, None)
 
 
-def test_kinds_of_readers_are_all_sampled_or_tested_elsewhere():
-    elsewhere = {
-        "corosync.conf", "hostname", "hosts", "timezone", "localtime", "interfaces", "ha_status", "boot_list", "last", "sel", "zpool_status", "timedatectl",
-        "collect_manifest", "lspci", "wtmp", "wtmpdb", "date", "task_list", "task_log",
-    }  # fmt: skip
-    read = {read_document(path, text.encode(), None).kind for path, text in SAMPLES.items()}
-    assert {reader.kind for reader in ALL} <= elsewhere | read | {"json_state"}
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(SAMPLES)), st.data())
+def test_each_reader_leaves_a_problem_at_worst_of_what_is_not_its_own(path, data):
+    raw = bytearray(SAMPLES[path].encode())
+    for _ in range(data.draw(st.integers(0, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    page = page_of(path, bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    for reader in documents.ALL:
+        documents._score(reader, page)
+        documents._read(reader, page)
