@@ -43,7 +43,7 @@ def write_parquet(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
         compression_level=PARQUET_LEVEL,
         use_dictionary=[*words, "message"],
         column_encoding={"line": "DELTA_BINARY_PACKED"},
-        write_statistics=[field.name for field in schema if field.name != "message"],
+        write_statistics=["time", "line"],
     ) as writer:
         for batch in batches:
             if len(batch):

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND
+from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
 from pveforensics.timeline.order import Calendar, Slice, sweep
 from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.spool import Batch, FileLines, LineSpool
-from pveforensics.timeline.tables import LINES, TIME, clean
+from pveforensics.timeline.tables import LINES, TIME
 
-ROWS = 1 << 17
+ROWS = 1 << 16
 """Rows of a record batch, and so of a row group."""
 
 BYTES = 32 << 20
 """Bytes of text of a record batch: it ends early where lines are long."""
-
-Array = npt.NDArray[Any]
 
 
 class Numbers(NamedTuple):
@@ -77,12 +75,12 @@ class _Maker:
         self._no_kind = len(kinds)
         self._kept_nodes = np.array([chosen.has_node(node) for node in nodes], np.bool_)
         self._kept_kinds = np.array([chosen.has_kind(kind) for kind in kinds] + [not chosen.kinds], np.bool_)
-        self._names = {"node": _strings(nodes), "kind": _strings(kinds), "path": _strings(self._paths), "program": _strings(spool.programs)}
+        self._names = {"node": texts(nodes), "kind": texts(kinds), "path": texts(self._paths), "program": texts(spool.programs)}
         claims = calendar.claims.known
         self._errors = np.array([claim.error_us / SECOND if claim is not None else 0 for claim in claims], np.float64)
         bases: dict[str, int] = {}
         self._bases = np.array([bases.setdefault(claim.basis.value, len(bases)) if claim is not None else 0 for claim in claims], np.int32)
-        self._names["basis"] = _strings(bases)
+        self._names["basis"] = texts(bases)
         self._numbers: list[Numbers] = []
         self._texts: list[pa.Array] = []
         self._places: list[Array] = []
@@ -107,10 +105,10 @@ class _Maker:
         number = np.full(len(node), self._paths[path], np.int32)
         claim, program, pid, line = (column[rows] for column in (batch.form, batch.program, batch.pid, batch.line))
         self._numbers.append(Numbers(batch.at[rows], claim, node, kind, program, pid, number, line))
-        texts, places = _texts(batch, rows)
+        found, places = _texts(batch, rows)
         self._places.append(places + self._parts)
-        self._texts.append(texts)
-        self._parts += len(texts)
+        self._texts.append(found)
+        self._parts += len(found)
         self._rows += len(node)
         self._bytes += int(batch.end[rows].max()) - int(batch.begin[rows].min())
 
@@ -136,38 +134,33 @@ class _Maker:
 
     def batch(self) -> pa.RecordBatch:
         """What has gathered, as one batch in order."""
-        numbers, texts, places, self._numbers, self._texts, self._places = self._numbers, self._texts, self._places, [], [], []
+        gathered, messages, places, self._numbers, self._texts, self._places = self._numbers, self._texts, self._places, [], [], []
         self._rows = self._bytes = self._parts = 0
-        if not numbers:
-            return pa.RecordBatch.from_pylist([], LINES)
-        rows = Numbers(*map(np.concatenate, zip(*numbers, strict=True)))
+        if not gathered:
+            return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in LINES], schema=LINES)
+        rows = Numbers(*map(np.concatenate, zip(*gathered, strict=True)))
         place = np.concatenate(places)
         if not bool((rows.key[1:] >= rows.key[:-1]).all()):
             order = np.argsort(rows.key, kind="stable")
             rows, place = Numbers(*(column[order] for column in rows)), place[order]
-        messages = pc.array_take(pa.concat_arrays(texts), pa.array(place), boundscheck=False)
+        text = pc.array_take(pa.concat_arrays(messages), numbers(place, pa.int64()), boundscheck=False)
         undated = rows.claim == 0
         columns = [
-            pa.array(rows.key, mask=undated).view(TIME),
+            numbers(rows.key, TIME, undated),
             self._words("basis", self._bases[rows.claim], undated),
-            pa.array(self._errors[rows.claim], mask=undated),
+            numbers(self._errors[rows.claim], pa.float64(), undated),
             self._words("node", rows.node),
             self._words("kind", rows.kind, rows.kind == self._no_kind),
             self._words("program", rows.program, rows.program == 0),
-            pa.array(rows.pid.astype(np.uint32), mask=rows.pid == 0),
-            messages,
+            numbers(rows.pid.astype(np.uint32), pa.uint32(), rows.pid == 0),
+            text,
             self._words("path", rows.path),
-            pa.array(rows.line.astype(np.int64)),
+            numbers(rows.line.astype(np.int64), pa.int64()),
         ]
         return self._chosen.matching(pa.RecordBatch.from_arrays(columns, schema=LINES))
 
-    def _words(self, name: str, numbers: Array, missing: Array | None = None) -> pa.Array:
-        mask = missing if missing is not None and missing.any() else None
-        return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32), mask=mask), self._names[name], safe=False)
-
-
-def _strings(names: Sequence[str] | dict[str, int]) -> pa.Array:
-    return pa.array([clean(name) for name in names], pa.string())
+    def _words(self, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
+        return words(codes, self._names[name], missing)
 
 
 def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Array, Array]]:

@@ -16,6 +16,7 @@ from pveforensics.dating import window
 from pveforensics.errors import UsageError
 from pveforensics.model import Options
 from pveforensics.timebase import Instant
+from pveforensics.timeline.arrays import texts
 
 NEVER = (1 << 63) - 1
 """The key of lines that no line of their file gives a place in time: they come last."""
@@ -94,6 +95,6 @@ def selection(
 def check_grep(grep: str) -> None:
     """Raise UsageError if it is no expression: known before the long work."""
     try:
-        pc.match_substring_regex(pa.array([""]), grep)
+        pc.match_substring_regex(texts([""]), grep)
     except (pa.ArrowInvalid, UnicodeEncodeError) as error:
         raise UsageError(f"--grep {grep}: {' '.join(str(error).split())}") from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.timeline.arrays import coded, numbers, texts
 from pveforensics.timeline.heads import message_of
 
 TIME = pa.timestamp("us", "UTC")
@@ -44,31 +46,35 @@ def event_batches(events: Sequence[Event]) -> Iterator[pa.RecordBatch]:
 def _events(events: Sequence[Event]) -> pa.RecordBatch:
     proofs = [event.evidence[0] if event.evidence else None for event in events]
     columns = [
-        _times(event.at for event in events),
-        _words(event.at.basis.value if event.at is not None else None for event in events),
-        pa.array([event.at.error_us / SECOND if event.at is not None else None for event in events], pa.float64()),
-        _words(event.node for event in events),
-        _words(event.kind for event in events),
-        _words(event.program or None for event in events),
-        pa.array([clean(message_of(proof.text)) if proof is not None else "" for proof in proofs], pa.string()),
-        pa.array([event.count for event in events], pa.int64()),
-        _times(event.last for event in events),
-        pa.array([clean(msgspec.json.encode(dict(event.fields)).decode()) if event.fields else None for event in events], pa.string()),
-        _words(clean(proof.path) if proof is not None else None for proof in proofs),
-        pa.array([proof.line if proof is not None else None for proof in proofs], pa.int64()),
-        pa.array([event.id for event in events], pa.string()),
+        _times([event.at for event in events]),
+        coded([event.at.basis.value if event.at is not None else None for event in events]),
+        numbers(
+            np.array([event.at.error_us / SECOND if event.at is not None else 0 for event in events]),
+            pa.float64(),
+            np.array([event.at is None for event in events], np.bool_),
+        ),
+        coded([event.node for event in events]),
+        coded([event.kind for event in events]),
+        coded([event.program or None for event in events]),
+        texts(message_of(proof.text) if proof is not None else "" for proof in proofs),
+        numbers(np.array([event.count for event in events], np.int64), pa.int64()),
+        _times([event.last for event in events]),
+        texts(msgspec.json.encode(_plain(event.fields)).decode() if event.fields else None for event in events),
+        coded([proof.path if proof is not None else None for proof in proofs]),
+        numbers(
+            np.array([proof.line if proof is not None else 0 for proof in proofs], np.int64),
+            pa.int64(),
+            np.array([proof is None for proof in proofs], np.bool_),
+        ),
+        texts(event.id for event in events),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=EVENTS)
 
 
-def clean(text: str) -> str:
-    """The text without halves of surrogates, which no UTF-8 can hold."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+def _plain(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in fields.items()}
 
 
-def _times(moments: Iterable[Instant | None]) -> pa.Array:
-    return pa.array([at.us if at is not None else None for at in moments], pa.int64()).cast(TIME)
-
-
-def _words(values: Iterable[str | None]) -> pa.Array:
-    return pa.array(list(values), pa.string()).dictionary_encode().cast(WORD)
+def _times(moments: Sequence[Instant | None]) -> pa.Array:
+    values = np.array([at.us if at is not None else 0 for at in moments], np.int64)
+    return numbers(values, TIME, np.array([at is None for at in moments], np.bool_))
