@@ -1,6 +1,6 @@
-"""The slow twin and the texts of these tests are modules beside them."""
+"""The slow twin of these tests is a module beside them, the writer of journals one beside the tests of their reader."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "events" / "journal")]

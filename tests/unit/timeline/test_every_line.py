@@ -5,6 +5,7 @@ import os
 import random
 from unittest import mock
 
+import journal_files
 import line_by_line
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -235,6 +236,29 @@ def test_entries_of_a_journal_in_json_are_rows(tmp_path):
         ((NEWEST + at) * 1_000_000, "stated", 1e-06, "alpha", "pvedaemon", 100 + at, f"m{at}\nand more") for at in range(50)
     ]
     assert [row[8] for row in found] == list(range(1, 51))
+
+
+@pytest.mark.parametrize("packing", [0, 4])
+def test_all_entries_of_a_binary_journal_are_rows(tmp_path, packing):
+    entries = journal_files.story(300)
+    found = every_line(bundle(tmp_path, {"alpha/system.journal": journal_files.written(entries, packing=packing)}))
+    assert len(found) == 300
+    for row in found:
+        made = entries[row[8] - 1]
+        message = made["MESSAGE"] if isinstance(made["MESSAGE"], str) else made["MESSAGE"].decode("utf-8", "replace")
+        pid = int(made["_PID"]) if "_PID" in made else None
+        assert row[3:8] == ("alpha", made["SYSLOG_IDENTIFIER"], pid, message, "alpha/system.journal")
+        assert row[0] == int(made.get("_SOURCE_REALTIME_TIMESTAMP", row[0]))
+    assert {row[9] for row in found} > {None, "corosync_quorum_lost"}
+
+
+def test_an_export_stream_and_the_journal_that_was_made_of_it_say_the_same(tmp_path):
+    entries = journal_files.story(120)
+    found = {
+        name: sorted((row[8], row[4:7]) for row in every_line(bundle(tmp_path / name, {name: data})))
+        for name, data in (("x.journal", journal_files.written(entries)), ("export", journal_files.export(entries)))
+    }
+    assert [row for _, row in found["x.journal"]] == [row for _, row in found["export"]]
 
 
 def test_where_the_times_of_many_blocks_overlap_few_are_held_at_once():
