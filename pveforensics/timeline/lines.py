@@ -17,10 +17,10 @@ from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.spool import Batch, FileLines, LineSpool
 from pveforensics.timeline.tables import LINES, TIME
 
-ROWS = 1 << 16
+ROWS = 1 << 15
 """Rows of a record batch, and so of a row group."""
 
-BYTES = 32 << 20
+BYTES = 16 << 20
 """Bytes of text of a record batch: it ends early where lines are long."""
 
 
