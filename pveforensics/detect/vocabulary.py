@@ -124,7 +124,7 @@ STATES: dict[str, dict[str, State]] = {
         "down": State(_fields("node_before node_after planned name why state closed_by source data_age_s"), "any"),
         "error": State(_fields("node source"), "any"),
         "unplaced": State(_fields("node source"), "any"),
-        "restored": State(_fields("guest vmid name node_before node_after jobid age age_s last disks data returned"), "any"),
+        "restored": State(_fields("guest vmid name node_before node_after jobid age age_s last disks data allowed returned"), "any"),
         "doubled": State(_fields("guest vmid other"), "any"),
         "placement": _shown("guest vmid name home nodes row about verdict severity why fix disk storage first lower", "ha_resources"),
     },
@@ -163,8 +163,8 @@ STATES: dict[str, dict[str, State]] = {
     "job": {
         "stale": _shown(_JOB, "replication_state pvesr_status"),
         "failing": _shown(_JOB, "replication_state pvesr_status"),
-        "failed": State(_fields("jobid guest error cause count closed_by")),
-        "unfinished": State(_fields("jobid guest last died")),
+        "failed": State(_fields("jobid guest sid error cause count closed_by")),
+        "unfinished": State(_fields("jobid guest sid last died")),
     },
     "clock": {
         "stepped": State(_fields("seconds size why at_boot")),

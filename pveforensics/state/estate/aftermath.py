@@ -8,6 +8,7 @@ from dataclasses import replace
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.estate import Estate, Guest, Job, epoch_of
 from pveforensics.state.estate.disks import span
+from pveforensics.state.estate.staleness import GRACE_S, INTERVALS, interval_of
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
@@ -24,8 +25,8 @@ def with_ages(view: View, estate: Estate, intervals: Sequence[Interval]) -> tupl
 def track(view: View, estate: Estate, intervals: Sequence[Interval]) -> Iterator[Interval]:
     """`guest:<sid>@<new node>` restored: it came back on a replica.
 
-    Fields: `guest`, `vmid`, `name`, `node_before`, `node_after`, `jobid`, `age`, `age_s`, `last`, `data` (the age in words), `disks`
-    (the age of each where they differ), `returned` (yes if the old node came back).
+    Fields: `guest`, `vmid`, `name`, `node_before`, `node_after`, `jobid`, `age`, `age_s`, `last`, `data` (the age in words), `allowed` (what
+    the schedule allows, if it is older), `disks` (the age of each where they differ), `returned` (yes if the old node came back).
     """
     for down in intervals:
         if not _is_down(down):
@@ -53,11 +54,18 @@ def track(view: View, estate: Estate, intervals: Sequence[Interval]) -> Iterator
             "age_s": f"{age:.0f}" if age is not None else "",
             "last": last.iso() if last is not None else "",
             "data": f"data {span(age)} old" if age is not None else "data of unknown age",
+            "allowed": _allowed(job, age),
             "disks": ", ".join(f"{key} {span(old)}" for key, old in disks.items()) if len(set(disks.values())) > 1 else "",
             "returned": "yes" if returned else "no",
         }
         sync = _sync_line(estate, job)
         yield Interval(f"guest:{sid}@{after}", "restored", down.end, None, fields, (*cited(sync, job.evidence), *down.evidence))
+
+
+def _allowed(job: Job, age: float | None) -> str:
+    """The longest time between two runs of the job, if the copy was older than that explains."""
+    allowed = interval_of(job.schedule)
+    return span(allowed) if allowed is not None and age is not None and age > INTERVALS * allowed + GRACE_S else ""
 
 
 def _is_down(each: Interval) -> bool:

@@ -1,8 +1,8 @@
-"""What lies on a storage that failed: the guests of the node with disks there, and so how much hangs on it."""
+"""Which guests stand behind a failure: those with disks on a storage that failed, and the one of a replication job."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pveforensics.model import Interval
@@ -16,10 +16,22 @@ USED = frozenset({"disk", "efi", "tpm", "rootfs", "mount", "vmstate"})
 
 
 def with_guests(estate: Estate, intervals: Sequence[Interval]) -> tuple[Interval, ...]:
-    """The intervals, those of storages with `guests` (by id, for rules), `lying` (in words) and what `holds` says, mended by the disks there."""
+    """The intervals with what the configuration adds.
+
+    Those of storages get `guests` (by id, for rules), `lying` (in words) and a `holds` that goes by the disks there; those of jobs `sid`.
+    """
     if not estate.guests:
         return tuple(intervals)
-    return tuple(_told(estate, each) if each.subject.startswith("storage:") else each for each in intervals)
+    sids = {guest.vmid: guest.sid for guest in estate.guests.values()}
+    return tuple(_of(estate, sids, each) for each in intervals)
+
+
+def _of(estate: Estate, sids: Mapping[str, str], each: Interval) -> Interval:
+    if each.subject.startswith("storage:"):
+        return _told(estate, each)
+    if each.subject.startswith("job:") and each.fields.get("guest", "") in sids:
+        return replace(each, fields={**each.fields, "sid": sids[each.fields["guest"]]})
+    return each
 
 
 def _told(estate: Estate, outage: Interval) -> Interval:

@@ -11,6 +11,9 @@ from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
 FAILED = "replication.job_failed"
+REFUSED = ("replication.config_error", "replication.clock_problem", "replication.location_conflict", "replication.target_full")
+"""What a daemon's line says in place of FAILED where the reason has a signature of its own; in a job's own log the end follows."""
+
 DIVERGED = "replication.divergence"
 RUN = (
     "replication.run_start",
@@ -31,6 +34,8 @@ CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("target_full", re.compile(r"out of space|quota exceeded|No space left")),
     ("no_quorum", re.compile(r"no quorum|cfs-lock|cluster not ready|Permission denied.*/etc/pve")),
     ("unreachable", re.compile(r"exit code 255|No route to host|Connection (?:refused|timed out|reset|closed)|Network is unreachable|Host key verification|no result|broken pipe", re.IGNORECASE)),
+    ("clock", re.compile(r"start time before last sync")),
+    ("location", re.compile(r"guest '\d+' is on local node")),
     ("configuration", re.compile(r"missing replicate feature|unable to replicate|is not available on node|does not exist|is not replicatable|is disabled")),
     ("busy", re.compile(r"can't lock file|got timeout|is locked|dataset is busy")),
 )  # fmt: skip
@@ -40,8 +45,8 @@ CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = (
 def track(view: View) -> tuple[Interval, ...]:
     """`job:<id>@<n>` failed and unfinished.
 
-    Fields of both: `jobid`, `guest`. Of `failed`: `error`, `cause` (diverged, target_full, no_quorum, unreachable, configuration, busy or
-    unknown), `count`, `closed_by`. Of `unfinished`: `last` (what the last line tells), `died` (yes if the node's boot ended after it).
+    Fields of both: `jobid`, `guest`. Of `failed`: `error`, `cause` (diverged, target_full, no_quorum, unreachable, clock, location, configuration,
+    busy or unknown), `count`, `closed_by`. Of `unfinished`: `last` (what the last line tells), `died` (yes if the node's boot ended after it).
     """
     found: list[Interval] = []
     for node in view.nodes:
@@ -58,9 +63,9 @@ def cause_of(error: str) -> str:
 def _failures(view: View, node: str) -> Iterator[Interval]:
     spells: dict[str, Spell] = {}
     jobs: dict[str, str] = {}
-    for at, event in spoken(view, node, FAILED, DIVERGED, *RUN):
+    for at, event in spoken(view, node, FAILED, DIVERGED, *REFUSED, *RUN):
         jobid = event.fields.get("jobid") or ""
-        if event.kind in RUN or event.kind == DIVERGED:
+        if event.kind in RUN or event.kind == DIVERGED or (event.kind in REFUSED and not (event.program and jobid)):
             if event.evidence and jobid:
                 jobs[event.evidence[0].path] = jobid
             continue
@@ -68,7 +73,7 @@ def _failures(view: View, node: str) -> Iterator[Interval]:
         if spell is not None and _over(spell, at):
             yield spells.pop(jobid).closed(spell.last, "quiet")
             spell = None
-        error = event.fields.get("error") or ""
+        error = event.fields.get("error") or _reason(event)
         if spell is None:
             fields = {"jobid": jobid, "guest": jobid.partition("-")[0], "error": error[:300], "cause": cause_of(error)}
             spell = spells[jobid] = Spell(f"job:{jobid}@{node}", "failed", at, at, fields=fields)
@@ -78,6 +83,12 @@ def _failures(view: View, node: str) -> Iterator[Interval]:
     for spell in spells.values():
         quiet, end = goes_on(view, node, spell.last, QUIET_US), end_of_boot(view, node, spell.last)
         yield spell.closed(spell.last if quiet else end, "quiet" if quiet else "boot_end" if end else "")
+
+
+def _reason(event: Event) -> str:
+    """The reason in a line that has no field for it: what stands behind `replication job error - `."""
+    text = event.evidence[0].text if event.evidence else ""
+    return text.partition("replication job error - ")[2]
 
 
 def _over(spell: Spell, at: Instant | None) -> bool:
