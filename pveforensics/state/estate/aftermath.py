@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.estate import Estate, Guest, Job, epoch_of
+from pveforensics.state.estate.calendar_events import interval_of
 from pveforensics.state.estate.disks import span
-from pveforensics.state.estate.staleness import GRACE_S, INTERVALS, interval_of
+from pveforensics.state.estate.staleness import GRACE_S, INTERVALS
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant

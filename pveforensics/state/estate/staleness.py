@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pveforensics.model import Interval
 from pveforensics.state.estate import Estate, Job, Sync
+from pveforensics.state.estate.calendar_events import DAY_S, interval_of
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import cited
 from pveforensics.state.trackers.replication import cause_of
@@ -16,31 +16,6 @@ from pveforensics.timebase import Instant
 INTERVALS = 2
 """A job may be late by one run, not by more."""
 GRACE_S = 600.0
-DAY_S = 86_400.0
-
-_EVERY = re.compile(r"(?:\*:)?(?:\*|0)/(?P<minutes>\d{1,3})$", re.ASCII)
-_HOURS = re.compile(r"(?:\*|0)/(?P<hours>\d{1,2}):\d{1,2}$", re.ASCII)
-_HOURLY = re.compile(r"(?:\*:)?\d{1,2}$", re.ASCII)
-_DAILY = re.compile(r"\d{1,2}:\d{2}$", re.ASCII)
-_DAYS = re.compile(r"(?P<days>(?:mon|tue|wed|thu|fri|sat|sun)[a-z,.]*)(?: +\S+)?$", re.ASCII)
-
-
-def interval_of(schedule: str) -> float | None:
-    """The longest time in seconds between two runs of a calendar event; None for one that is not understood (pve-common:src/PVE/CalendarEvent.pm)."""
-    text = schedule.strip().lower()
-    if found := _EVERY.fullmatch(text):
-        return 60.0 * max(1, int(found["minutes"]))
-    if found := _HOURS.fullmatch(text):
-        return 3600.0 * max(1, int(found["hours"]))
-    if _HOURLY.fullmatch(text) or text == "hourly":
-        return 3600.0
-    if _DAILY.fullmatch(text) or text == "daily":
-        return DAY_S
-    if text == "weekly":
-        return 7 * DAY_S
-    if found := _DAYS.fullmatch(text):
-        return {"mon..fri": 3 * DAY_S, "mon..sat": 2 * DAY_S, "mon..sun": DAY_S}.get(found["days"], 7 * DAY_S)
-    return None
 
 
 def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interval]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pve import EPOCH, case, job, state, tree, vm
 
+from pveforensics.state.estate.calendar_events import interval_of
 from pveforensics.state.estate.disks import span
-from pveforensics.state.estate.staleness import interval_of
 
 ZFS = "local-zfs:vm-100-disk-0,size=32G"
 DISK, SECOND = "rpool/data/vm-100-disk-0", "rpool/data/vm-100-disk-1"
@@ -121,6 +121,18 @@ def test_a_job_that_is_late_for_its_schedule(last, schedule, level):
         ("mon..fri 22:00", 3 * DAY),
         ("sat 22:00", 7 * DAY),
         ("2026-03-14", None),
+        ("8..17,22:0/15", 9.25 * 3600),
+        ("mon..fri 8:00", 3 * DAY),
+        ("mon,thu 30", 3 * DAY + 3600),
+        ("fri..mon 12:00", 4 * DAY),
+        ("30/10", 2400),
+        ("*", 60),
+        ("sat", 7 * DAY),
+        ("*/15:00:00", 15 * 3600),
+        ("monthly", 31 * DAY),
+        ("25:00", None),
+        ("*-*-1 02:00", None),
+        ("5/0", None),
     ],
 )
 def test_schedules(schedule, seconds):
