@@ -26,7 +26,7 @@ MIXED = re.compile(r"(?:corosync|libknet1(?:t64)?|pve-cluster|pve-ha-manager|lib
 
 
 def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interval]:
-    """`config:<topic>@<node>` with the states votes, links, flags, token, copies, network, paths, migration, versions, rules, groups.
+    """`config:<topic>@<node>` with the states votes, links, flags, token, copies, network, paths, migration, ceph, versions, rules, groups.
 
     Fields: `what`, `told` (yes, unknown), `said`, `why`, `size`, `guest`, `storage`.
     """

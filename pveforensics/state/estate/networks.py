@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from pveforensics.model import Cluster, Interval, Member
+from pveforensics.model import Cluster, Evidence, Interval, Member
 from pveforensics.state.estate import Estate
 from pveforensics.state.estate.bombs import bomb
 from pveforensics.state.estate.copies import row_evidence
@@ -22,9 +22,10 @@ SHARED_WAYS = (("migration", "datacenter.migration.network"), ("replication", "d
 
 
 def track(view: View, estate: Estate, cluster: Cluster) -> Iterator[Interval]:
-    """`config:network`, `config:paths` and `config:migration` of each node."""
+    """`config:network`, `config:paths`, `config:migration` and `config:ceph` of each node."""
     yield from _with_interfaces(view, estate, cluster)
     yield from _with_migration(view, cluster)
+    yield from _with_ceph(view, cluster)
 
 
 def _with_interfaces(view: View, estate: Estate, cluster: Cluster) -> Iterator[Interval]:
@@ -59,14 +60,29 @@ def _with_migration(view: View, cluster: Cluster) -> Iterator[Interval]:
             if not setting.subject.endswith(f"/{key}") or (way, setting.state) in told:
                 continue
             told.add((way, setting.state))
-            network = _network(setting.state)
-            for member in cluster.members if network is not None else ():
-                links = _links_in(member, network) if network is not None else []
-                if links:
-                    every = "all links" if len(links) == cluster.links else "a link"
-                    said = f"{every} of corosync on {member.name} ({', '.join(links)}) lie in {network}, the network that {way} is set to"
-                    what = "all_links" if len(links) == cluster.links else "one_of_several"
-                    yield bomb("migration", member.name, what, said, setting.evidence)
+            yield from _named(cluster, "migration", setting.state, f"the network that {way} is set to", setting.evidence)
+
+
+def _with_ceph(view: View, cluster: Cluster) -> Iterator[Interval]:
+    """ceph.conf names Ceph's networks: recovery after a lost disk fills them for hours."""
+    dump = next((each for each in view.timeline.snapshots if each.kind == "ceph_conf"), None)
+    told: set[str] = set()
+    for key in ("public_network", "cluster_network") if dump is not None else ():
+        for text in dump.fields.get(key, "").replace(",", " ").split() if dump is not None else ():
+            if text not in told and dump is not None:
+                told.add(text)
+                yield from _named(cluster, "ceph", text, f"the {key.replace('_', ' ')} of Ceph", dump.evidence)
+
+
+def _named(cluster: Cluster, topic: str, text: str, whose: str, lines: Sequence[Evidence]) -> Iterator[Interval]:
+    """A link of each member in a network that a setting names."""
+    network = _network(text)
+    for member in cluster.members if network is not None else ():
+        links = _links_in(member, network) if network is not None else []
+        if links:
+            every = "all links" if len(links) == cluster.links else "a link"
+            said = f"{every} of corosync on {member.name} ({', '.join(links)}) lie in {network}, {whose}"
+            yield bomb(topic, member.name, "all_links" if len(links) == cluster.links else "one_of_several", said, lines)
 
 
 def _network(text: str) -> Network | None:

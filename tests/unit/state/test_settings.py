@@ -193,3 +193,15 @@ def test_no_damage_to_a_configuration_raises(cut: int, flips: list[tuple[int, in
 def test_no_bytes_under_a_known_name_raise(name: str, data: bytes) -> None:
     read_document(f"alpha/etc/{name}", data, None, "")
     read_document(f"alpha/etc/{name}", b"", None, data.decode("latin-1"))
+
+
+def test_assignments_are_kept_without_secrets_and_comments_set_nothing():
+    ceph = b"# made by hand\n[global]\n\tpublic network = 192.0.2.0/24\n\tauth_client_required = cephx\n[client]\n\tkey = AQabc==\n"
+    found = read_document("alpha/etc/pve/ceph.conf", ceph, None)
+    assert found.kind == "assignments"
+    assert dict(found.snapshots[0].fields) == {"public_network": "192.0.2.0/24", "auth_client_required": "cephx", "key": "(not kept)"}
+    assert not any("AQabc" in setting.text or "AQabc" in setting.value for setting in found.settings)
+    (journal,) = read_document("alpha/etc/systemd/journald.conf", b"[Journal]\n#Storage=auto\n", None).snapshots
+    assert (journal.kind, dict(journal.fields)) == ("journald_conf", {})
+    assert read_document("alpha/etc/default/pve-ha-manager", b"# WATCHDOG_MODULE=ipmi_watchdog\n", None).snapshots[0].kind == "ha_defaults"
+    assert read_document("alpha/etc/systemd/journald.conf", b"[Journal]\nnot a pair\n", None) is None
