@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,25 +24,31 @@ def with_guests(estate: Estate, intervals: Sequence[Interval]) -> tuple[Interval
     if not estate.guests:
         return tuple(intervals)
     sids = {guest.vmid: guest.sid for guest in estate.guests.values()}
-    return tuple(_of(estate, sids, each) for each in intervals)
+    users: dict[str, dict[str, Guest]] = defaultdict(dict)
+    for guest in estate.guests.values():
+        for disk in guest.disks:
+            if disk.kind in USED and disk.storage:
+                users[disk.storage][guest.sid] = guest
+    return tuple(_of(estate, sids, users, each) for each in intervals)
 
 
-def _of(estate: Estate, sids: Mapping[str, str], each: Interval) -> Interval:
+def _of(estate: Estate, sids: Mapping[str, str], users: Mapping[str, Mapping[str, Guest]], each: Interval) -> Interval:
     if each.subject.startswith("storage:"):
-        return _told(estate, each)
+        return _told(estate, users, each)
     if each.subject.startswith("job:") and each.fields.get("guest", "") in sids:
         return replace(each, fields={**each.fields, "sid": sids[each.fields["guest"]]})
     return each
 
 
-def _told(estate: Estate, outage: Interval) -> Interval:
+def _told(estate: Estate, users: Mapping[str, Mapping[str, Guest]], outage: Interval) -> Interval:
     ids = _storages(estate, outage)
     if not ids:
         return outage
     node = outage.subject.rpartition("@")[2]
-    here = [guest for guest in estate.guests.values() if (guest.landed or guest.node) == node and _uses(guest, ids)]
+    everywhere = {sid: guest for name in sorted(ids) for sid, guest in users.get(name, {}).items()}
+    here = [guest for guest in everywhere.values() if (guest.landed or guest.node) == node]
     fields = {**outage.fields, "guests": " ".join(guest.sid for guest in here[:MOST]), "lying": _words(here)}
-    if any(_uses(guest, ids) for guest in estate.guests.values()):
+    if everywhere:
         fields["holds"] = "guests"
     elif estate.whole and fields.get("holds") == "guests":
         fields["holds"] = "nothing"  # it may hold disks, and no guest has one there
@@ -53,10 +60,6 @@ def _storages(estate: Estate, outage: Interval) -> frozenset[str]:
     named = outage.fields.get("ids", "").split() or [outage.fields.get("storage", "")]
     found = (estate.storage(name) for name in named)
     return frozenset(each.id for each in found if each is not None and not each.disabled)
-
-
-def _uses(guest: Guest, ids: frozenset[str]) -> bool:
-    return any(disk.storage in ids and disk.kind in USED for disk in guest.disks)
 
 
 def _words(guests: Sequence[Guest]) -> str:

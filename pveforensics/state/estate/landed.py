@@ -78,11 +78,19 @@ SURE = 0.9
 
 def _said(view: View, guest: Guest, at: Instant) -> Iterator[Event]:
     """What HA said of the guest's start on the new node after the move."""
+    for when, node, event in view.once("starts under HA", lambda: _starts(view)).get(guest.sid, ()):
+        started = event.kind != "ha_service_started" or (event.fields.get("state") == "started" and node == guest.landed)
+        if started and when.us >= at.us:
+            yield event
+
+
+def _starts(view: View) -> dict[str, list[tuple[Instant, str, Event]]]:
+    """By guest, what HA said of starts and errors."""
+    found: dict[str, list[tuple[Instant, str, Event]]] = {}
     for node in view.nodes:
         for when, event in view.dated(node, "ha_service_started", *FAILED):
-            started = event.kind != "ha_service_started" or (event.fields.get("state") == "started" and node == guest.landed)
-            if event.fields.get("sid") == guest.sid and started and when.us >= at.us:
-                yield event
+            found.setdefault(event.fields.get("sid") or "", []).append((when, node, event))
+    return found
 
 
 def _exists(estate: Estate, guest: Guest, disk: Disk) -> bool:
