@@ -65,14 +65,27 @@ def to_document(case: model.Case) -> dict[str, Any]:
         notes=list(case.notes),
         evidence={key: _evidence(seen[key]) for key in sorted(seen)},
     )
-    plain: dict[str, Any] = _joined(msgspec.to_builtins(document))
+    plain: dict[str, Any] = msgspec.to_builtins(document)
+    encoded = _encoded(plain)
+    plain = msgspec.json.decode(encoded) if encoded is not None else _joined(plain)
     return plain
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
     """The document as UTF-8 JSON; equal documents give equal bytes. Lone surrogates (undecodable bytes) become JSON escapes."""
+    encoded = _encoded(document)
+    if encoded is not None:
+        return msgspec.json.format(encoded, indent=1) + b"\n"
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes | None:
+    """The document in JSON; None if it holds lone surrogates, which no UTF-8 has: a slower way writes them."""
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        return None
 
 
 def load(data: bytes, name: str = "the case document") -> dict[str, Any]:

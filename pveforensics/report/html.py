@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pveforensics.report import words
 from pveforensics.report.kept import KeptTemplates
-from pveforensics.report.room import CAP, STEPS
+from pveforensics.report.room import CAP, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story, tell
@@ -32,7 +32,7 @@ def render(document: Mapping[str, Any], cap: int = CAP) -> str:
     story = tell(document)
     text = markdown(document)
     html = ""
-    for room in STEPS:
+    for room in steps(len(story.doc.findings), cap):
         html = _draw(replace(story, room=room), text)
         if len(html) * 4 <= cap or len(html.encode("utf-8")) <= cap:
             break

@@ -38,3 +38,11 @@ STEPS = (
     ),
 )
 """From whole to shortest. What is left out is counted where it is missing, and stands in the case document."""
+
+CARD = 5_000
+"""Bytes of a finding's card, as a rule."""
+
+
+def steps(findings: int, cap: int) -> tuple[Room, ...]:
+    """The steps that may fit so many findings into a file: those that cannot are not drawn first. The last one always stands."""
+    return (*(room for room in STEPS[:-1] if min(findings, room.cards) * CARD < cap), STEPS[-1])

@@ -25,6 +25,8 @@ def visible(value: object) -> object:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     text = value
+    if text.isascii() and text.isprintable() and len(text) <= LONGEST:
+        return text
     if len(text) > LONGEST + 64:  # what `cut` shortened has its note already
         text = cut(text)
     return _HIDDEN.sub(_escape, text)
