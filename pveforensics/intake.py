@@ -43,6 +43,9 @@ TASK_LASTS_US = 600_000_000
 
 LOG_FROM = 0.1
 DOCUMENT_FROM = 0.2
+LOG_ONLY = 0.99
+"""A long file of which all but one line in a hundred are a log's is not looked at as anything else."""
+
 """Scores from which on a file is read as such; one that reaches both is read as both (a pasted session)."""
 
 # How programs, markup and data begin: they may hold a daemon's messages, but nothing that happened.
@@ -216,7 +219,7 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
     if is_binary_journal(head) or (member.path.endswith((".journal", ".journal~")) and is_binary(head)):
         return _journal(member, index, matcher, sink)
     seen = recognize(head, member.path)
-    as_document = state.document_score(member.path, head)
+    as_document = state.document_score(member.path, head) if seen.score < LOG_ONLY or len(head) < HEAD else 0.0
     is_log, is_document = seen.score >= LOG_FROM, as_document >= DOCUMENT_FROM
     document, start = None, b""
     if is_document:

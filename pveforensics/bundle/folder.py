@@ -83,7 +83,7 @@ def _file(path: Path, relative: str, info: os.stat_result, budget: Budget, hashe
     with open_regular(path) as file:
         faults: list[Fault] = []
         tally = Tally()
-        reader = Reader(pieces_of(file, faults, tally), faults, Meter(budget), file)
+        reader = Reader(pieces_of(file, faults, tally), faults, Meter(budget), file, tally)
         yield Entry(_text(relative), FILE, sane_mtime(info.st_mtime), body=reader)
         # the hash is that of the file as it lies there, whatever part of it was of use
         if not budget.exhausted:

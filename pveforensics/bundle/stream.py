@@ -21,15 +21,42 @@ class Fault:
     damage: bool = True
 
 
+class Tally:
+    """Size and SHA-256 of what goes by; `stop` where nobody will ask for the hash."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.size = 0
+        self.counts = True
+
+    def add(self, data: bytes) -> None:
+        """Count the next bytes."""
+        if self.counts:
+            self._digest.update(data)
+        self.size += len(data)
+
+    def stop(self) -> None:
+        """Hash no more: this is no file of its own."""
+        self.counts = False
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was counted, in hex."""
+        return self._digest.hexdigest()
+
+
 class Reader:
     """A forward-only stream over pieces of bytes. It never raises: a piece source that fails ends, and says why in `faults`.
 
-    `position` counts the bytes given out. `file` is set if the same bytes can also be read at random from that file.
+    `position` counts the bytes given out. `file` is set if the same bytes can also be read at random from that file,
+    `tally` if they are counted as they come.
     """
 
-    __slots__ = ("_at", "_held", "_pieces", "faults", "file", "meter", "position")
+    __slots__ = ("_at", "_held", "_pieces", "faults", "file", "meter", "position", "tally")
 
-    def __init__(self, pieces: Iterator[bytes], faults: list[Fault], meter: Meter, file: BinaryIO | None = None) -> None:
+    def __init__(
+        self, pieces: Iterator[bytes], faults: list[Fault], meter: Meter, file: BinaryIO | None = None, tally: Tally | None = None
+    ) -> None:
         self._pieces = pieces
         self._held = b""
         self._at = 0
@@ -37,6 +64,7 @@ class Reader:
         self.meter = meter
         self.file = file
         self.position = 0
+        self.tally = tally
 
     def _more(self) -> bool:
         """Hold one more piece; False at the end."""
@@ -88,39 +116,18 @@ class Reader:
             pass
 
 
-class Tally:
-    """Size and SHA-256 of what goes by; `stop` where nobody will ask for them."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self.size = 0
-        self.counts = True
-
-    def add(self, data: bytes) -> None:
-        """Count the next bytes."""
-        if self.counts:
-            self._digest.update(data)
-        self.size += len(data)
-
-    def stop(self) -> None:
-        """Hash no more: this is no file of its own."""
-        self.counts = False
-
-    @property
-    def sha256(self) -> str:
-        """The hash of what was counted, in hex."""
-        return self._digest.hexdigest()
-
-
-def counted(reader: Reader, tally: Tally) -> Reader:
-    """The same stream, counted as it is read."""
+def counted(reader: Reader) -> tuple[Reader, Tally]:
+    """The same stream, counted as it is read, and what counts it: a file of its own is counted already."""
+    if reader.tally is not None:
+        return reader, reader.tally
+    tally = Tally()
 
     def pieces() -> Iterator[bytes]:
         while piece := reader.take():
             tally.add(piece)
             yield piece
 
-    return Reader(pieces(), reader.faults, reader.meter, reader.file)
+    return Reader(pieces(), reader.faults, reader.meter, reader.file), tally
 
 
 def section(reader: Reader, size: int) -> Reader:

@@ -19,6 +19,7 @@ from pveforensics.bundle.names import UnsafeNameError, normalised, shown
 from pveforensics.bundle.stream import Reader, Tally, counted
 from pveforensics.bundle.tarheader import begins_tar
 
+ZIP = (b"PK\3\4", b"PK\5\6")
 UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
@@ -43,20 +44,21 @@ class Place:
 
 def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
     """The members in a stream: one if it is a file, those inside if it is an archive. What is not read goes to the ledger."""
-    stored = Tally()
-    layers = [counted(reader, stored)]
+    first, stored = counted(reader)
+    layers = [first]
     head = reader.peek(HEAD)
     while (codec := codec_of(head)) and len(layers) <= ledger.limits.depth:
         layers.append(decompressed(layers[-1], codec))
         head = layers[-1].peek(HEAD)
     inner = layers[-1]
+    nested = bool(codec) or begins_tar(head) or head.startswith(ZIP)
+    if nested and first is not reader:
+        stored.stop()  # nobody asks for the hash of what is no file of evidence
     if codec:
         ledger.note(place.path, f"limit: compressed more than {ledger.limits.depth} times over")
     elif begins_tar(head):
-        stored.stop()
         yield from _archive(ledger, place, inner, is_tar=True)
-    elif head.startswith((b"PK\3\4", b"PK\5\6")):
-        stored.stop()
+    elif head.startswith(ZIP):
         yield from _archive(ledger, place, inner, is_tar=False)
     elif name := next((name for magic, name in UNSUPPORTED if head.startswith(magic)), ""):
         ledger.note(place.path, f"{name} is not supported: unpack it and give the folder")

@@ -65,10 +65,10 @@ def to_document(case: model.Case) -> dict[str, Any]:
         notes=list(case.notes),
         evidence={key: _evidence(seen[key]) for key in sorted(seen)},
     )
-    plain: dict[str, Any] = msgspec.to_builtins(document)
+    plain = msgspec.to_builtins(document)
     encoded = _encoded(plain)
-    plain = msgspec.json.decode(encoded) if encoded is not None else _joined(plain)
-    return plain
+    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(plain)
+    return made
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
