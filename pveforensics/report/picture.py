@@ -98,8 +98,9 @@ def _name(sheet: Sheet, lane: Lane, y: float, height: float, cluster: Cluster, *
         if cluster.quorum:
             sheet.text(0, base + 13, f"quorum: {cluster.quorum} of {cluster.expected_votes or '?'}", "ink3", size=10)
     if first:
-        name = shortened(lane.name, max(LABELS - (text_width(sub, 10) + 18 if sub else 8), 60), 11, bold=True)
-        sheet.text(0, base, name, "ink", bold=True, title=lane.name if name != lane.name else "")
+        bold = lane.group in ("Cluster", "Nodes")
+        name = shortened(lane.name, max(LABELS - (text_width(sub, 10) + 18 if sub else 8), 60), 11, bold=bold)
+        sheet.text(0, base, name, "ink", bold=bold, title=lane.name if name != lane.name else "")
     if sub:
         taken = text_width(shortened(lane.name, LABELS - 78, 11, bold=True), 11, bold=True) if first else 0.0
         text = shortened(sub, min(LABELS - 20 - taken, 100), 10)

@@ -108,6 +108,24 @@ def is_failure(finding: shape.Finding) -> bool:
     return finding.class_ not in NO_FAULT and words.rank(finding.criticality) > 0
 
 
+def telling(doc: shape.Document, finding: shape.Finding) -> list[str]:
+    """The ids of its evidence, the most telling first: what was written nearest to its beginning, and of copies in several files one."""
+    start = words.micros(finding.start)
+    known = [key for key in dict.fromkeys(finding.evidence) if key in doc.evidence]
+    if start is None:
+        return known
+    first: list[tuple[bool, int, int, str]] = []
+    seen: set[tuple[str, int | None, str]] = set()
+    for k, key in enumerate(known):
+        one = doc.evidence[key]
+        us = words.micros(one.at)
+        said = one.text[slice(*one.match)] if one.match else one.text
+        copy = (one.node, us // 1_000_000 if us is not None else None, said)
+        first.append((copy in seen or us is None, abs((us or 0) - start), k, key))
+        seen.add(copy)
+    return [key for *_, key in sorted(first)]
+
+
 def loudness(finding: shape.Finding) -> tuple[int, int, float]:
     """Sort key: the larger, the more the finding is the news."""
     place = LOUDEST.index(finding.class_) if finding.class_ in LOUDEST else len(LOUDEST)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pveforensics.report import shape, words
-from pveforensics.report.story import Story, tell
+from pveforensics.report.story import Story, tell, telling
 from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
@@ -56,6 +56,15 @@ def _md(text: str, most: int = 200) -> str:
     return lead + _SPECIAL.sub(r"\\\1", line).replace("://", ":\u200b//")
 
 
+def _prose(text: str) -> str:
+    """A sentence of a rule: what stands between backticks is a code span, all else is shown literally."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0 or len(text) > 200:
+        return _md(text)
+    # `_md` trims what stands at the end, which here is the space before a code span.
+    return "".join(_code(part) if k % 2 else _md(part) + " " * (part != part.rstrip()) for k, part in enumerate(parts)).rstrip()
+
+
 def _code(text: str, most: int = 160) -> str:
     """A log line or command as a code span: a fence longer than any run of backticks in it."""
     line = one_line(text)
@@ -94,13 +103,13 @@ def _finding(story: Story, finding: shape.Finding) -> str:
     when = words.stamp(start) + " UTC" if start is not None else "time unknown"
     facts = f"{_md(words.class_word(finding.class_), 60)}, {_md(finding.criticality, 20)}, {words.sure(finding.confidence)}, {when}"
     lines = [f"- **{story.codes[finding.id]} {_md(finding.title)}** ({facts})"]
-    first = next((story.doc.evidence[key] for key in finding.evidence if key in story.doc.evidence), None)
+    first = next((story.doc.evidence[key] for key in telling(story.doc, finding)), None)
     if first is not None:
         lines.append(f"  - {_code(f'{first.path}:{first.line}')} {_code(first.text)}")
     remedy = min(finding.remedies, key=lambda each: {"hold": 0, "look": 1}.get(each.step, 2), default=None)
     if remedy is not None:
-        caution = f" **Caution:** {_md(remedy.caution)}" if remedy.caution else ""
-        lines.append(f"  - {_md(remedy.step.capitalize(), 20)}: {_md(remedy.text)} {_code(remedy.command)}".rstrip() + caution)
+        caution = f" **Caution:** {_prose(remedy.caution)}" if remedy.caution else ""
+        lines.append(f"  - {_md(remedy.step.capitalize(), 20)}: {_prose(remedy.text)} {_code(remedy.command)}".rstrip() + caution)
     return "\n".join(lines)
 
 

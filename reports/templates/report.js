@@ -163,9 +163,10 @@
     var axis = all('[data-axis]', svg), own = d.createElementNS(SVG, 'g'), said = make('output'), pinned = [], pick = make('select');
     var only = button('Only this window', function () {
       var view = Math.round(v0) + '-' + Math.round(v1);
-      keep('win', state.win === view || (v0 === t0 && v1 === t1) ? '' : view);
+      keep('win', state.win === view ? '' : view);
       filter();
     });
+    only.hidden = id === 'drawing-all';
     svg.insertBefore(own, axis[0] || null);
     function place(x) { return x0 + (t0 + (x - x0) / (x1 - x0) * (t1 - t0) - v0) / (v1 - v0) * (x1 - x0); }
     function hide(el, away) { if (away) { el.setAttribute('display', 'none'); } else { el.removeAttribute('display'); } }
@@ -187,7 +188,7 @@
       while (own.firstChild) { own.removeChild(own.firstChild); }
       if (!whole || local()) { ruler(); }
       said.textContent = whole ? '' : span(v0, v1) + ', ' + Math.round((v1 - v0) / 100) / 10 + ' s';
-      only.hidden = whole && !state.win;
+      only.hidden = whole && id === 'drawing-all';
     };
     function ruler() {
       var line = one('[data-axis] line', svg), text = one('[data-axis] text', svg), t, step;

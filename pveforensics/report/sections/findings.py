@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pveforensics.report import shape, words
 from pveforensics.report.sections.method import source_id
-from pveforensics.report.story import Chain, Story, loudness
+from pveforensics.report.story import Chain, Story, loudness, telling
 from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
@@ -148,7 +148,9 @@ def _group(story: Story, chain: Chain, drawn: frozenset[str], seen: set[str], bu
 def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], budget: list[int]) -> Card:
     reasons = [key for cause in finding.causes for reason in cause.reasons for key in reason.evidence]
     excluded = [key for ruled in finding.ruled_out for key in ruled.evidence]
-    ids = [key for key in dict.fromkeys([*finding.evidence, *reasons, *excluded]) if key in story.doc.evidence]
+    told = telling(story.doc, finding)
+    near = sorted(told[:OPEN_LINES], key=lambda key: words.micros(story.doc.evidence[key].at) or 0)
+    ids = [key for key in dict.fromkeys([*near, *told, *reasons, *excluded]) if key in story.doc.evidence]
     room = max(OPEN_LINES, budget[0])
     shown = ids[:room]
     budget[0] -= len(shown)

@@ -57,7 +57,7 @@ def build(story: Story) -> View | None:
 
 def _row(story: Story, chain: Chain, number: int) -> Row:
     start, end = chain.start, chain.end
-    worst = max(chain.worst, 0)
+    worst = chain.worst if chain.failures else max(words.rank(finding.criticality) for finding in chain.findings)
     return Row(
         id=chain.incident.id if chain.incident else "",
         number=number,

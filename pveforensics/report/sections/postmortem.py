@@ -133,7 +133,9 @@ def _moments(g: Ground) -> Iterator[tuple[int, str, tuple[str, ...]]]:
         yield from moment(end, ends.format(**names), tuple(each.evidence[-1:]) if over and len(each.evidence) > 1 else ())
     for each, start, _ in g.spans("ha"):
         if each.state in ("lost_agent_lock", "active"):
-            yield from moment(start, f"the LRM of {each.node} is {each.state.replace('_', ' ')}", tuple(each.evidence[:1]))
+            yield from moment(
+                start, f"the LRM of {each.node} {'is active' if each.state == 'active' else 'lost its lock'}", tuple(each.evidence[:1])
+            )
     for each, start, end in g.spans("guest"):
         guest = each.subject.partition(":")[2]
         yield from moment(start, f"guest {guest} is {each.state}", tuple(each.evidence[:1]))

@@ -1,11 +1,14 @@
 """The ticket summary and the terminal summary: their limits, and text from the evidence as mere text."""
 
+import dataclasses
 import re
 
 import cases
 import pytest
 
+from pveforensics.model import Evidence, Remedy
 from pveforensics.report import document, markdown, summary
+from pveforensics.report.story import tell, telling
 
 
 @pytest.mark.parametrize("name", cases.ALL)
@@ -56,3 +59,27 @@ def test_the_terminal_summary_names_findings_in_order_and_what_was_not_checked()
     text = summary(document.to_document(cases.fenced()))
     assert text.index("F1  high          proven    alpha lost its only cluster link") < text.index("F3  catastrophic")
     assert "Could not check 1 rule: bmc" in text
+
+
+def test_code_in_a_rule_is_code_in_the_ticket():
+    caution = "Look at `ha-manager status` first, then at `x|y`."
+    base = cases.fenced()
+    found = dataclasses.replace(base.findings[0], remedies=(Remedy("Keep <it>", "hold", "", caution),))
+    text = markdown(document.to_document(dataclasses.replace(base, findings=(found, *base.findings[1:]))))
+    assert r"Hold: Keep \<it\> **Caution:** Look at `ha-manager status` first, then at `x|y`." in text
+
+
+def test_the_line_that_a_finding_is_told_by_is_the_nearest_to_its_beginning_and_stands_once():
+    late, copy, early, start = (
+        Evidence(path, n, "alpha", text, at=cases.t(at), match=(0, 4))
+        for path, n, text, at in (
+            ("a", 9, "late", 900.0),
+            ("b", 2, "lost in a copy", 600.4),
+            ("a", 2, "lost", 600.2),
+            ("a", 1, "boot", 0.0),
+        )
+    )
+    base = cases.fenced()
+    found = dataclasses.replace(base.findings[0], start=cases.t(600.0), evidence=(late, copy, early, start))
+    doc = tell(document.to_document(dataclasses.replace(base, findings=(found,), incidents=()))).doc
+    assert telling(doc, doc.findings[0]) == [copy.id, late.id, start.id, early.id]
