@@ -427,12 +427,13 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A time that the protocol sets, beside the one that was measured (None: cannot be measured)."""
+    """A time that the protocol sets, beside the one that was measured (None: cannot be measured), and when the step began."""
 
     step: str
     expected_s: tuple[float, float]
     measured_s: float | None
     note: str = ""
+    start: Instant | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def _step(
     """One step; a deviation beyond the stamps' and clocks' error is explained."""
     rounded = (round(expected[0], 2), round(expected[1], 2))
     if start is None or end is None:
-        return Measure(name, rounded, None, note)
+        return Measure(name, rounded, None, note, start)
     measured = round(end.seconds_since(start), 1)
     doubt = _STAMP_S + slack + (start.error_us + end.error_us) / SECOND
     why = ""
@@ -182,7 +182,7 @@ def _step(
         why = early or "shorter than expected: the lines are late, or the clocks differ"
     elif not expected[0] - _STAMP_S <= measured <= expected[1] + _STAMP_S:
         why = f"within the doubt of stamps and clocks (± {doubt:.1f} s)"
-    return Measure(name, rounded, measured, "; ".join(filter(None, (note, why))))
+    return Measure(name, rounded, measured, "; ".join(filter(None, (note, why))), start)
 
 
 def _span(low: float, high: float) -> str:

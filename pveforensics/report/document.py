@@ -318,7 +318,8 @@ def _finding(finding: model.Finding, seen: dict[str, model.Evidence]) -> shape.F
 def _measure(measure: model.Measure) -> shape.Measure:
     low, high = measure.expected_s
     measured = None if measure.measured_s is None else round(measure.measured_s, 3)
-    return shape.Measure(step=measure.step, expected_s=(round(low, 3), round(high, 3)), measured_s=measured, note=measure.note)
+    expected = (round(low, 3), round(high, 3))
+    return shape.Measure(step=measure.step, expected_s=expected, measured_s=measured, note=measure.note, start=_time(measure.start))
 
 
 def _cause(cause: model.Cause, seen: dict[str, model.Evidence]) -> shape.Cause:

@@ -71,7 +71,7 @@ class Item:
 class Lane:
     """A row: its name (of a node, or of a group of things), what it shows of it, its items, and its events (moment, kind, count).
 
-    `divisions` are those of the cluster, for the lane that draws votes.
+    `divisions` are those of the cluster, for the lane that draws votes; `step` is one of the protocol, for the lane that draws its times.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Lane:
     thin: bool = False
     events: list[tuple[int, str, int]] = field(default_factory=list)
     divisions: tuple[shape.Partition, ...] = ()
+    step: shape.Measure | None = None
 
 
 def lanes(doc: shape.Document) -> list[Lane]:

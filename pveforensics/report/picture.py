@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pveforensics.report import stopwatch
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width, ticks
 from pveforensics.report.lanes import Lane
 from pveforensics.report.rows import LABELS, WIDTH, bars, labels, ticks_of, votes
@@ -62,6 +63,9 @@ def _fill(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float, clust
     if lane.divisions:
         votes(sheet, scale, lane, y, height, cluster)
         return
+    if lane.step is not None:
+        stopwatch.on_axis(sheet, scale, lane.step, y, height)
+        return
     bars(sheet, scale, lane.items, y, height)
     alone = not lane.items
     ticks_of(
@@ -79,7 +83,7 @@ def _fill(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float, clust
 def _height(lane: Lane) -> float:
     if lane.divisions:
         return 54.0
-    if lane.thin:
+    if lane.thin or lane.step is not None:
         return 15.0
     if not lane.items:
         return 14.0

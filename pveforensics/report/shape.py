@@ -238,6 +238,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     expected_s: tuple[float, float] = (0.0, 0.0)
     measured_s: float | None = None
     note: str = ""
+    start: str | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
-from pveforensics.report.drawing import Sheet, shortened
+from pveforensics.report.drawing import Box, Scale, Sheet, shortened, text_width
 
 WIDTH = 1168.0
 NAMES = 300.0
@@ -65,6 +65,35 @@ def draw(measures: Sequence[shape.Measure]) -> Sheet:
         _row(sheet, measure, y, axis)
     sheet.height = 26 + 20 * len(measures)
     return sheet
+
+
+def on_axis(sheet: Sheet, scale: Scale, measure: shape.Measure, y: float, height: float) -> None:
+    """A step under the real events: from its beginning a line to the least, a box to the most that is expected, and the measured time."""
+    start = words.micros(measure.start)
+    if start is None:
+        return
+
+    def x(seconds: float) -> float:
+        return scale.x(start + round(seconds * 1e6))
+
+    low, high = measure.expected_s
+    told, middle = measure.measured_s, y + height / 2
+    sheet.line(x(0), middle, x(low), middle, "ink3", dash="" if told is not None else "2 3")
+    sheet.rect(x(0) - 0.5, y + 1, 1, height - 2, "ink3")
+    sheet.rect(x(low) - 1, y + 1, max(3.0, x(high) - x(low) + 2), height - 2, "quiet", stroke="ink3", title=f"expected {expected(measure)}")
+    bad = judged(measure) in ("shorter", "longer")
+    if told is not None:
+        sheet.rect(x(told) - 2, y - 1, 4, height + 2, "bad" if bad else "ha", title=f"measured {words.duration(told)}")
+    took = words.duration(told) if told is not None else "not measured"
+    after, before, base = sheet.clear(max(x(high), x(told or 0.0)) + 7), x(0) - 6, middle + 3.5
+    for text in (f"{measure.step}: {took}, expected {expected(measure)}", f"{measure.step}: {took}", took):
+        wide = text_width(text, 10)
+        if after + wide <= scale.x1 + 4 and sheet.free(Box(after, after + wide, base - 8, base + 2)):
+            sheet.text(after, base, text, "bad" if bad else "ink2", size=10, halo=True, anchored=x(high))
+            break
+        if before - wide >= scale.x0:
+            sheet.text(before, base, text, "bad" if bad else "ink2", size=10, halo=True, anchor="end", anchored=x(0))
+            break
 
 
 def _row(sheet: Sheet, measure: shape.Measure, y: float, axis: float) -> None:

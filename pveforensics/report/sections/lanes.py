@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
 from pveforensics.report.overview import Frame, overview
-from pveforensics.report.story import Chain, Story, is_failure
+from pveforensics.report.story import Chain, Story, is_failure, loudness
 from pveforensics.report.verdict import zone_assumed
 
 ZOOMS = 3
@@ -34,12 +34,13 @@ _OPEN_US = 120_000_000
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The protocol's times of one finding beside the measured ones."""
+    """The protocol's times of one finding beside the measured ones; `folded` where the drawing above has them under the events."""
 
     finding: str
     title: str
     sheet: Sheet
     rows: tuple[stopwatch.Row, ...]
+    folded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +218,33 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
     kept, left = lanes.folded(moving, busy)
     left += [away] if away else []
     callouts = [each for each in _callouts(story, chain) if t0 <= each.at <= t1]
+    timed = _timed(chain, t0, t1)
+    kept += _protocol(story, timed, t0, t1)
     sheet = picture.zoom(kept, t0, t1, callouts, zone, story.doc.cluster)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
     codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
     watches = tuple(
-        Watch(f.id, f"{story.codes[f.id]} {f.title}", stopwatch.draw(f.stopwatch), stopwatch.rows(f.stopwatch))
+        Watch(f.id, f"{story.codes[f.id]} {f.title}", stopwatch.draw(f.stopwatch), stopwatch.rows(f.stopwatch), f is timed)
         for f in chain.findings
         if f.stopwatch
     )
     said = f"Findings {codes} on a time axis. The table below has the same content."
     return Picture(f"drawing-{number or 'one'}", _name(chain, number), caption, said, sheet, watches[:2])
+
+
+def _timed(chain: Chain, t0: int, t1: int) -> shape.Finding | None:
+    """The loudest finding with steps of the protocol that begin in the window."""
+    found = (f for f in chain.findings if any(t0 <= (words.micros(each.start) or 0) <= t1 for each in f.stopwatch))
+    return max(found, key=loudness, default=None)
+
+
+def _protocol(story: Story, timed: shape.Finding | None, t0: int, t1: int) -> list[lanes.Lane]:
+    """Its steps as lanes under the real events."""
+    if timed is None:
+        return []
+    steps = [each for each in timed.stopwatch if t0 <= (words.micros(each.start) or 0) <= t1]
+    group = "The protocol's times: box expected, mark measured"
+    return [lanes.Lane(f"{story.codes[timed.id]} step {k}", "", group=group, step=each) for k, each in enumerate(steps, 1)]
 
 
 def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:

@@ -121,7 +121,7 @@ def fenced() -> Case:
         "quorum-lost", "quorum_loss", Criticality.CATASTROPHIC, 0.99, "alpha had no quorum for 60 s",
         "alpha was alone: 1 of 3 votes, 2 needed.", ("alpha",), start=t(611), end=t(671), evidence=(lost, lock),
         causes=(Cause("network", 0.95, (Reason("it follows the lost link", 3.0, (link,)),)),),
-        stopwatch=(Measure("link down to quorum lost", (8.0, 12.0), 11.0),),
+        stopwatch=(Measure("link down to quorum lost", (8.0, 12.0), 11.0, start=t(600)),),
     )  # fmt: skip
     fencing = Finding(
         "self-fence", "fencing", Criticality.CATASTROPHIC, 0.97, "alpha was reset by its own watchdog",
@@ -133,7 +133,7 @@ def fenced() -> Case:
             Remedy("Leave HA as it is until quorum is stable.", "hold"),
             Remedy("Give corosync a second link on its own switch.", "press", "pvecm status", "editing corosync.conf wrongly stops the whole cluster"),
         ),
-        stopwatch=(Measure("lock lost to watchdog expired", (42.0, 61.0), 46.0), Measure("watchdog expired to reset", (10.0, 11.5), None)),
+        stopwatch=(Measure("lock lost to watchdog expired", (42.0, 61.0), 46.0, start=t(625)), Measure("watchdog expired to reset", (10.0, 11.5), None, start=t(671))),
         why="All guests of alpha stopped without a shutdown.",
         references=("https://pve.proxmox.com/pve-docs/chapter-ha-manager.html",),
     )  # fmt: skip

@@ -83,7 +83,7 @@ def all_fenced() -> Case:
             "self-fence", "fencing", WORST, 0.97, f"{name} was reset by its own watchdog", f"{name} lost its HA lock and its watchdog ran out.", (name,),
             start=t(669 + k), end=t(840 + k), evidence=(_expired(name, 669 + k, 500), _booted(name, 840 + k, 501)),
             causes=(Cause("network", 0.94, (Reason("the ring failed 69 s before", 4.0, (link,)),)),),
-            stopwatch=(Measure("quorum lost to watchdog expired", (42.0, 61.0), 60.0 + k),),
+            stopwatch=(Measure("quorum lost to watchdog expired", (42.0, 61.0), 60.0 + k, start=t(609)),),
         )
         for k, name in enumerate(names)
     )  # fmt: skip

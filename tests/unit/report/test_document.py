@@ -48,7 +48,13 @@ def test_inner_keys_of_the_contract():
     assert set(finding["causes"][0]) >= {"cause", "confidence", "for", "against"}
     assert set(finding["ruled_out"][0]) >= {"cause", "why", "evidence"}
     assert set(finding["remedies"][0]) >= {"text", "command", "caution"}
-    assert finding["stopwatch"][0] == {"step": "lock lost to watchdog expired", "expected_s": [42.0, 61.0], "measured_s": 46.0, "note": ""}
+    assert finding["stopwatch"][0] == {
+        "step": "lock lost to watchdog expired",
+        "expected_s": [42.0, 61.0],
+        "measured_s": 46.0,
+        "note": "",
+        "start": "2026-03-14T02:10:25.000Z",
+    }
     assert set(whole["incidents"][0]["links"][0]) == {"from", "to", "why"}
     assert set(whole["incidents"][0]["impact"]["guests"][0]) >= {"guest", "name", "down_from", "down_to", "data_age_s"}
     assert {"start", "end", "ended_by"} <= set(whole["nodes"][0]["boots"][0])

@@ -276,3 +276,18 @@ def test_the_legend_names_what_is_drawn_and_nothing_else():
     assert {"no quorum", "down", "link down", "HA lock lost"} <= {words for *_, words in bad.legend}
     assert "unclean" not in calm.marks
     assert "unclean" in bad.marks
+
+
+def test_the_protocol_stands_under_the_real_events():
+    drawn = view(cases.fenced())
+    sheet = drawn.zooms[0].sheet
+    lanes_of = [block.lane for block in sheet.blocks if "step" in block.lane]
+    assert lanes_of == ["F3 step 1", "F3 step 2"]
+    texts = [shape.text for shape in sheet.shapes if shape.tag == "text"]
+    assert "lock lost to watchdog expired: 46 s, expected 42 to 61 s" in texts
+    assert "watchdog expired to reset: not measured, expected 10 to 11.5 s" in texts
+    mark = next(dict(shape.attrs) for shape in sheet.shapes if shape.title == "measured 46 s")
+    assert abs(float(mark["x"]) + 2 - sheet.scale.x(cases.t(625.0 + 46).us)) < 0.2
+    assert {watch.finding: watch.folded for watch in drawn.zooms[0].watches} == {
+        finding.id: finding.class_ == "fencing" for finding in cases.fenced().findings if finding.stopwatch
+    }
