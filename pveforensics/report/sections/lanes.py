@@ -222,6 +222,7 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
     kept += _protocol(story, timed, t0, t1)
     sheet = picture.zoom(kept, t0, t1, callouts, zone, story.doc.cluster)
     caption = words.span(t0, t1) + (f". Not drawn: {'; '.join(left)}." if left else ".")
+    caption += " Last, the protocol's own times: box expected, mark measured." if timed else ""
     codes = ", ".join(story.codes[finding.id] for finding in chain.findings[:12])
     watches = tuple(
         Watch(f.id, f"{story.codes[f.id]} {f.title}", stopwatch.draw(f.stopwatch), stopwatch.rows(f.stopwatch), f is timed)
@@ -243,8 +244,7 @@ def _protocol(story: Story, timed: shape.Finding | None, t0: int, t1: int) -> li
     if timed is None:
         return []
     steps = [each for each in timed.stopwatch if t0 <= (words.micros(each.start) or 0) <= t1]
-    group = "The protocol's times: box expected, mark measured"
-    return [lanes.Lane(f"{story.codes[timed.id]} step {k}", "", group=group, step=each) for k, each in enumerate(steps, 1)]
+    return [lanes.Lane(f"{story.codes[timed.id]} step {k}", "", group="Protocol", step=each) for k, each in enumerate(steps, 1)]
 
 
 def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
