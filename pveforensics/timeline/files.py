@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -16,7 +17,6 @@ from pveforensics.errors import UsageError
 PARQUET_LEVEL = 1
 """Of zstd: logs shrink hardly more at higher ones."""
 
-_PLAIN = ("time", "error_s", "line", "last", "pid", "count", "event", "fields")
 NOT_A_TIME = "1970-01-01T00:00:00.000000+00:00"
 """With `Not a time` for its meaning, what plaso writes for an event without a time: Timesketch takes no row without a date."""
 
@@ -72,53 +72,52 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 def write_jsonl(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
     """JSON, one object a row: the columns that have a value, and what Timesketch demands."""
-    del schema
+    names = [name for name in schema.names if name not in ("time", "message")]
     encode = msgspec.json.Encoder().encode
     for batch in batches:
-        rows: list[bytes] = []
-        for row in rows_of(batch):
-            rows.append(encode(_for_timesketch(row)))
-            if len(rows) >= 1_000:
-                file.write(b"\n".join((*rows, b"")))
-                rows = []
+        columns = {name: values_of(column) for name, column in zip(schema.names, batch.columns, strict=True)}
+        if "fields" in columns:
+            columns["fields"] = [msgspec.Raw(fields.encode()) if fields is not None else None for fields in columns["fields"]]
+            columns["last"] = [iso(last) if last is not None else None for last in columns["last"]]
+        rest = zip(*(columns[name] for name in names), strict=True)
+        rows = []
+        for time, basis, message, values in zip(columns["time"], columns["basis"], columns["message"], rest, strict=True):
+            row = _for_timesketch(message, time, basis)
+            row.update([pair for pair in zip(names, values, strict=True) if pair[1] is not None])
+            rows.append(encode(row))
         file.write(b"\n".join((*rows, b"")))
 
 
-def _for_timesketch(row: dict[str, Any]) -> dict[str, Any]:
-    time, basis = row["time"], row["basis"]
-    stated = basis in (None, "stated")
-    head = {
-        "message": row.pop("message"),
-        "datetime": iso(time) if time is not None else NOT_A_TIME,
-        "timestamp_desc": "Not a time" if time is None else "Time logged" if stated else f"Time logged ({basis})",
-        "time": iso(time) if time is not None else None,
-    }
-    rest = {name: value for name, value in row.items() if value is not None and name != "time"}
-    if "last" in rest:
-        rest["last"] = iso(rest["last"])
-    if "fields" in rest:
-        rest["fields"] = msgspec.json.decode(rest["fields"])
-    return head | rest
+def _for_timesketch(message: str, time: int | None, basis: str | None) -> dict[str, Any]:
+    if time is None:
+        return {"message": message, "datetime": NOT_A_TIME, "timestamp_desc": "Not a time", "time": None}
+    date = iso(time)
+    meaning = "Time logged" if basis == "stated" else f"Time logged ({basis})"
+    return {"message": message, "datetime": date, "timestamp_desc": meaning, "time": date}
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     """The rows as values by name; times are microseconds since 1970."""
-    columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_timestamp(column.type):
-            columns[name] = column.view(pa.int64()).to_pylist()
-        elif pa.types.is_dictionary(column.type):
-            names = column.dictionary.to_pylist()
-            columns[name] = [names[number] if number is not None else None for number in column.indices.to_pylist()]
-        else:
-            columns[name] = column.to_pylist()
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+    columns = [values_of(column) for column in batch.columns]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(batch.schema.names, values, strict=True))
+
+
+def values_of(column: pa.Array) -> list[Any]:
+    """A column as Python values; times are microseconds since 1970."""
+    if pa.types.is_timestamp(column.type):
+        column = column.view(pa.int64())
+    if not pa.types.is_dictionary(column.type):
+        values: list[Any] = column.to_pylist()
+        return values
+    names = column.dictionary.to_pylist()
+    return [names[number] if number is not None else None for number in column.indices.to_pylist()]
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
+@functools.lru_cache(10_000)
 def iso(us: int) -> str:
     """ISO 8601 in UTC with microseconds and the offset written out."""
     return (_EPOCH + dt.timedelta(microseconds=us)).isoformat(timespec="microseconds")
