@@ -76,13 +76,15 @@ class FileMoments:
 
     def date(self, at: Indexes, form: Codes, line: Indexes) -> tuple[Indexes, Codes]:
         """Moments and the numbers of their claims; where that is 0 there is no moment."""
-        us, claim = np.zeros_like(at), np.zeros(len(at), np.uint16)
-        second = np.zeros_like(at)
-        for number in np.flatnonzero(np.bincount(form)).tolist():
-            if self._forms[number] == NO_FORM:
-                continue
-            rows = np.flatnonzero(form == number)
-            us[rows], claim[rows], second[rows] = self._of_form(self._forms[number], at[rows], line[rows])
+        numbers = np.flatnonzero(np.bincount(form)).tolist()
+        if len(numbers) == 1 and self._forms[numbers[0]] != NO_FORM:  # nearly always
+            us, claim, second = self._of_form(self._forms[numbers[0]], at, line)
+        else:
+            us, claim, second = np.zeros_like(at), np.zeros(len(at), np.uint16), np.zeros_like(at)
+            for number in numbers:
+                if self._forms[number] != NO_FORM:
+                    rows = np.flatnonzero(form == number)
+                    us[rows], claim[rows], second[rows] = self._of_form(self._forms[number], at[rows], line[rows])
         claim[(us < EARLIEST_US) | (us >= LATEST_US)] = 0
         if second.any():
             self._settle(us, claim, second)

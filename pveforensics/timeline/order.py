@@ -69,9 +69,10 @@ class Calendar:
             key, claim = moments.date(at, columns["form"], line)
             self._align(file.path, nodes, columns["host"], line, key, claim)
             dated = np.flatnonzero(claim)
-            last = np.where(claim > 0, np.arange(len(key)), -1)
-            np.maximum.accumulate(last, out=last)
-            key = np.where(last >= 0, key[last], NEVER if above is None else above)
+            if len(dated) < len(key):
+                last = np.where(claim > 0, np.arange(len(key)), -1)
+                np.maximum.accumulate(last, out=last)
+                key = np.where(last >= 0, key[last], NEVER if above is None else above)
             if above is None:
                 waiting.append((block, int(dated[0]) if len(dated) else block.rows))
             spool.rewrite(block, key, claim)
@@ -83,6 +84,8 @@ class Calendar:
 
     def _align(self, path: str, nodes: Sequence[str], host: Codes, line: Indexes, us: Indexes, claim: Codes) -> None:
         """Take the offset of each node's clock out."""
+        if not any(node in self._shifts for node in nodes):
+            return
         for number in np.flatnonzero(np.bincount(host)).tolist():
             told = self._shifts.get(nodes[number])
             if told is None:

@@ -30,6 +30,9 @@ _ROWS = 20_000
 _MOST_NAMES = 30_000
 """Hosts of one file, programs of all and forms of stamps that are told apart; a further program stays in the message."""
 
+_FAR_ENOUGH = 16
+"""A place before which the words of a page can be looked at."""
+
 _LARGEST_PID = (1 << 32) - 1
 _CARRIAGE_RETURN, _CLOSING = ord("\r"), ord("]")
 
@@ -216,21 +219,26 @@ class FileSink:
             return
         hosts = np.array([self._host(host.name) for host in columns.heads.hosts] + [0], np.uint16)
         programs = np.array([self._program(name) for name in columns.heads.programs], np.int32)
-        ok = rows.ok & (programs[rows.tag] >= 0)
+        program = programs[rows.tag]
+        ok = rows.ok & (program >= 0)
+        whole = bool(ok.all())
         stamp = columns.stamp(lines, rows, int(np.argmax(ok))) if ok.any() else None
         form = self._form(stamp) if stamp is not None else 0
-        begin = np.where(ok, rows.message, lines.starts)
-        end = _without_returns(lines, begin) if b"\r" in lines.data else lines.ends.copy()
+
+        def fitting(values: Array | int, other: Array | int = 0) -> Array:
+            return values if whole and not isinstance(values, int) else np.where(ok, values, other)
+
+        begin = fitting(rows.message, lines.starts)
         batch = Batch(
             lines.data,
-            np.where(ok, rows.at, 0),
-            np.arange(first, first + len(ok)),
+            fitting(rows.at),
+            np.arange(first, first + len(ok), dtype=np.uint32),
             begin,
-            end,
-            np.where(ok, _pids(lines.words, np.where(ok, rows.message, 16)), 0),
-            np.where(ok, form, 0).astype(np.uint16),
+            _without_returns(lines, begin) if b"\r" in lines.data else lines.ends if whole else lines.ends.copy(),
+            fitting(_pids(lines.words, fitting(rows.message, _FAR_ENOUGH))),
+            fitting(form).astype(np.uint16),
             hosts[rows.host],
-            np.where(ok, programs[rows.tag], 0),
+            fitting(program),
         )
         self._add(self._with_odd_lines(_in_utf8(batch, lines), np.flatnonzero(~ok)))
 
@@ -337,10 +345,10 @@ class FileSink:
         batches, self._waiting, self._size = self._waiting, [], 0
         before, parts = 0, []
         for batch in batches:
-            parts.append(batch._replace(text=b"", begin=batch.begin + before, end=batch.end + before))
+            parts.append(batch._replace(begin=batch.begin + before, end=batch.end + before) if before else batch)
             before += len(batch.text)
         columns = [
-            np.concatenate(column).astype(LAYOUT[name])
+            (column[0] if len(column) == 1 else np.concatenate(column)).astype(LAYOUT[name])
             for name, column in zip(LAYOUT.names or (), zip(*(part.columns for part in parts), strict=True), strict=True)
         ]
         whole = Batch(b"".join(batch.text for batch in batches), *columns)
