@@ -32,13 +32,13 @@ class Columns(NamedTuple):
 
 def columns(found: Objects, fields: Fields, marked: Marks) -> Columns:
     """The sound entries, with the names of hosts and programs in them."""
-    place, size = found.entry[marked.sound], found.entry_size[marked.sound]
+    place, size = found.entry.compress(marked.sound), found.entry_size.compress(marked.sound)
     boot, boots = _boots(found, place)
     return Columns(
         place,
         size,
-        found.words[place + 3].astype(np.int64),
-        found.words[place + 4].astype(np.int64),
+        found.words.take(place + 3).astype(np.int64),
+        found.words.take(place + 4).astype(np.int64),
         boot,
         boots,
         (np.cumsum(marked.sound) - 1)[marked.hits],
@@ -62,7 +62,7 @@ def _value(payload: bytes) -> str:
 
 def _boots(found: Objects, places: Indexes) -> tuple[Indexes, tuple[str, ...]]:
     """Each entry's boot by number, and their ids. A boot that one entry alone claims amid those of another is a damaged id."""
-    low, high = found.words[places + 5], found.words[places + 6]
+    low, high = found.words.take(places + 5), found.words.take(places + 6)
     changed = np.ones(len(places), np.bool_)
     changed[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     starts = np.flatnonzero(changed)

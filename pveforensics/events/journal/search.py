@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -53,24 +53,26 @@ class Fields:
         self.classes: Classes = np.zeros(len(found.words), np.uint16)
         self._buffer = buffer
         self._unpacker = unpacker
+        self._head = found.layout.head
+        self._word_at: Callable[[int], int] = found.words.item
         plain = np.flatnonzero(found.data_flags == 0)
         self.classes[found.data] = DATA
-        places = found.data[plain]
+        places = found.data.take(plain)
         heads = places + found.layout.head // 8
-        first = found.words[heads]
+        first = found.words.take(heads)
         for field, name in enumerate(NAMES):
             fits = np.flatnonzero((first if len(name) >= _WORD else first & _mask(name)) == _word(name[:8]))
             if len(name) > _WORD:
-                second = found.words[np.minimum(heads[fits] + 1, len(found.words) - 1)]
-                fits = fits[(second & _mask(name[8:16])) == _word(name[8:16])]
-            self.classes[places[fits]] = DATA | 1 << field
+                second = found.words.take(heads.take(fits) + 1, mode="clip")
+                fits = fits.compress((second & _mask(name[8:16])) == _word(name[8:16]))
+            self.classes[places.take(fits)] = DATA | 1 << field
             if field == MESSAGE:
                 self._messages: Indexes = plain[fits]
 
     def payload(self, place: int) -> bytes:
         """The field at a place, as far as it is looked at; empty if there is none that can be read."""
         start = place * 8
-        begin, end = start + self.found.layout.head, start + int.from_bytes(self._buffer[start + 8 : start + 16], "little")
+        begin, end = start + self._head, start + self._word_at(place + 1)
         if flags := self._buffer[start + 1]:
             return self._unpacker.unpack(bytes(self._buffer[begin:end]), flags)
         return bytes(self._buffer[begin : min(end, begin + _REACH)])
@@ -87,8 +89,8 @@ class Fields:
     def _plain(self, matcher: Matcher, known: int) -> Iterator[_Pairs]:
         """The anchors in the messages that are not packed: they alone are searched, gathered word by word with line ends between them."""
         words, head = self.found.words, self.found.layout.head
-        places = self.found.data[self._messages]
-        lengths = np.minimum(self.found.data_size[self._messages] - head, _REACH)
+        places = self.found.data.take(self._messages)
+        lengths = np.minimum(self.found.data_size.take(self._messages) - head, _REACH)
         counts = (lengths + 7) // _WORD + 1
         ends = np.cumsum(counts)
         at = 0
@@ -96,7 +98,7 @@ class Fields:
             end = max(at + 1, int(np.searchsorted(ends, (int(ends[at - 1]) if at else 0) + _BATCH // _WORD)))
             count, behind = counts[at:end], ends[at:end] - (int(ends[at - 1]) if at else 0)
             taken = np.repeat(places[at:end] + head // _WORD - behind + count, count) + np.arange(behind[-1])
-            text = words[np.minimum(taken, len(words) - 1)]
+            text = words.take(taken, mode="clip")
             text[behind - 1] = _LINE_ENDS
             hits = np.array(matcher.hits(text.tobytes()), np.int64).reshape(-1, 2)
             row = np.searchsorted(behind, (hits[:, 1] - 1) // _WORD, "right")
