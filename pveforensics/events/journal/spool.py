@@ -19,7 +19,7 @@ MOST = 1 << 30
 class Spooled(NamedTuple):
     """The first bytes of a file, how many it has in all, and their hash."""
 
-    data: bytes | mmap.mmap
+    data: memoryview | mmap.mmap
     size: int
     sha256: str
     problems: tuple[str, ...]
@@ -34,7 +34,8 @@ def spooled(
     `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
     """
     counted = hashlib.sha256()
-    held: list[bytes] = []
+    held = bytearray()  # grows in place: joining pieces would copy, and for a moment hold, all of it twice
+    only = b""
     size = kept = 0
     problems: list[str] = []
     file = None
@@ -47,14 +48,18 @@ def spooled(
             if file is None and kept + len(part) > in_memory:
                 try:
                     file = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives this loop
-                    file.writelines(held)
-                    held = []
+                    file.write(held or only)
+                    held, only = bytearray(), b""
                 except OSError as error:
                     file, most = None, kept
                     problems.append(f"no room for a temporary file ({error.strerror}): only the first {kept:,} bytes were read")
                     continue
             if file is None:
-                held.append(part)
+                if kept:
+                    held, only = (held or bytearray(only)), b""
+                    held += part
+                else:
+                    only = part
             else:
                 try:
                     file.write(part)
@@ -67,7 +72,7 @@ def spooled(
             problems.append(f"only the first {kept:,} of {size:,} bytes were read")
         sha256 = digest() if digest is not None else counted.hexdigest()
         if file is None:
-            yield Spooled(held[0] if len(held) == 1 else b"".join(held), size, sha256, tuple(problems))
+            yield Spooled(memoryview(held or only).toreadonly(), size, sha256, tuple(problems))
             return
         file.flush()
         # not closed by hand: arrays may still look at it, and it ends with the last of them
