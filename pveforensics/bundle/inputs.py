@@ -95,7 +95,7 @@ class Bundle:
             info = Path(given.path).stat() if given.path != STDIN else None
             regular = info is not None and stat.S_ISREG(info.st_mode)
             place = Place(place.path, place.prefix, place.bundle, place.bundle_name, info.st_mtime if regular and info else None)
-            reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), file if regular else None)
+            reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), file if regular else None, tally)
             yield from unpack(self._ledger, place, reader)
             # a pipe may never end
             reader.skip(max(sys.maxsize if regular else limits.total - reader.position, 0))
