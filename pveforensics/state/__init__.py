@@ -12,6 +12,7 @@ from pveforensics.state.containers import DATABASE, container_kind, open_databas
 from pveforensics.state.documents import document_score, read_document
 from pveforensics.state.dumps import DATED, QUOTING
 from pveforensics.state.dumps.task_files import started_us, upid_of
+from pveforensics.state.estate import unknown_keys
 from pveforensics.state.estate.history import Told, tell
 from pveforensics.state.trackers import BOOTS, TRACKERS, beliefs, cluster, contradictions, partitions, quorum
 from pveforensics.state.view import View, view_of
@@ -79,6 +80,7 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
     notes += attempt("quorum in status dumps", lambda: quorum.contradictions(view), ())
+    notes += attempt("unknown keys", lambda: unknown_keys.notes(view), ())
     told = attempt("estate", lambda: tell(view, found, attempt), Told(tuple(found)))
     intervals = tuple(sorted(told.intervals, key=_order))
     parts: tuple[Partition, ...] = attempt("partitions", lambda: partitions.track(view, intervals), ())

@@ -15,6 +15,7 @@ from pveforensics.state.dumps import (
     json_state,
     last,
     link_status,
+    metrics,
     packages,
     quorum_status,
     replication_lists,
@@ -63,6 +64,7 @@ WHOLE: tuple[Reader, ...] = (
     Reader(json_cluster.REPLICATION, json_cluster.score_replication, json_cluster.read_replication),
     Reader(packages.APT, packages.score_apt, packages.read_apt),
     Reader(packages.DPKG, packages.score_dpkg, packages.read_dpkg),
+    Reader(metrics.KIND, metrics.score, metrics.read),
     Reader(apt_term.KIND, apt_term.score, apt_term.read),
     Reader(certificates.KIND, certificates.score, certificates.read),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pveforensics.model import Evidence, Interval, Snapshot
+from pveforensics.state.estate.copies import row_evidence
 from pveforensics.state.trackers.boot_records import moment
 from pveforensics.state.trackers.lrm import armed_at
 from pveforensics.state.view import View
@@ -20,7 +21,9 @@ _KEPT = {"error": "error", "recovery": "unplaced"}
 
 def track(view: View) -> tuple[Interval, ...]:
     """`guest:<sid>@<n>` error and unplaced, `ha:<n>` dead and armed, `node:<n>` last_word."""
-    dumps = [dump for dump in view.timeline.snapshots if dump.kind in ("manager_status", "lrm_status", "ha_status", "clusterlog")]
+    dumps = [
+        dump for dump in view.timeline.snapshots if dump.kind in ("manager_status", "lrm_status", "ha_status", "clusterlog", "metrics")
+    ]
     return (*_services(view, dumps), *_dead(view, dumps), *_last_words(view, dumps))
 
 
@@ -108,8 +111,25 @@ def _last_words(view: View, dumps: list[Snapshot]) -> Iterator[Interval]:
         if lrm == "active" and dump.at is not None and armed_at(view, node, dump.at) is None:
             # the watchdog is opened before the state `active` is entered and closed as it is left (src/PVE/HA/LRM.pm)
             yield Interval(f"ha:{node}", "armed", dump.at, dump.at, {"closed_by": "last_word"}, dump.evidence)
-    for node, (at, said, evidence) in sorted(_entries(view, dumps).items()):
+    entries = _entries(view, dumps)
+    for node, (at, said, evidence) in sorted(_metrics(view, dumps).items()):
+        if node not in newest and node not in entries:  # those say more
+            yield Interval(f"node:{node}", "last_word", at, at, {"source": "metrics", "said": said, "lrm": "", "mode": ""}, evidence)
+    for node, (at, said, evidence) in sorted(entries.items()):
         yield Interval(f"node:{node}", "last_word", at, at, {"source": "clusterlog", "said": said, "lrm": "", "mode": ""}, evidence)
+
+
+def _metrics(view: View, dumps: list[Snapshot]) -> Mapping[str, tuple[Instant, str, tuple[Evidence, ...]]]:
+    """The newest metrics of each node: pvestatd sends them every 10 s, so one that lags behind its peers has been silent since."""
+    last: dict[str, tuple[Instant, str, tuple[Evidence, ...]]] = {}
+    for dump in dumps:
+        for row in dump.rows if dump.kind == "metrics" else ():
+            at, node = moment(view, dump.node, row["time"]), view.resolve(row["name"])
+            if at is not None and (node not in last or at.us > last[node][0].us):
+                line = row_evidence(dump, row)
+                up = f", up for {row['uptime']} s" if row.get("uptime") else ""
+                last[node] = (at, f"metrics{up}", (line,) if line is not None else ())
+    return last
 
 
 def _entries(view: View, dumps: list[Snapshot]) -> Mapping[str, tuple[Instant, str, tuple[Evidence, ...]]]:

@@ -35,6 +35,7 @@ SAMPLES = {
     "alpha/etc/pve/qemu-server/100.conf": "cores: 2\nname: web\nscsi0: local-zfs:vm-100-disk-0\nnew: 1\n\n[PENDING]\ncores: 4\n\n[before]\ncores: 1\n",
     "alpha/etc/pve/mapping/pci.cfg": "gpu\n\tmap id=10de:1eb8,node=alpha,path=0000:01:00.0\n",
     "alpha/etc/pve/.version": '{"starttime": 1773450000, "clinfo": 3, "kvstore": {}}',
+    "alpha/etc/pve/.rrd": "pve2-node/alpha:86400:sublevel:1773450000:0.1:8:0.02\n",
     "alpha/etc/pve/.clusterlog": '{"data": [{"uid": 1, "time": 1773450000, "pri": 6, "tag": "pvedaemon", "pid": 7, "node": "beta", "user": "root@pam", "msg": "x"}]}',
 }  # fmt: skip
 

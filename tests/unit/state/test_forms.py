@@ -120,3 +120,16 @@ def test_a_file_whose_last_section_is_gone_says_that_there_is_none(name):
         found = document(content, f"alpha/etc/pve/{name}")
         assert (found.kind, found.snapshots[0].rows) == ("section config", ())
     assert document("", "alpha/etc/pve/storage.cfg") is None
+
+
+def test_metrics_of_nodes_with_their_uptime_in_the_forms_of_pve_4_to_9():
+    text = (
+        "pve2-node/alpha:86400:sublevel:1773450000:0.1:8:0.02:0.0:33000000000:8000000000\n"
+        "pve-node-9.0/beta:60::1773449000:0.1:8:0.02\n"
+        "pve2.3-vm/100:86400:web:running:0:1773450000:4:0.1\n"
+        "pve2-storage/alpha/local:1773450000:100000000000:20000000000\n"
+    )
+    assert [(row["name"], row["time"], row["booted"]) for row in rows(text, "alpha/etc/pve/.rrd")] == [
+        ("alpha", "1773450000", "1773363600"),
+        ("beta", "1773449000", "1773448940"),
+    ]

@@ -101,6 +101,17 @@ def test_the_clusters_log_keeps_the_last_entry_of_each_node():
     assert (word.subject, word.start, word.fields["said"]) == ("node:gamma", Instant((NOW - 5) * SECOND), "pvedaemon root@pam end task")
 
 
+def test_the_last_metrics_of_a_node_are_its_last_word_where_nothing_says_more():
+    text = f"pve2-node/gamma:86400:sublevel:{NOW - 7}:0.1:8:0.02\n"
+    (word,) = ha_dumps.track(view({"beta/etc/pve/.rrd": text}))
+    assert (word.subject, word.start, word.fields["source"]) == ("node:gamma", Instant((NOW - 7) * SECOND), "metrics")
+    log = json.dumps(
+        {"data": [{"uid": 1, "time": NOW - 5, "pri": 6, "tag": "pvedaemon", "pid": 7, "node": "gamma", "user": "root@pam", "msg": "x"}]}
+    )
+    words = ha_dumps.track(view({"beta/etc/pve/.rrd": text, "beta/etc/pve/.clusterlog": log}))
+    assert [each.fields["source"] for each in words] == ["clusterlog"]
+
+
 def test_a_status_without_quorum_proves_no_lrm_dead():
     text = "quorum {}\nmaster alpha (active, Sat Mar 14 01:50:00 2026)\nlrm alpha (old timestamp - dead?, Sat Mar 14 01:50:00 2026)\n"
     sure = ha_dumps.track(view({"beta/ha.txt": text.format("OK")}))
