@@ -96,6 +96,10 @@ def analyze(
     fail_on: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="Exit 1 if a finding is at or above: " + ", ".join(LEVELS) + ".")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", metavar="N", min=1, max=256, help="Worker processes for long files; default: the machine's cores."),
+    ] = None,
     now: Annotated[str | None, typer.Option(metavar="T", help="The run stamp to print; with it, two runs give the same bytes.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
@@ -106,13 +110,16 @@ def analyze(
     from pveforensics.report import document, render, summary
     from pveforensics.report import markdown as markdown_of
     from pveforensics.rulepack import load_pack
+    from pveforensics.workers import cores
 
     if fail_on is not None and fail_on not in LEVELS:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
     report = output or default_output(bundles[0])
     check_outputs([report, json, markdown, timeline], bundles)
     write_events = _events_writer(timeline)
-    options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now))
+    options = Options(
+        since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now), jobs=jobs or cores()
+    )
     check_zone(timezone)
     pack = load_pack(options.rules)
     with Progress(quiet=quiet) as progress:

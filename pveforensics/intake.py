@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pveforensics import state
+from pveforensics.bundle import Job, Left, Reopened
 from pveforensics.errors import InputError
 from pveforensics.events import (
     LineSink,
@@ -27,8 +29,12 @@ from pveforensics.events import (
 )
 from pveforensics.model import BundleInfo, NotRead
 from pveforensics.readings import Document, LogScan, Stamp
+from pveforensics.workers import run_all
 
 HEAD = 65_536
+LONG = 1 << 20
+"""Bytes; files from this size on are worth a worker."""
+
 LONGEST_DOCUMENT = 16 << 20
 """Bytes; a configuration file or status dump is read whole, a longer one only so far."""
 
@@ -71,6 +77,13 @@ class Member(Protocol):
 
     def read(self, limit: int) -> bytes:
         """Up to `limit` bytes from where reading stands."""
+
+    @property
+    def loose(self) -> int:
+        """Bytes of a file that lies by itself, so that it can be left to a worker; 0 for any other."""
+
+    def leave(self) -> tuple[Job, Left]:
+        """Leave the reading to a worker."""
 
     @property
     def size(self) -> int:
@@ -121,6 +134,23 @@ class _Lens(NamedTuple):
     shelves: bool
 
 
+class _Left(NamedTuple):
+    """A long file that is read after the walk, and the place of its reading."""
+
+    place: int
+    job: Job
+    left: Left
+
+
+class _Reread(NamedTuple):
+    """What came of such a file."""
+
+    reading: _Reading
+    size: int
+    sha256: str
+    not_read: tuple[NotRead, ...]
+
+
 class _Held(NamedTuple):
     """A file of a database, kept until its companion has been read too."""
 
@@ -132,20 +162,29 @@ class _Held(NamedTuple):
 
 
 def take_in(
-    bundle: Bundle, signatures: Sequence[Signature], progress: Callable[[str], None] = lambda _: None, sinks: OpenSink | None = None
+    bundle: Bundle,
+    signatures: Sequence[Signature],
+    progress: Callable[[str], None] = lambda _: None,
+    sinks: OpenSink | None = None,
+    workers: int = 1,
 ) -> Intake:
     """Read all members in one pass. Raises InputError if not one of them was recognized.
 
     A reader that fails costs its own file only: that is listed as not read. `sinks` gives who is told every line of a log.
+    Long files that lie by themselves are read last, by as many workers.
     """
     lenses: dict[bool, _Lens] = {}
     readings: list[_Reading] = []
     held: list[_Held] = []
+    left: list[_Left] = []
     for member in bundle.members():
         progress(member.path)
         try:
             kind = state.container_kind(member.head(HEAD)) if not member.link_target else ""
-            if kind.startswith(state.DATABASE):
+            if not kind and sinks is None and member.loose >= LONG:
+                left.append(_Left(len(readings), *member.leave()))
+                readings.append(_Reading())
+            elif kind.startswith(state.DATABASE):
                 held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
             else:
                 readings.append(
@@ -154,6 +193,7 @@ def take_in(
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
+    more = _read_left(left, readings, lenses, signatures, workers)
     readings += _databases(held)
     scans = without_copies([reading.scan for reading in readings if reading.scan is not None])
     if False in lenses:
@@ -163,9 +203,38 @@ def take_in(
     skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
     skipped += [NotRead(document.path, problem) for document in documents for problem in document.problems]
     if not scans and not documents:
-        raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read)))
+        raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read, *more)))
     unread = tuple(each.path for each in skipped if not each.damage)
-    return Intake(scans, documents, bundle.infos, (*bundle.not_read, *skipped), unread)
+    return Intake(scans, documents, bundle.infos, (*bundle.not_read, *more, *skipped), unread)
+
+
+def _read_left(
+    left: Sequence[_Left], readings: list[_Reading], lenses: dict[bool, _Lens], signatures: Sequence[Signature], workers: int
+) -> list[NotRead]:
+    """Read the files that were left, and put each reading into its place; gives what of them could not be read."""
+    lens = _lens(signatures, lenses, whole=False) if left else None
+    more: list[NotRead] = []
+    if lens is None:
+        return more
+    results = run_all([each.job for each in left], functools.partial(_reread, lens=lens), workers)
+    for each, result in zip(left, results, strict=True):
+        readings[each.place] = result.reading
+        each.left.settle(result.size, result.sha256)
+        more += result.not_read
+    return more
+
+
+def _reread(job: Job, lens: _Lens) -> _Reread:
+    """Read a file by itself: a pure function of the file."""
+    again = Reopened(job)
+    reading = _Reading(skipped=NotRead(job.place.path, "it is no file any more"))
+    try:
+        with again.member() as member:
+            if member is not None:
+                reading = _read(member, lens, None)
+    except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
+        reading = _Reading(skipped=NotRead(job.place.path, f"reader failed: {type(error).__name__}: {error}"))
+    return _Reread(reading, again.size, again.sha256, again.not_read)
 
 
 def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], *, whole: bool) -> _Lens:

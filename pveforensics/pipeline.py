@@ -32,7 +32,7 @@ def analyze(
 ) -> Case:
     """Read the bundles and say what happened. Raises InputError if nothing in them could be read."""
     with open_bundles(paths, limits) as bundle:
-        intake = take_in(bundle, pack.signatures, progress)
+        intake = take_in(bundle, pack.signatures, progress, workers=options.jobs)
     return examine(intake, pack, options)
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pveforensics.bundle import Job, Left
 from pveforensics.detect import BenignRule, Example, Rule
 from pveforensics.errors import InputError
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recognize, scan_log
@@ -50,6 +51,15 @@ class _Text:
     def head(self, n: int = 65_536) -> bytes:
         """The first bytes, without taking them."""
         return self.data[:n]
+
+    @property
+    def loose(self) -> int:
+        """No file of the file system."""
+        return 0
+
+    def leave(self) -> tuple[Job, Left]:
+        """Nobody asks for that. Raises ValueError."""
+        raise ValueError(f"{self.path} lies in no file system")
 
     @property
     def size(self) -> int:

@@ -7,6 +7,8 @@ know one kind each; `names` and `ledger` keep hostile names and what was not rea
 from pveforensics.bundle.inputs import Bundle, open_bundles
 from pveforensics.bundle.layouts import node_hint
 from pveforensics.bundle.limits import Limits
+from pveforensics.bundle.loose import Reopened
 from pveforensics.bundle.member import Member
+from pveforensics.bundle.place import Job, Left
 
-__all__ = ["Bundle", "Limits", "Member", "node_hint", "open_bundles"]
+__all__ = ["Bundle", "Job", "Left", "Limits", "Member", "Reopened", "node_hint", "open_bundles"]

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from pveforensics.bundle.entry import DIRECTORY, FILE, SPECIAL, SYMLINK, Entry, Note, sane_mtime
 from pveforensics.bundle.limits import Budget, Meter
+from pveforensics.bundle.place import Left
 from pveforensics.bundle.stream import PIECE, Fault, Reader, Tally
 
 
@@ -38,7 +39,7 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb", buffering=0)
 
 
-def entries(root: str, budget: Budget, hashes: dict[str, tuple[int, str]], note: Note) -> Iterator[Entry]:
+def entries(root: str, budget: Budget, hashes: dict[str, Tally | Left], note: Note) -> Iterator[Entry]:
     """The entries below a folder, sorted by path. Each file's size and SHA-256 go to `hashes` once the next entry is asked for."""
     waiting = [""]
     while waiting:
@@ -79,13 +80,17 @@ def _link(root: str, path: Path, relative: str, info: os.stat_result) -> Entry:
     return Entry(_text(relative), SYMLINK, sane_mtime(info.st_mtime), link=_text(target), problem=problem)
 
 
-def _file(path: Path, relative: str, info: os.stat_result, budget: Budget, hashes: dict[str, tuple[int, str]]) -> Iterator[Entry]:
+def _file(path: Path, relative: str, info: os.stat_result, budget: Budget, hashes: dict[str, Tally | Left]) -> Iterator[Entry]:
     with open_regular(path) as file:
         faults: list[Fault] = []
         tally = Tally()
-        reader = Reader(pieces_of(file, faults, tally), faults, Meter(budget), file, tally)
+        source = Left(str(path), info.st_size)
+        reader = Reader(pieces_of(file, faults, tally), faults, Meter(budget), file, tally, source)
         yield Entry(_text(relative), FILE, sane_mtime(info.st_mtime), body=reader)
+        if source.left:
+            hashes[_text(relative)] = source
+            return
         # the hash is that of the file as it lies there, whatever part of it was of use
         if not budget.exhausted:
             reader.skip(max(budget.limits.member - reader.position, 0))
-        hashes[_text(relative)] = (tally.size, tally.sha256)
+        hashes[_text(relative)] = tally

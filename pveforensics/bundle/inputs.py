@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from pveforensics.bundle.ledger import Ledger
 from pveforensics.bundle.limits import Limits, Meter
 from pveforensics.bundle.member import Member
 from pveforensics.bundle.names import printable, stem
+from pveforensics.bundle.place import Left, Place
 from pveforensics.bundle.stream import Fault, Reader, Tally
-from pveforensics.bundle.unpack import Place, unpack, walk
+from pveforensics.bundle.unpack import unpack, walk
 from pveforensics.errors import InputError
 from pveforensics.model import BundleInfo, NotRead
 
@@ -42,13 +43,13 @@ class Bundle:
     def __init__(self, inputs: Sequence[_Input], ledger: Ledger) -> None:
         self._inputs = tuple(inputs)
         self._ledger = ledger
-        self._infos: list[BundleInfo] = []
+        self._infos: list[Callable[[], BundleInfo]] = []
         self._walk: Iterator[Member] | None = None
 
     @property
     def infos(self) -> tuple[BundleInfo, ...]:
         """Name, size and SHA-256 of each input, in the order given."""
-        return tuple(self._infos)
+        return tuple(info() for info in self._infos)
 
     @property
     def not_read(self) -> tuple[NotRead, ...]:
@@ -77,15 +78,13 @@ class Bundle:
             except OSError as error:
                 self._ledger.note(given.file_label, f"cannot be read: {error.strerror or error}")
             if len(self._infos) == index:
-                self._infos.append(BundleInfo(given.name, 0, hashlib.sha256().hexdigest()))
+                self._infos.append(functools.partial(BundleInfo, given.name, 0, hashlib.sha256().hexdigest()))
 
     def _folder(self, given: _Input, place: Place) -> Iterator[Member]:
-        hashes: dict[str, tuple[int, str]] = {}
+        hashes: dict[str, Tally | Left] = {}
         note = functools.partial(self._ledger.note, place.path)
         yield from walk(self._ledger, place, folder.entries(given.path, self._ledger.budget, hashes, note))
-        lines = "".join(f"{digest}  {path}\n" for path, (_, digest) in sorted(hashes.items()))
-        size = sum(size for size, _ in hashes.values())
-        self._infos.append(BundleInfo(given.name, size, hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()))
+        self._infos.append(functools.partial(_info_of_folder, given.name, hashes))
 
     def _file(self, given: _Input, place: Place) -> Iterator[Member]:
         limits = self._ledger.limits
@@ -95,11 +94,21 @@ class Bundle:
             info = Path(given.path).stat() if given.path != STDIN else None
             regular = info is not None and stat.S_ISREG(info.st_mode)
             place = Place(place.path, place.prefix, place.bundle, place.bundle_name, info.st_mtime if regular and info else None)
-            reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), file if regular else None, tally)
+            source = Left(given.path, info.st_size) if info is not None and regular and not Path(given.path).is_symlink() else None
+            at_random = file if regular else None
+            reader = Reader(folder.pieces_of(file, faults, tally), faults, Meter(self._ledger.budget), at_random, tally, source)
             yield from unpack(self._ledger, place, reader)
-            # a pipe may never end
-            reader.skip(max(sys.maxsize if regular else limits.total - reader.position, 0))
-        self._infos.append(BundleInfo(given.name, tally.size, tally.sha256))
+            if source is None or not source.left:
+                # a pipe may never end
+                reader.skip(max(sys.maxsize if regular else limits.total - reader.position, 0))
+        counted = source if source is not None and source.left else tally
+        self._infos.append(lambda: BundleInfo(given.name, counted.size, counted.sha256))
+
+
+def _info_of_folder(name: str, hashes: Mapping[str, Tally | Left]) -> BundleInfo:
+    lines = "".join(f"{each.sha256}  {path}\n" for path, each in sorted(hashes.items()))
+    digest = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+    return BundleInfo(name, sum(each.size for each in hashes.values()), digest)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pveforensics.bundle.layouts import node_hint
 from pveforensics.bundle.limits import spelled
+from pveforensics.bundle.place import Job, Left, Place
 from pveforensics.bundle.stream import Fault, Reader, Tally
 
 HEAD = 1 << 16
@@ -20,21 +21,15 @@ class Member:
     """
 
     def __init__(
-        self,
-        path: str,
-        reader: Reader,
-        stored: tuple[Reader, Tally],
-        *,
-        mtime: float | None = None,
-        link_target: str = "",
-        bundle: int = 0,
-        bundle_name: str = "",
+        self, place: Place, reader: Reader, stored: tuple[Reader, Tally], *, link_target: str = "", source: Left | None = None
     ) -> None:
-        self.path = path
-        self.mtime = mtime
+        self.path = place.path
+        self.mtime = place.mtime
         self.link_target = link_target
-        self.bundle = bundle
-        self.bundle_name = bundle_name
+        self.bundle = place.bundle
+        self.bundle_name = place.bundle_name
+        self._place = place
+        self._source = source
         self._reader = reader
         self._limit = reader.meter.budget.limits.member
         self._stored, self._tally = stored
@@ -83,6 +78,19 @@ class Member:
         """SHA-256 of the file as it is stored, compressed if it is, in hex: what `sha256sum` says of it; reads the rest."""
         self._finish()
         return self._tally.sha256
+
+    @property
+    def loose(self) -> int:
+        """Bytes of a file that lies in the file system by itself and of which nothing was taken yet; 0 for any other member."""
+        return self._source.size if self._source is not None and not self._size and self._open else 0
+
+    def leave(self) -> tuple[Job, Left]:
+        """Leave the reading to somebody else, who is to settle what was left. Raises ValueError if it cannot be left."""
+        if self._source is None or not self.loose:
+            raise ValueError(f"{self.path}: cannot be left to anybody")
+        self._source.left = True
+        self._open = False
+        return Job(self._source.file, self._place, self._reader.meter.budget.limits), self._source
 
     def close(self) -> None:
         """Let the stream move on."""

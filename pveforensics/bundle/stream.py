@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pveforensics.bundle.limits import Meter
+from pveforensics.bundle.place import Left
 
 PIECE = 1 << 20
 """The most that is asked for at once."""
@@ -49,13 +50,19 @@ class Reader:
     """A forward-only stream over pieces of bytes. It never raises: a piece source that fails ends, and says why in `faults`.
 
     `position` counts the bytes given out. `file` is set if the same bytes can also be read at random from that file,
-    `tally` if they are counted as they come.
+    `tally` if they are counted as they come, `source` if they are a file that can be left to somebody else.
     """
 
-    __slots__ = ("_at", "_held", "_pieces", "faults", "file", "meter", "position", "tally")
+    __slots__ = ("_at", "_held", "_pieces", "faults", "file", "meter", "position", "source", "tally")
 
     def __init__(
-        self, pieces: Iterator[bytes], faults: list[Fault], meter: Meter, file: BinaryIO | None = None, tally: Tally | None = None
+        self,
+        pieces: Iterator[bytes],
+        faults: list[Fault],
+        meter: Meter,
+        file: BinaryIO | None = None,
+        tally: Tally | None = None,
+        source: Left | None = None,
     ) -> None:
         self._pieces = pieces
         self._held = b""
@@ -65,6 +72,7 @@ class Reader:
         self.file = file
         self.position = 0
         self.tally = tally
+        self.source = source
 
     def _more(self) -> bool:
         """Hold one more piece; False at the end."""

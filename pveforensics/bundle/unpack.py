@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import BinaryIO
 
 from pveforensics.bundle import tar
@@ -16,6 +16,7 @@ from pveforensics.bundle.ledger import Ledger
 from pveforensics.bundle.limits import Meter
 from pveforensics.bundle.member import HEAD, Member
 from pveforensics.bundle.names import UnsafeNameError, normalised, shown
+from pveforensics.bundle.place import Left, Place
 from pveforensics.bundle.stream import Reader, Tally, counted
 from pveforensics.bundle.tarheader import begins_tar
 
@@ -28,18 +29,6 @@ UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"\x02\x21\x4c\x18", "lz4 data of the legacy format"),
     (b"LZIP\x01", "lzip data"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a stream stands: the path of it as a file, the prefix for what is inside it, the archive's stamp, the input, the depth."""
-
-    path: str
-    prefix: str
-    bundle: int
-    bundle_name: str
-    mtime: float | None = None
-    depth: int = 0
 
 
 def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
@@ -64,14 +53,16 @@ def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
         ledger.note(place.path, f"{name} is not supported: unpack it and give the folder")
     else:
         path = ledger.unique(place.path)
-        yield from _leaf(path, place, inner, (layers[0], stored))
+        yield from _leaf(path, place, inner, (layers[0], stored), reader.source)
         ledger.faults(path, [fault for layer in layers for fault in layer.faults])
         return
     ledger.faults(place.path, [fault for layer in layers for fault in layer.faults])
 
 
-def _leaf(path: str, place: Place, reader: Reader, stored: tuple[Reader, Tally], link: str = "") -> Iterator[Member]:
-    member = Member(path, reader, stored, mtime=place.mtime, link_target=link, bundle=place.bundle, bundle_name=place.bundle_name)
+def _leaf(
+    path: str, place: Place, reader: Reader, stored: tuple[Reader, Tally], source: Left | None = None, link: str = ""
+) -> Iterator[Member]:
+    member = Member(replace(place, path=path), reader, stored, link_target=link, source=source)
     yield member
     member.close()
 

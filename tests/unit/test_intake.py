@@ -20,6 +20,7 @@ class FakeMember:
     def __init__(self, path, data, link_target=""):
         self.path, self._data, self.link_target, self.mtime = path, data, link_target, 12.0
         self.node_hint = path.partition("/")[0]
+        self.loose = 0
         self.size, self.sha256 = len(data), hashlib.sha256(data).hexdigest()
 
     def head(self, n=65536):
