@@ -13,6 +13,7 @@ from pveforensics.cli_bundle import collect, inventory
 from pveforensics.cli_outputs import (
     EXIT_PARTIAL,
     Bundles,
+    Jobs,
     Progress,
     RuleFolders,
     Timezone,
@@ -96,10 +97,7 @@ def analyze(
     fail_on: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="Exit 1 if a finding is at or above: " + ", ".join(LEVELS) + ".")
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", metavar="N", min=1, max=256, help="Worker processes for long files; default: the machine's cores."),
-    ] = None,
+    jobs: Jobs = None,
     now: Annotated[str | None, typer.Option(metavar="T", help="The run stamp to print; with it, two runs give the same bytes.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
@@ -117,9 +115,7 @@ def analyze(
     report = output or default_output(bundles[0])
     check_outputs([report, json, markdown, timeline], bundles)
     write_events = _events_writer(timeline)
-    options = Options(
-        since=since, until=until, timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now), jobs=jobs or cores()
-    )
+    options = Options(since, until, timezone, year, tuple(rules or ()), now=run_stamp(now), jobs=jobs or cores())
     check_zone(timezone)
     pack = load_pack(options.rules)
     with Progress(quiet=quiet) as progress:

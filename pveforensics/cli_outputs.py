@@ -23,6 +23,9 @@ Bundles = Annotated[
     typer.Argument(metavar="BUNDLE", help="An archive, a folder or one file; '-' reads an archive from stdin.", show_default=False),
 ]
 Timezone = Annotated[str | None, typer.Option(metavar="NAME", help="Zone of stamps that carry none, where the bundle does not tell.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, max=256, help="Worker processes for long files; default: the machine's cores.")
+]
 Year = Annotated[
     int | None, typer.Option(metavar="N", min=1990, max=2200, help="Year of the newest stamp without one, where nothing tells.")
 ]
