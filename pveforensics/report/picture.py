@@ -103,12 +103,24 @@ def _name(sheet: Sheet, lane: Lane, y: float, height: float, cluster: Cluster, *
             sheet.text(0, base + 13, f"quorum: {cluster.quorum} of {cluster.expected_votes or '?'}", "ink3", size=10)
     if first:
         bold = lane.group in ("Cluster", "Nodes")
-        name = shortened(lane.name, max(LABELS - (text_width(sub, 10) + 18 if sub else 8), 60), 11, bold=bold)
+        name = lane_name(lane.name, max(LABELS - (text_width(sub, 10) + 18 if sub else 8), 60), bold=bold)
         sheet.text(0, base, name, "ink", bold=bold, title=lane.name if name != lane.name else "")
     if sub:
         taken = text_width(shortened(lane.name, LABELS - 78, 11, bold=True), 11, bold=True) if first else 0.0
         text = shortened(sub, min(LABELS - 20 - taken, 100), 10)
         sheet.text(LABELS - 8, base, text, "ink3", size=10, anchor="end", title=sub if text != sub else "")
+
+
+def lane_name(name: str, room: float, *, bold: bool = False) -> str:
+    """The name of a lane as far as it fits; of a link both ends are shortened, so that each still says which node it is."""
+    ends, comma, link = name.partition(", link ")
+    one, dash, other = ends.partition(" – ")
+    if not dash or text_width(name, bold=bold) <= room:
+        return shortened(name, room, 11, bold=bold)
+    left = room - text_width(f" – {comma}{link}", bold=bold)
+    first = shortened(one, max(left / 2, left - text_width(other, bold=bold)), bold=bold)
+    second = shortened(other, left - text_width(first, bold=bold), bold=bold)
+    return f"{first} – {second}{comma}{link}" if first and second else shortened(name, room, 11, bold=bold)
 
 
 def axis(sheet: Sheet, scale: Scale, base: float, y0: float, y1: float) -> None:

@@ -291,3 +291,13 @@ def test_the_protocol_stands_under_the_real_events():
     assert {watch.finding: watch.folded for watch in drawn.zooms[0].watches} == {
         finding.id: finding.class_ == "fencing" for finding in cases.fenced().findings if finding.stopwatch
     }
+
+
+@given(st.text("abcWM.-", min_size=1, max_size=40), st.text("abcWM.-", min_size=1, max_size=40))
+def test_the_name_of_a_link_fits_and_tells_both_ends(one, other):
+    name = picture.lane_name(f"{one} – {other}, link 0", 140)
+    assert text_width(name) <= 140.01
+    first, dash, second = name.removesuffix(", link 0").partition(" – ")
+    assert dash
+    assert one.startswith(first.rstrip("…").rstrip())
+    assert other.startswith(second.rstrip("…").rstrip())
