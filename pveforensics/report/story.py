@@ -108,6 +108,14 @@ def is_failure(finding: shape.Finding) -> bool:
     return finding.class_ not in NO_FAULT and words.rank(finding.criticality) > 0
 
 
+def foremost(story: Story, most: int) -> tuple[shape.Finding, ...]:
+    """So many findings, in the order of their codes: the main incident's before the others', of each the loudest."""
+    lead = frozenset(finding.id for finding in story.lead.findings) if story.lead else frozenset()
+    chosen = sorted(story.findings, key=lambda finding: (finding.id in lead, loudness(finding)), reverse=True)[: max(0, most)]
+    ids = {finding.id for finding in chosen}
+    return tuple(finding for finding in story.findings if finding.id in ids)
+
+
 def telling(doc: shape.Document, finding: shape.Finding) -> list[str]:
     """The ids of its evidence, the most telling first: what was written nearest to its beginning, and of copies in several files one."""
     start = words.micros(finding.start)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pveforensics.report import words
-from pveforensics.report.story import Story, tell
+from pveforensics.report.story import Story, foremost, tell
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
@@ -34,7 +34,7 @@ def _findings(story: Story, room: int) -> list[str]:
     found = story.findings
     if not found:
         return []
-    shown = found if len(found) <= room else found[: room - 1]
+    shown = found if len(found) <= room else foremost(story, room - 1)
     wide = max(len(code) for code in story.codes.values())
     lines = []
     for finding in shown:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pveforensics.report import shape, words
-from pveforensics.report.story import Story, tell, telling
+from pveforensics.report.story import Story, foremost, tell, telling
 from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
 LIMIT = 4_000
+MOST = 10
+"""Findings that are told at most; more would not fit."""
 URGENT_SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!&@$])")
 
@@ -28,13 +30,13 @@ def markdown(document: Mapping[str, Any]) -> str:
         f"**{_md(said.strong, 500)}**{_md(said.news + said.aside, 900)}",
         *_basis(story),
     ]
-    findings = [_finding(story, finding) for finding in story.findings]
+    findings = [_finding(story, finding) for finding in foremost(story, MOST)]
     if findings:
         blocks.append("### Findings, cause first")
     room = LIMIT - len("\n\n".join([*blocks, closing])) - 80
     kept = _fit(findings, room)
-    if len(kept) < len(findings):
-        kept.append(f"… and {len(findings) - len(kept)} more findings in the report.")
+    if len(kept) < len(story.findings):
+        kept.append(f"… and {len(story.findings) - len(kept)} more findings in the report.")
     return "\n\n".join([*blocks, *kept, closing])[: LIMIT - 1].rstrip() + "\n"
 
 

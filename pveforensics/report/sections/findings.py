@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pveforensics.report import shape, words
 from pveforensics.report.sections.method import source_id
-from pveforensics.report.story import Chain, Story, loudness, telling
+from pveforensics.report.story import Chain, Story, foremost, loudness, telling
 from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
@@ -71,8 +71,8 @@ class Card:
     more_lines: tuple[Line, ...]
     left_out: int
     steps: tuple[tuple[str, str, tuple[shape.Remedy, ...]], ...]
-    led_to: tuple[tuple[str, str], ...]
-    came_from: tuple[tuple[str, str], ...]
+    led_to: tuple[tuple[tuple[str, ...], str], ...]
+    came_from: tuple[tuple[tuple[str, ...], str], ...]
     folded: bool
     inside: str
     edges: tuple[int, int] | None
@@ -118,15 +118,14 @@ def build(story: Story) -> View:
     full = {group.id for group in groups}
     bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
     return View(
-        "Findings, cause first" if len(story.findings) > 1 else "Findings", groups, len(story.findings), nodes, short, bare, _brief(story)
+        "Findings, cause first" if len(story.findings) > 1 else "Findings",
+        groups,
+        len(story.findings),
+        nodes,
+        short,
+        bare,
+        foremost(story, BRIEF),
     )
-
-
-def _brief(story: Story) -> tuple[shape.Finding, ...]:
-    """The findings of the main incident and then the others, the loudest first in choice and in the order of their codes."""
-    lead = story.lead.findings if story.lead else ()
-    chosen = sorted(story.findings, key=lambda finding: (finding in lead, loudness(finding)), reverse=True)[:BRIEF]
-    return tuple(finding for finding in story.findings if finding in chosen)
 
 
 def anchors(view: View) -> frozenset[str]:
@@ -171,11 +170,11 @@ def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], bu
         more_lines=tuple(lines[OPEN_LINES:]),
         left_out=len(ids) - len(shown),
         steps=tuple(_steps(finding.remedies)),
-        led_to=tuple((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
+        led_to=_by_reason((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
         folded=_folded(story, chain, finding),
         inside=_inside(finding, len(ids)),
         edges=_edges(finding),
-        came_from=tuple((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
+        came_from=_by_reason((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
     )
 
 
@@ -187,6 +186,14 @@ def _folded(story: Story, chain: Chain, finding: shape.Finding) -> bool:
         return True
     root = chain.incident.root if chain.incident else ""
     return finding.id != root and finding not in sorted(chain.failures, key=loudness, reverse=True)[:OPEN_CARDS]
+
+
+def _by_reason(links: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Findings that are linked for the same reason stand in one line."""
+    found: dict[str, list[str]] = {}
+    for key, why in links:
+        found.setdefault(why, []).append(key)
+    return tuple((tuple(keys), why) for why, keys in found.items())
 
 
 def _edges(finding: shape.Finding) -> tuple[int, int] | None:

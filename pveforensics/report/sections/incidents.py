@@ -56,16 +56,25 @@ def build(story: Story) -> View | None:
 
 
 def _row(story: Story, chain: Chain, number: int) -> Row:
-    start, end = chain.start, chain.end
     worst = chain.worst if chain.failures else max(words.rank(finding.criticality) for finding in chain.findings)
     return Row(
         id=chain.incident.id if chain.incident else "",
         number=number,
         title=(chain.incident.title if chain.incident else "") or chain.findings[0].title,
-        when=words.stamp(start),
-        lasted=words.duration((end - start) / 1e6) if start is not None and end is not None else "unknown",
+        when=words.stamp(chain.start),
+        lasted=_lasted(chain),
         criticality=words.CRITICALITIES[worst],
         rank=worst,
         nodes=words.names(in_order(story.doc, (node for finding in chain.findings for node in finding.nodes))),
         findings=tuple(f.id for f in chain.findings),
     )
+
+
+def _lasted(chain: Chain) -> str:
+    """How long; `open` where no line shows an end, `a moment` where it has no length."""
+    start, end = chain.start, chain.end
+    if start is None or end is None:
+        return "unknown"
+    if end - start >= 50_000:
+        return words.duration((end - start) / 1e6)
+    return "open" if any(finding.end is None for finding in chain.happened) else "a moment"

@@ -1,12 +1,13 @@
 """What the report cannot tell, what it was made from, and pages of many findings: all in their place and none in the way."""
 
+import dataclasses
 import re
 
 import cases
 import pytest
 
-from pveforensics.model import Check, NodeInfo, Outcome
-from pveforensics.report import document, render, summary
+from pveforensics.model import Check, Criticality, Finding, Incident, Link, NodeInfo, Outcome
+from pveforensics.report import document, markdown, render, summary
 from pveforensics.report.sections import could_not_check, findings, honesty, incidents
 from pveforensics.report.story import tell
 
@@ -65,3 +66,32 @@ def test_a_node_without_a_log_keeps_its_own_bar_among_many():
     nodes = (*(cases.node_info(f"n{k}", k + 1) for k in range(9)), NodeInfo("gone"))
     view = honesty.build(told(cases.case(nodes)))
     assert [(bar.node, bar.flag) for bar in view.bars] == [("9 nodes", ""), ("gone", "no log in the bundle")]
+
+
+def test_where_there_is_no_room_for_all_findings_the_loudest_of_the_main_incident_are_told():
+    base = cases.fenced()
+    calm = tuple(
+        dataclasses.replace(base.findings[0], rule=f"calm-{k}", title=f"calm {k}", criticality=Criticality.INFO, start=cases.t(500.0 + k))
+        for k in range(40)
+    )
+    ids = (*(finding.id for finding in calm), *base.incidents[0].findings)
+    links = tuple(Link(base.findings[0].id, finding.id, "the same reason") for finding in calm)
+    incident = dataclasses.replace(base.incidents[0], findings=ids, links=links)
+    whole = document.to_document(dataclasses.replace(base, findings=(*calm, *base.findings), incidents=(incident,)))
+    for text in (summary(whole), markdown(whole)):
+        assert "alpha was reset by its own watchdog" in text
+        assert "alpha had no quorum for 60 s" in text
+        assert " more findings in the report" in text
+    html = render(whole)
+    assert html.count(": the same reason</p>") == len(calm) + 1
+
+
+def test_an_incident_without_a_length_is_open_or_a_moment():
+    def row(end):
+        found = Finding("r", "quorum_loss", Criticality.HIGH, 0.9, "t", "s", ("alpha",), start=cases.t(10.0), end=end)
+        other = dataclasses.replace(found, rule="s", start=cases.t(900.0), end=cases.t(960.0))
+        case = cases.case(cases.nothing().nodes, findings=(found, other), incidents=(Incident("a", found.id, (found.id,)), Incident("b", other.id, (other.id,))))  # fmt: skip
+        return [each.lasted for each in incidents.build(told(case)).rows]
+
+    assert row(None) == ["open", "60 s"]
+    assert row(cases.t(10.0)) == ["a moment", "60 s"]
