@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import sqlite3
 import sys
 import tarfile
 from pathlib import Path
@@ -39,7 +40,7 @@ def packed(folder, files, name="bundle.tar.gz"):
     path = folder / name
     with tarfile.open(path, "w:gz") as archive:
         for member, text in files.items():
-            info, data = tarfile.TarInfo(member), text.encode()
+            info, data = tarfile.TarInfo(member), text.encode() if isinstance(text, str) else text
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return str(path)
@@ -90,3 +91,44 @@ def test_a_report_that_states_its_date_dates_what_it_shows(tmp_path, pack):
     assert known["package:corosync@alpha"]["version"] == "3.1.7-pve3"
     shown = next(each for each in case.history.intervals if each.subject == "package:corosync@alpha")
     assert shown.evidence[0].at.iso() == "2026-03-14T02:31:00.000Z"
+
+
+def database(folder):
+    """config.db as a node leaves it that was reset: its newest transaction stands in the write-ahead log alone."""
+    path = folder / "config.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute(
+        "CREATE TABLE tree (inode INTEGER PRIMARY KEY NOT NULL, parent INTEGER NOT NULL, version INTEGER NOT NULL, writer INTEGER NOT NULL, "
+        "mtime INTEGER NOT NULL, type INTEGER NOT NULL, name TEXT NOT NULL, data BLOB)"
+    )
+    insert = "INSERT INTO tree VALUES (?,?,?,?,?,?,?,?)"
+    connection.execute(insert, (0, 0, 9, 1, 1_773_450_000, 8, "__version__", None))
+    connection.execute(insert, (2, 0, 2, 1, 1_773_450_000, 4, "ha", None))
+    connection.execute(insert, (3, 0, 3, 1, 1_773_440_000, 8, "storage.cfg", b"dir: local\n\tpath /var/lib/vz\n"))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute(insert, (4, 2, 9, 1, 1_773_450_000, 8, "resources.cfg", b"vm: 100\n\tstate started\n\tbrand-new 1\n"))
+    data, wal = path.read_bytes(), path.with_name("config.db-wal").read_bytes()
+    connection.close()
+    return {"alpha/var/lib/pve-cluster/config.db": data, "alpha/var/lib/pve-cluster/config.db-wal": wal}
+
+
+def test_config_db_with_its_newest_transaction_is_read_from_the_archive(tmp_path, pack):
+    files = database(tmp_path)
+    files["alpha/var/log/syslog"] = "Mar 14 02:00:00 alpha CRON[2101]: (root) CMD (true)\n"
+    case = analyze([packed(tmp_path, files)], pack)
+    inside = {source.path.rpartition("config.db")[2]: source.kind for source in case.sources}
+    assert (inside["/storage.cfg"], inside["/ha/resources.cfg"]) == ("section config", "section config")
+    changed = {change.what: change.at.iso() for change in case.history.changes}
+    assert changed["/etc/pve/ha/resources.cfg last changed"] == "2026-03-14T01:00:00.000Z"
+    assert any("`brand-new`" in note for note in case.notes)
+    assert case.complete
+
+
+def test_config_db_that_lost_a_page_is_read_in_part_and_says_so(tmp_path, pack):
+    files = database(tmp_path)
+    name = "alpha/var/lib/pve-cluster/config.db"
+    case = analyze([packed(tmp_path, {name: files[name][:4096] + b"\xa5" * 4096 + files[name][8192:]})], pack)
+    assert not case.complete
+    assert any("config.db is damaged" in each.reason for each in case.not_read)
