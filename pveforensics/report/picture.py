@@ -113,14 +113,15 @@ def _name(sheet: Sheet, lane: Lane, y: float, height: float, cluster: Cluster, *
 
 def lane_name(name: str, room: float, *, bold: bool = False) -> str:
     """The name of a lane as far as it fits; of a link both ends are shortened, so that each still says which node it is."""
-    ends, comma, link = name.partition(", link ")
+    ends, _, link = name.partition(", link ")
     one, dash, other = ends.partition(" – ")
     if not dash or text_width(name, bold=bold) <= room:
         return shortened(name, room, 11, bold=bold)
-    left = room - text_width(f" – {comma}{link}", bold=bold)
+    number = f" /{link}" if link else ""
+    left = room - text_width(f" – {number}", bold=bold)
     first = shortened(one, max(left / 2, left - text_width(other, bold=bold)), bold=bold)
     second = shortened(other, left - text_width(first, bold=bold), bold=bold)
-    return f"{first} – {second}{comma}{link}" if first and second else shortened(name, room, 11, bold=bold)
+    return f"{first} – {second}{number}" if first and second else shortened(name, room, 11, bold=bold)
 
 
 def axis(sheet: Sheet, scale: Scale, base: float, y0: float, y1: float) -> None:
