@@ -16,6 +16,9 @@ RENEWED_US = 14 * 86_400 * SECOND
 SERVED = ("pve-ssl.pem", "pveproxy-ssl.pem")
 """Files of a node's folder in /etc/pve that its web interface serves; the second, if it is there, takes the place of the first."""
 
+ISSUED = "PVE Cluster Node"
+"""Part of the subject of every certificate that the cluster made for a node (pve-cluster:src/PVE/Cluster/Setup.pm `gen_pve_ssl_cert`)."""
+
 
 def track(view: View, known: Estate, _: Sequence[Interval]) -> tuple[Interval, ...]:
     """`certificate:<file>@<n>` expired or unrenewed, with open edges.
@@ -34,10 +37,12 @@ def track(view: View, known: Estate, _: Sequence[Interval]) -> tuple[Interval, .
 def _of(view: View, dump: Snapshot, members: Sequence[str]) -> Iterator[Interval]:
     path = dump.evidence[0].path if dump.evidence else ""
     name, node = path.rpartition("/")[2], _owner(path) or dump.node
-    row = dump.rows[0] if dump.rows else {}
+    # of a chain the node's own certificate comes first; printed ones are known by what the cluster's authority writes in them
+    own = name in SERVED
+    row = next((each for each in dump.rows if own or ISSUED in each.get("subject", "")), {})
     seen = max((each for each in (dump.at, view.last_sign(dump.node)) if each is not None), key=lambda each: each.us, default=None)
     text = row.get("not_after", "")
-    if seen is None or not text.isdigit() or node not in members or not (name in SERVED or name.endswith(".txt")):
+    if seen is None or not text.isdigit() or node not in members:
         return
     until = Instant(int(text) * SECOND)
     left = until.us - seen.us

@@ -102,7 +102,12 @@ def test_certificate_is_judged_at_the_last_moment_of_the_log():
         assert [each.state for each in found] == ([want] if want else [])
     removed = certificate(end - day, "alpha/etc/pve/nodes/zeta/pve-ssl.pem")
     authority = certificate(end - day, "alpha/etc/pve/pve-root-ca.pem")
-    assert certified.track(log(snapshots=[removed, authority]), KNOWN, ()) == ()
+    other = dump(
+        "certificate",
+        rows=[{"line": "1", "text": "x", "not_after": str(end - day), "subject": "CN = shop.example.com"}],
+        path="alpha/shop.txt",
+    )
+    assert certified.track(log(snapshots=[removed, authority, other]), KNOWN, ()) == ()
 
 
 def test_units_that_failed_with_their_result_and_moment():
