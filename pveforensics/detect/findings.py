@@ -14,6 +14,9 @@ from pveforensics.timebase import SECOND, Instant
 EVIDENCE_LINES = 40
 """Lines that one finding cites at most."""
 
+GUESTS_TOLD = 6
+"""Guests that a sentence names; the finding holds them all."""
+
 _GROUPS_OPEN = 8
 """Occurrences of one rule that go on at the same time on different nodes are compared with so many of the latest."""
 
@@ -106,7 +109,7 @@ def _joined(group: _Group) -> Draft:
 def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
     guests = tuple(dict.fromkeys(subject[6:].partition("@")[0] for subject in draft.subjects if subject.startswith("guest:")))
     nodes = enumerate_words(draft.nodes)
-    words = {"node": nodes, "nodes": nodes, "times": str(draft.times), "guests": enumerate_words(guests)}
+    words = {"node": nodes, "nodes": nodes, "times": str(draft.times), "guests": _some(guests)}
     scene = Scene(draft.bound, words, dated=dated)
     why = "\n".join(filter(None, (scene.render(rule.why), *draft.remarks)))
     return Finding(
@@ -133,6 +136,12 @@ def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
         docs=f"docs/rules/{rule.id}.md",
         references=rule.references,
     )
+
+
+def _some(guests: tuple[str, ...]) -> str:
+    """The guests as a sentence can hold them: the first ones, and how many more."""
+    more = len(guests) - GUESTS_TOLD
+    return enumerate_words(guests) if more < 2 else f"{', '.join(guests[:GUESTS_TOLD])} and {more} more"
 
 
 def _command(command: str, scene: Scene) -> str:

@@ -222,6 +222,16 @@ class Estate:
     syncs: tuple[Sync, ...] = ()
     recovery_clears: frozenset[str] = RECOVERY_CLEARS
     whole: bool = False
+    _jobs_of: Mapping[str, tuple[Job, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _syncs_of: Mapping[tuple[str, str, str], Sync] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Index what is asked for once per guest and node."""
+        jobs: dict[str, tuple[Job, ...]] = {}
+        for job in self.jobs or ():
+            jobs[job.vmid] = (*jobs.get(job.vmid, ()), job)
+        object.__setattr__(self, "_jobs_of", jobs)
+        object.__setattr__(self, "_syncs_of", {(each.vmid, each.source, each.target): each for each in reversed(self.syncs)})
 
     def storage(self, name: str) -> Storage | None:
         """The storage of a name; `local` is there even if no file says so (pve-storage:src/PVE/Storage/Plugin.pm)."""
@@ -230,11 +240,11 @@ class Estate:
 
     def jobs_of(self, vmid: str) -> tuple[Job, ...]:
         """The jobs of a guest."""
-        return tuple(job for job in self.jobs or () if job.vmid == vmid)
+        return self._jobs_of.get(vmid, ())
 
     def sync(self, vmid: str, source: str, target: str) -> Sync | None:
         """What the source knows of its runs to a target."""
-        return next((each for each in self.syncs if (each.vmid, each.source, each.target) == (vmid, source, target)), None)
+        return self._syncs_of.get((vmid, source, target))
 
     def dataset(self, disk: Disk) -> str:
         """The dataset that holds a disk on a `zfspool`; an empty string for other storages."""

@@ -156,6 +156,8 @@ def is_known(estate: Estate, resource: HaResource) -> bool:
 
 def held_apart(estate: Estate, resource: HaResource) -> Mapping[str, str]:
     """Nodes that are taken by a guest under HA that must not run beside this one, and by which."""
+    if not estate.apart.get(resource.sid):
+        return {}
     wanted = {each.sid for each in estate.resources or () if each.wanted}
     others = sorted(estate.apart.get(resource.sid, frozenset()) & wanted & set(estate.guests))
     return {estate.guests[sid].node: sid for sid in others}

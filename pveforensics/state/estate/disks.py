@@ -142,6 +142,18 @@ def _zfs(estate: Estate, guest: Guest, disk: Disk, storage: Storage, node: str, 
             disk.key,
             storage.id,
         )
+    status, _, line = estate.status.get(node, {}).get(storage.id, ("", "", None))
+    if job is not None and status == "inactive":
+        why = f"job {job.id} is set up, but storage {storage.id} was not active on {node} when its status was taken"
+        return Verdict(
+            5,
+            "start_fails",
+            why,
+            f"make the pool of {storage.id} available on {node}",
+            cited(line, disk.evidence, job.evidence),
+            disk.key,
+            storage.id,
+        )
     if job is not None:
         return _replicated(estate, guest, disk, job, node, now, there)
     known = "" if there is False else f"; whether an old copy lies on {node}, `zfs list` of {node} would show"

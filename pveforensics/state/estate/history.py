@@ -30,6 +30,7 @@ from pveforensics.timebase import Instant
 Made = TypeVar("Made")
 
 PLACES_KEPT = 20_000
+NODES_TOLD = 8
 
 
 ABOUT = {14: "image", 24: "image", 25: "lock", 26: "nodes", 30: "memory", **dict.fromkeys(range(16, 24), "device")}
@@ -92,7 +93,7 @@ def _placements(found: Iterable[Place]) -> Iterator[Interval]:
             "vmid": first.guest.vmid,
             "name": first.guest.name,
             "home": first.guest.node,
-            "nodes": ", ".join(dict.fromkeys(place.node for place, _ in group)),
+            "nodes": _some(list(dict.fromkeys(place.node for place, _ in group))),
             "row": str(row),
             "about": ABOUT.get(row, "disk"),
             "verdict": word,
@@ -106,6 +107,12 @@ def _placements(found: Iterable[Place]) -> Iterator[Interval]:
         }
         lines = tuple(dict.fromkeys(line for place, at in group for line in (place.verdict if not at else place.all[at - 1]).evidence))[:12]
         yield Interval(f"guest:{sid}@{first.guest.node}", "placement", None, None, fields, lines)
+
+
+def _some(nodes: Sequence[str]) -> str:
+    """The nodes as a sentence can hold them; the table of placements has all."""
+    more = len(nodes) - NODES_TOLD
+    return ", ".join(nodes) if more < 2 else f"{', '.join(nodes[:NODES_TOLD])} and {more} more"
 
 
 Part = Callable[[View, Estate, Sequence[Interval]], Iterable[Interval]]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pveforensics.model import Evidence, Interval
-from pveforensics.state.estate import Disk, Estate, Guest, Job, Listing, Snap, epoch_of
+from pveforensics.state.estate import Disk, Estate, Guest, HaResource, Job, Listing, Snap, epoch_of
 from pveforensics.state.estate.affinity import candidates
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import cited
@@ -46,17 +46,17 @@ def track(view: View, estate: Estate, _: Sequence[Interval]) -> Iterator[Interva
 
     Fields: `guest`, `jobid`, `volume`, `source`, `target`, `rule` (a to l), `told` (yes, unknown), `said`, `why`, `last`, `ha`.
     """
+    wanted = {each.sid: each for each in estate.resources or () if each.wanted}
     for guest in estate.guests.values():
-        chosen = _candidates(estate, guest)
+        chosen = _candidates(estate, guest, wanted.get(guest.sid))
         for target in estate.nodes:
             if target != guest.node:
                 yield from _of_target(view, estate, guest, target, "yes" if target in chosen else "no")
                 yield from _leftovers(estate, guest, target, "yes" if target in chosen else "no")
 
 
-def _candidates(estate: Estate, guest: Guest) -> frozenset[str]:
+def _candidates(estate: Estate, guest: Guest, resource: HaResource | None) -> frozenset[str]:
     """The nodes on which HA may start the guest; none if it is not under HA."""
-    resource = next((each for each in estate.resources or () if each.sid == guest.sid and each.wanted), None)
     return frozenset(each.node for each in candidates(estate, resource, guest.node)) if resource is not None else frozenset()
 
 

@@ -328,3 +328,22 @@ def test_a_disk_that_is_not_replicated_and_lies_on_the_target_is_foreign_data():
     copies = REPLICA.replace("vm-9-disk-0", "vm-100-disk-1")
     files = tree(vm(scsi0=ZFS, scsi1="local-zfs:vm-100-disk-1,replicate=0"), jobs=job(), **{STATE: state(), "beta__zfs-list.txt": copies})
     assert placed(files)["beta"] == ("wrong_data", 8)
+
+
+def test_a_replica_on_a_pool_that_is_away_is_no_replica():
+    files = tree(
+        vm(scsi0=ZFS),
+        jobs=job(),
+        **{STATE: state(), "beta__pvesm-status.txt": STATUS.format("local-zfs", "inactive", 0).replace("  nfs", "zfspool")},
+    )
+    assert placed(files)["beta"] == ("start_fails", 5)
+
+
+def test_a_large_cluster_is_told_in_short_sentences():
+    nodes = tuple(f"n{number:02}" for number in range(14))
+    many = {f"alpha__etc__pve__nodes__n00__qemu-server__{vmid}.conf": vm(scsi0=f"local-zfs:vm-{vmid}-disk-0") for vmid in range(100, 110)}
+    resources = "\n".join(f"vm: {vmid}\n\tstate started\n" for vmid in range(100, 110))
+    (found,) = [each for each in case(tree(nodes=nodes, resources=resources, **many)).findings if each.rule == "no-disk-on-candidate"]
+    assert "vm:100, vm:101, vm:102, vm:103, vm:104, vm:105 and 4 more" in found.title
+    assert found.title.endswith("n01, n02, n03, n04, n05, n06, n07, n08 and 5 more")
+    assert len(found.guests) == 10
