@@ -42,10 +42,12 @@ def build(story: Story) -> View:
     """The manifest. It always stands."""
     doc = story.doc
     options = tuple(f"{key}={value}" for key, value in sorted(doc.generator.options.items()) if value not in (None, False, [], ""))
-    sources = tuple(
-        (source_id(s.path), s, words.stamp(words.micros(s.first)) if s.first else "", words.stamp(words.micros(s.last)) if s.last else "")
-        for s in doc.sources[:FILES]
-    )
+    sources, placed = [], set()
+    for each in doc.sources[:FILES]:
+        first, last = (words.stamp(words.micros(moment)) if moment else "" for moment in (each.first, each.last))
+        # A file that was read as two kinds stands twice and has one place.
+        sources.append(("" if each.path in placed else source_id(each.path), each, first, last))
+        placed.add(each.path)
     bands = tuple((word, f"{bound:.2f} and more", HEDGES[word].strip() or "said without a hedge") for bound, word in CONFIDENCE_BANDS)
     unread = sorted(doc.not_read, key=lambda each: (not each.damage, each.path))
     events = (
@@ -58,7 +60,7 @@ def build(story: Story) -> View:
         generator=doc.generator,
         options=options,
         bundles=tuple((bundle.name, words.size(bundle.size), bundle.sha256) for bundle in doc.bundles),
-        sources=sources,
+        sources=tuple(sources),
         sources_total=len(doc.sources),
         not_read=tuple(unread[:FILES]),
         not_read_total=len(unread),

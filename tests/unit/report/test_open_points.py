@@ -95,3 +95,10 @@ def test_an_incident_without_a_length_is_open_or_a_moment():
 
     assert row(None) == ["open", "60 s"]
     assert row(cases.t(10.0)) == ["a moment", "60 s"]
+
+
+def test_a_file_that_was_read_as_two_kinds_has_one_place_in_the_manifest():
+    case = cases.fenced()
+    twice = dataclasses.replace(case, sources=(*case.sources, dataclasses.replace(case.sources[0], kind="pvecm_status")))
+    places = re.findall(r'<tr id="(s-[0-9a-f]+)">', render(document.to_document(twice)))
+    assert len(places) == len(set(places)) == len(case.sources)
