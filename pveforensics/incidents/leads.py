@@ -82,7 +82,7 @@ LEADS: tuple[Leads, ...] = (
     Leads(("network_failure",), ("replication_failure", "ha_failure"), "any", 60, "the other node could not be reached"),
     Leads(
         ("misconfiguration",), ("quorum_loss", "network_failure", "fencing", "near_miss"), "any", 0, AS_COLLECTED,
-        ("even-number", "expected-votes", "one-corosync", "one-node", "corosync-", "links-share", "token-", "two-node", "versions-differ"),
+        ("even-number", "expected-votes", "one-corosync", "one-node", "corosync-", "knet-", "links-share", "token-", "two-node", "versions-differ"),
         standing=True,
     ),
     Leads(("misconfiguration",), ("ha_failure",), "any", 0, AS_COLLECTED, ("ha-rule", "ha-names", "ha-groups"), standing=True),
