@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate, islice
 
 from pveforensics.report import marks, words
 from pveforensics.report.drawing import Box, Scale, Sheet, shortened, text_width
@@ -172,6 +174,7 @@ def votes(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float, clust
 def labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> None:
     """A label in its bar if it fits, else behind it if nothing stands there; otherwise the table alone tells it."""
     spans = sorted(edges(scale, item) for item in lane.items if item.style != "run" or lane.sub != "host")
+    starts, reach = [a for a, _ in spans], list(accumulate((b for _, b in spans), max))
     base = y + height / 2 + 3.6
     for item in lane.items:
         if not item.label:
@@ -188,9 +191,11 @@ def labels(sheet: Sheet, scale: Scale, lane: Lane, y: float, height: float) -> N
             sheet.text(x0 + 4, base, text, _INK.get(item.style, "ink2"), size=10, halo=plain, title=title, anchored=x0, until=x1)
             continue
         at = sheet.clear(x1 + 4)
-        if any(a < at < b for a, b in spans):
+        before = bisect_left(starts, at)
+        if before and reach[before - 1] > at:
             continue
-        room = min([a for a, b in spans if a >= x1 - 1 and (a, b) != (x0, x1)] + [scale.x1 + 4]) - at - 4
+        behind = (span[0] for span in islice(spans, bisect_left(starts, x1 - 1), None) if span != (x0, x1))
+        room = min(next(behind, scale.x1 + 4), scale.x1 + 4) - at - 4
         text = shortened(item.label, room, 10)
         if len(text) >= 4 and sheet.free(Box(at, at + text_width(text, 10), base - 8, base + 2)):
             ink = _INK.get(item.style, "ink2")
