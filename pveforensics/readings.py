@@ -102,8 +102,8 @@ class Everyday:
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
 
     `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `signatures` places in the
-    index of signatures, `counts` how many lines each row stands for, `ends` offsets behind each line in the text, which is
-    deflated in `packed`.
+    index of signatures, `counts` how many lines each row stands for, `starts` and `ends` offsets of each line in the text, which
+    is packed by lz4 in `packed`.
     """
 
     lines: array[int]
@@ -111,6 +111,7 @@ class Everyday:
     signatures: array[int]
     boots: array[int]
     counts: array[int]
+    starts: array[int]
     ends: array[int]
     packed: bytes
 

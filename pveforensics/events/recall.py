@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import lz4.block
 
 from pveforensics.events.formats import LineReader
 from pveforensics.events.scan.coverage import moment
@@ -59,7 +60,7 @@ class _Shelf(NamedTuple):
 
     def line(self, place: int) -> bytes:
         """One line as it stands in the file."""
-        return self.text[self.kept.ends[place - 1] if place else 0 : self.kept.ends[place]]
+        return self.text[self.kept.starts[place] : self.kept.ends[place]]
 
 
 def recalled(scans: Sequence[LogScan], index: SignatureIndex) -> tuple[LogScan, ...]:
@@ -81,7 +82,7 @@ def _recalled(scan: LogScan, index: SignatureIndex, guests: set[bytes]) -> LogSc
     kept = scan.everyday
     if kept is None:
         return scan
-    shelf = _Shelf(kept, zlib.decompress(kept.packed))
+    shelf = _Shelf(kept, lz4.block.decompress(kept.packed))
     wanted = (
         range(len(kept))
         if len(kept) <= FEW

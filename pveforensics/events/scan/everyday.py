@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import lz4.block
 import numpy as np
 import numpy.typing as npt
 
@@ -14,19 +14,6 @@ from pveforensics.events.scan.coverage import moment
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.readings import Everyday, Stamp
 from pveforensics.timebase import SECOND
-
-try:
-    from isal import isal_zlib
-
-    def _packed(text: bytes) -> bytes:
-        """Deflated at the speed of a copy."""
-        packed: bytes = isal_zlib.compress(text, 1)
-        return packed
-except ImportError:  # no wheel for this platform: slower, and as good
-
-    def _packed(text: bytes) -> bytes:
-        return zlib.compress(text, 1)
-
 
 MOST = 2_000_000
 """Lines of one file that are kept; there is no fault that needs more."""
@@ -101,15 +88,10 @@ class EverydayLines:
         order = np.argsort(columns["line"], kind="stable")
         counts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
-        text = bytes(self._text)
-        if len(kept) < len(order) or (np.diff(kept) < 0).any():
-            bounds = zip(starts[kept].tolist(), columns["end"][kept].tolist(), strict=True)
-            text = b"".join([text[start:end] for start, end in bounds])
-        ends = np.cumsum((columns["end"] - starts)[kept])
-        packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot")}
+        packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot", "end")}
         return Everyday(
-            packed["line"], packed["moment"], packed["signature"], packed["boot"],
-            array("q", counts[kept].tobytes()), array("q", ends.tobytes()), _packed(text),
+            packed["line"], packed["moment"], packed["signature"], packed["boot"], array("q", counts[kept].tobytes()),
+            array("q", starts[kept].tobytes()), packed["end"], lz4.block.compress(bytes(self._text)),
         )  # fmt: skip
 
 
