@@ -101,6 +101,7 @@ def _node(name: str, naming: Naming, timeline: Timeline, history: History) -> No
         year_basis=clock.year_basis,
         clock_offset_s=clock.offset_s,
         clock_error_s=clock.error_s,
+        clock_offsets=clock.offsets,
         boots=tuple(boot for boot in history.boots if boot.node == name),
         coverage=merged_spans(span for span in timeline.coverage if span.node == name),
     )

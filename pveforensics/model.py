@@ -250,6 +250,34 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorPair:
+    """One round of one protocol as two nodes logged it: this node's line and that of `node`. `kind` as `ClockOffset.anchors` names it."""
+
+    kind: str
+    node: str
+    own: Evidence
+    other: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """How far a node's clock runs ahead of the common one from a moment of its own on (None: from its first line), in seconds.
+
+    `anchors` counts the rounds that prove it by kind: `ring` (a ring id),
+    `sync` (a synchronization of pmxcfs), `group` (its members), `leave` (an announced departure); `against` are the nodes
+    compared with. `stepped` is the part that steps of the clock since those rounds added.
+    """
+
+    start: Instant | None
+    seconds: float
+    error: float
+    anchors: Mapping[str, int]
+    against: tuple[str, ...] = ()
+    stepped: float = 0.0
+    pairs: tuple[AnchorPair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """One node of the cluster, whether or not the bundle has its logs."""
 
@@ -261,6 +289,7 @@ class NodeInfo:
     year_basis: str = ""
     clock_offset_s: float = 0.0
     clock_error_s: float = 0.0
+    clock_offsets: tuple[ClockOffset, ...] = ()
     boots: tuple[Boot, ...] = ()
     coverage: tuple[tuple[Instant, Instant], ...] = ()
 
@@ -306,6 +335,7 @@ class NodeClock:
     year_basis: str = ""
     offset_s: float = 0.0
     error_s: float = 0.0
+    offsets: tuple[ClockOffset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pveforensics.clocks.eras import Step, eras_of, steps_of
 from pveforensics.clocks.offsets import Offset, common_clock
-from pveforensics.model import Coverage, Event, Interval, NodeClock, Timeline
+from pveforensics.model import ClockOffset, Coverage, Event, Interval, NodeClock, Timeline
 from pveforensics.timebase import SECOND, Basis, Instant, parse_moment
 
 __all__ = ["Offset", "Shifts", "align", "align_with_shifts"]
@@ -45,7 +45,12 @@ def align_with_shifts(timeline: Timeline) -> tuple[Timeline, Shifts]:
     clocks = {**timeline.clocks}
     for node, told in common.offsets.items():
         longest = max(told, key=lambda offset: offset.events)
-        clocks[node] = replace(clocks.get(node, NodeClock()), offset_s=round(longest.seconds, 3) + 0.0, error_s=round(longest.error, 3))
+        clocks[node] = replace(
+            clocks.get(node, NodeClock()),
+            offset_s=round(longest.seconds, 3) + 0.0,
+            error_s=round(longest.error, 3),
+            offsets=tuple(_applied(offset) for offset in shifts.get(node, ()) if offset.seconds),
+        )
     shifted = replace(timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start)))))
     if not shifts:
         return replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
@@ -116,6 +121,10 @@ def _moment(event: Event) -> tuple[bool, int, int]:
 
 def _us(at: Instant | None) -> int:
     return at.us if at is not None else -1
+
+
+def _applied(offset: Offset) -> ClockOffset:
+    return ClockOffset(offset.start, offset.seconds, offset.error, dict(offset.kinds), offset.against, offset.stepped, offset.pairs)
 
 
 # --- what is told -------------------------------------------------------------------------------------

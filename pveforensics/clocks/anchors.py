@@ -62,6 +62,11 @@ def _of_node(line: Sequence[Event]) -> list[Sighting]:
     return sorted(found, key=lambda sighting: sighting.seq)
 
 
+def kind_of(anchor: str) -> str:
+    """Which kind of round an anchor is of: `ring`, `sync`, `group` or `leave`."""
+    return anchor.partition(" ")[0]
+
+
 def anchor_of(event: Event) -> str:
     """What an event has in common with the same round's line on another node, or an empty string."""
     fields = event.fields

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from pveforensics.clocks.anchors import Sighting, sightings
+from pveforensics.clocks.anchors import Sighting, kind_of, sightings
 from pveforensics.clocks.eras import Era, Step
-from pveforensics.model import Event, Evidence
+from pveforensics.model import AnchorPair, Event, Evidence
 from pveforensics.timebase import SECOND, Instant
 
 NOTICED_S = 3.0
@@ -24,6 +24,8 @@ FAR_S = 7200.0
 _STEP_S = 10.0
 _RUN_S = 30.0
 _MOST_WITNESSES = 3
+_MOST_PAIRS = 3
+"""Anchors of which both lines are kept for the reader."""
 _EVEN_S = 0.05
 """Lines of one round come this close on clocks that NTP keeps; a greater difference is worth an error."""
 
@@ -32,6 +34,7 @@ class Offset(NamedTuple):
     """How far a node's clock runs ahead of the common one from a line on (seconds), how sure that is, and what shows it.
 
     A difference too small to shift by is `doubt` instead (signed as `seconds`): it widens the error of every moment of the node.
+    `kinds` counts the anchors by kind, `pairs` are lines to redo the sum from, `stepped` is what steps since those lines added.
     """
 
     seq: int
@@ -43,6 +46,9 @@ class Offset(NamedTuple):
     against: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     doubt: float = 0.0
+    kinds: tuple[tuple[str, int], ...] = ()
+    pairs: tuple[AnchorPair, ...] = ()
+    stepped: float = 0.0
 
 
 class Common(NamedTuple):
@@ -55,11 +61,19 @@ class Common(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One sighting with the seconds by which it is ahead of the same anchor elsewhere: one for each that it may be paired with."""
+    """One sighting with the seconds by which it is ahead of the same anchor elsewhere: one for each that it may be paired with.
+
+    `others` are those, with the other node's clock put right.
+    """
 
     sighting: Sighting
     seconds: tuple[float, ...]
     witness: str
+    others: tuple[tuple[str, Sighting], ...] = ()
+
+
+_Places = dict[str, dict[str, list[Sighting]]]
+"""By anchor and node, its sightings on the common clock."""
 
 
 class Agreed(NamedTuple):
@@ -82,7 +96,7 @@ def common_clock(by_node: Mapping[str, Sequence[Event]], eras: Mapping[str, tupl
     steps: dict[str, tuple[Step, ...]] = {}
     notes: list[str] = []
     waiting = set(seen) - {reference}
-    places: dict[str, dict[str, list[Instant]]] = defaultdict(dict)
+    places: _Places = defaultdict(dict)
     _place(places, reference, seen[reference], offsets[reference])
     while waiting:
         node = max(waiting, key=lambda name: (sum(each.anchor in places for each in seen[name]), [-ord(char) for char in name]))
@@ -106,7 +120,7 @@ def _reference(seen: Mapping[str, tuple[Sighting, ...]], zoned: frozenset[str], 
     apart: dict[str, float] = dict.fromkeys(seen, 0.0)
     shares: set[str] = set()
     for node, other in ((a, b) for a in sorted(seen) for b in sorted(seen) if a < b):
-        places: dict[str, dict[str, list[Instant]]] = defaultdict(dict)
+        places: _Places = defaultdict(dict)
         _place(places, other, seen[other], (Offset(0, None, 0.0, 0.0, 0, 0),))
         told = tuple(_differences(seen[node], places))
         if len(told) >= AGREEING:
@@ -122,20 +136,21 @@ def _reference(seen: Mapping[str, tuple[Sighting, ...]], zoned: frozenset[str], 
     return ranked[0] if ranked else ""
 
 
-def _place(places: dict[str, dict[str, list[Instant]]], node: str, seen: Iterable[Sighting], offsets: tuple[Offset, ...]) -> None:
+def _place(places: _Places, node: str, seen: Iterable[Sighting], offsets: tuple[Offset, ...]) -> None:
     """Enter a node's sightings, on the common clock, among those that others are compared with."""
     begins = [offset.seq for offset in offsets]
     for sighting in seen:
         offset = offsets[max(0, bisect_right(begins, sighting.seq) - 1)]
-        places[sighting.anchor].setdefault(node, []).append(sighting.at.plus(-(offset.seconds + offset.doubt)))
+        places[sighting.anchor].setdefault(node, []).append(sighting._replace(at=sighting.at.plus(-(offset.seconds + offset.doubt))))
 
 
-def _differences(seen: Iterable[Sighting], places: Mapping[str, Mapping[str, Sequence[Instant]]]) -> Iterator[Difference]:
+def _differences(seen: Iterable[Sighting], places: Mapping[str, Mapping[str, Sequence[Sighting]]]) -> Iterator[Difference]:
     for sighting in seen:
         witnesses = list(places.get(sighting.anchor, {}).items())[:_MOST_WITNESSES]
         if witnesses:
-            seconds = tuple(sighting.at.seconds_since(at) for _, moments in witnesses for at in moments)
-            yield Difference(sighting, seconds, witnesses[0][0])
+            others = tuple((node, other) for node, seen_there in witnesses for other in seen_there)
+            seconds = tuple(sighting.at.seconds_since(other.at) for _, other in others)
+            yield Difference(sighting, seconds, witnesses[0][0], others)
 
 
 def agreed(told: Sequence[Difference]) -> Agreed | None:
@@ -260,5 +275,19 @@ def _known(parts: Sequence[tuple[Era, Agreed | None]]) -> tuple[Offset, ...]:
         against = tuple(dict.fromkeys(each.witness for each in own.used))
         proof = tuple(line for each in own.used[:2] for line in each.sighting.evidence)
         seconds = 0.0 if abs(seconds) < NOTICED_S else seconds
-        found.append(Offset(era.seq, era.start, seconds, own.error, len(own.used), era.events, against, proof, own.doubt))
+        kinds = tuple(sorted(Counter(kind_of(each.sighting.anchor) for each in own.used).items()))
+        told = Offset(era.seq, era.start, seconds, own.error, len(own.used), era.events, against, proof, own.doubt, kinds)
+        found.append(told._replace(pairs=_pairs(own), stepped=moved))
+    return tuple(found)
+
+
+def _pairs(own: Agreed) -> tuple[AnchorPair, ...]:
+    """Some of the anchors, spread over the era, each with this node's line and the one elsewhere that agrees best."""
+    found = []
+    wanted = own.seconds + own.doubt
+    for each in own.used[:: max(1, -(-len(own.used) // _MOST_PAIRS))]:
+        pairs = zip(each.seconds, each.others, strict=True)
+        _, (node, other) = min(pairs, key=lambda pair: abs(pair[0] - wanted))
+        if each.sighting.evidence and other.evidence:
+            found.append(AnchorPair(kind_of(each.sighting.anchor), node, each.sighting.evidence[0], other.evidence[0]))
     return tuple(found)

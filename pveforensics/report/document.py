@@ -188,8 +188,25 @@ def _node(node: model.NodeInfo, seen: dict[str, model.Evidence]) -> shape.Node:
         year_basis=node.year_basis,
         clock_offset_s=round(node.clock_offset_s, 3),
         clock_error_s=round(node.clock_error_s, 3),
+        clock_offsets=[_clock_offset(offset, seen) for offset in node.clock_offsets],
         boots=[_boot(boot, seen) for boot in node.boots],
         coverage=[shape.Span(start=_time(start), end=_time(end)) for start, end in node.coverage],
+    )
+
+
+def _clock_offset(offset: model.ClockOffset, seen: dict[str, model.Evidence]) -> shape.ClockOffset:
+    pairs = []
+    for pair in offset.pairs:
+        own, other = (_cite([line], seen)[0] for line in (pair.own, pair.other))
+        pairs.append(shape.AnchorPair(kind=pair.kind, node=pair.node, own=own, other=other))
+    return shape.ClockOffset(
+        start=_time(offset.start),
+        offset_s=round(offset.seconds, 3),
+        error_s=round(offset.error, 3),
+        anchors=dict(offset.anchors),
+        against=list(offset.against),
+        stepped_s=round(offset.stepped, 3),
+        pairs=pairs,
     )
 
 

@@ -79,6 +79,27 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     end: Time = None
 
 
+class AnchorPair(msgspec.Struct, frozen=True, kw_only=True):
+    """One round of a protocol that two nodes logged: the id of this node's line, the other node, and the id of its line."""
+
+    kind: str = ""
+    node: str = ""
+    own: str = ""
+    other: str = ""
+
+
+class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
+    """An offset applied to a node's times from `start` on its own clock (None: from its first line), and what proves it."""
+
+    start: Time = None
+    offset_s: float = 0.0
+    error_s: float = 0.0
+    anchors: dict[str, int] = {}
+    against: list[str] = []
+    stepped_s: float = 0.0
+    pairs: list[AnchorPair] = []
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One node, its clock, its boots and the spans of its log."""
 
@@ -90,6 +111,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     year_basis: str = ""
     clock_offset_s: float = 0.0
     clock_error_s: float = 0.0
+    clock_offsets: list[ClockOffset] = []
     boots: list[Boot] = []
     coverage: list[Span] = []
 

@@ -69,6 +69,29 @@ def test_an_offset_moves_events_coverage_and_dumps_and_not_the_evidence(offset):
     assert any("clock of beta" in note for note in told.notes)
 
 
+def test_an_applied_offset_names_the_anchors_that_prove_it_and_lines_to_redo_the_sum_from():
+    groups = [
+        line(node, 1400 + late, "pmxcfs_members", 9, domain="status", members="1/901,2/902") for node, late in (("alpha", 0), ("beta", 37))
+    ]
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *rings("beta", 37, MOMENTS), *groups))
+    (offset,) = told.clocks["beta"].offsets
+    assert (offset.seconds, offset.anchors, offset.against) == (pytest.approx(37, abs=0.1), {"ring": 4, "group": 1}, ("alpha",))
+    assert len(offset.pairs) == 3
+    for pair in offset.pairs:
+        assert (pair.node, pair.own.node, pair.other.node) == ("alpha", "beta", "alpha")
+        assert pair.own.at.seconds_since(pair.other.at) == pytest.approx(offset.seconds, abs=0.1)
+    assert told.clocks["alpha"].offsets == ()
+
+
+def test_what_a_step_adds_to_a_proven_offset_is_told_apart():
+    stepped = line("beta", 2037 - 30, "clock_stepped", 20, seconds="-30.0")
+    later = [line(node, 2100 + k, "corosync_ready", 30 + k) for node in ("alpha", "beta") for k in range(3)]
+    told = align(timeline(*rings("alpha", 0, MOMENTS), *rings("beta", 37, MOMENTS), stepped, *later))
+    first, second = told.clocks["beta"].offsets
+    assert (first.stepped, second.stepped) == (0.0, -30.0)
+    assert second.seconds == pytest.approx(first.seconds - 30, abs=0.1)
+
+
 def test_a_step_that_only_a_journals_two_clocks_show_is_told_once():
     quiet = [line("alpha", k, "corosync_ready", k + 1) for k in range(5)]
     moved = [line("alpha", 100 + k, "corosync_ready", k + 6) for k in range(5)]

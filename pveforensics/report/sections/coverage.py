@@ -10,6 +10,14 @@ from pveforensics.report.verdict import zone_assumed
 
 BOOTS = 30
 SPANS = 12
+OFFSETS = 12
+"""Offsets of one node that are listed."""
+_ANCHORS = {
+    "ring": ("ring id", "ring ids"),
+    "sync": ("synchronization of pmxcfs", "synchronizations of pmxcfs"),
+    "group": ("member list of pmxcfs", "member lists of pmxcfs"),
+    "leave": ("announced departure", "announced departures"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +35,70 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """One anchor: its kind, this node's stamp and line, the other's, and how far apart the two stand on their own clocks."""
+
+    kind: str
+    own: str
+    own_stamp: str
+    node: str
+    other: str
+    other_stamp: str
+    apart: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One offset that was applied, and what proves it."""
+
+    node: str
+    since: str
+    shift: str
+    proof: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """The section."""
+    """The section; `more_clocks` counts offsets that are not listed."""
 
     heading: str
     rows: tuple[Row, ...]
+    clocks: tuple[Clock, ...]
+    more_clocks: int
+    cited: tuple[str, ...]
 
 
 def build(story: Story) -> View | None:
     """A row per node; None without any node."""
-    return View("Coverage: which logs were there", tuple(_row(node) for node in story.doc.nodes)) if story.doc.nodes else None
+    doc = story.doc
+    if not doc.nodes:
+        return None
+    clocks = tuple(_clock(doc, node, offset) for node in doc.nodes for offset in node.clock_offsets[:OFFSETS])
+    more = sum(len(node.clock_offsets) for node in doc.nodes) - len(clocks)
+    cited = tuple(dict.fromkeys(key for clock in clocks for pair in clock.pairs for key in (pair.own, pair.other)))
+    return View("Coverage: which logs were there", tuple(_row(node) for node in doc.nodes), clocks, more, cited)
+
+
+def _clock(doc: shape.Document, node: shape.Node, offset: shape.ClockOffset) -> Clock:
+    counted = [words.counted(number, *_ANCHORS.get(kind, (kind, kind))) for kind, number in sorted(offset.anchors.items())]
+    against = f" shared with {words.names(offset.against)}" if offset.against else ""
+    stepped = f"; {offset.stepped_s:+.3f} s of it by steps of its clock since" if offset.stepped_s else ""
+    since = words.stamp(words.micros(offset.start), digits=3) if offset.start else "its first line"
+    return Clock(
+        node.name,
+        since,
+        f"{-offset.offset_s:+.3f} s ± {offset.error_s:.3f} s",
+        f"{words.names(counted, 4)}{against}{stepped}",
+        tuple(_pair(doc, pair) for pair in offset.pairs if pair.own in doc.evidence and pair.other in doc.evidence),
+    )
+
+
+def _pair(doc: shape.Document, pair: shape.AnchorPair) -> Pair:
+    own, other = (words.micros(doc.evidence[key].at) for key in (pair.own, pair.other))
+    apart = f"{(own - other) / 1e6:+.3f} s" if own is not None and other is not None else ""
+    stamps = [words.stamp(us, digits=3) if us is not None else "unknown" for us in (own, other)]
+    return Pair(_ANCHORS.get(pair.kind, (pair.kind,))[0], pair.own, stamps[0], pair.node, pair.other, stamps[1], apart)
 
 
 def _row(node: shape.Node) -> Row:

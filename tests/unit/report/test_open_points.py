@@ -6,7 +6,7 @@ import re
 import cases
 import pytest
 
-from pveforensics.model import Check, Criticality, Finding, Incident, Link, NodeInfo, Outcome
+from pveforensics.model import AnchorPair, Check, ClockOffset, Criticality, Finding, Incident, Link, NodeInfo, Outcome
 from pveforensics.report import document, markdown, render, summary
 from pveforensics.report.sections import could_not_check, findings, honesty, incidents
 from pveforensics.report.story import tell
@@ -34,6 +34,26 @@ def test_each_line_of_evidence_links_to_its_file_with_the_hash_of_the_manifest()
         row = html[html.index(f'<tr id="{place}">') :].partition("</tr>")[0]
         assert path in row
         assert hashes[path] in row
+
+
+def test_a_shift_of_a_clock_stands_with_its_anchors_and_their_lines():
+    case = cases.fenced()
+    own, other = (cases.line(node, at, "corosync[1532]:   [TOTEM ] A new membership (1.4d) was formed.", 77) for node, at in (("beta", 937), ("alpha", 900)))  # fmt: skip
+    offset = ClockOffset(None, 37.0, 0.5, {"ring": 4, "leave": 1}, ("alpha",), 0.0, (AnchorPair("ring", "alpha", own, other),))
+    nodes = tuple(dataclasses.replace(node, clock_offset_s=37.0, clock_offsets=(offset,)) if node.name == "beta" else node for node in case.nodes)  # fmt: skip
+    html = render(document.to_document(dataclasses.replace(case, nodes=nodes)))
+    part = html[html.index('id="clocks"') :].partition("</section>")[0]
+    said = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", part))
+    assert (
+        "beta its first line -37.000 s ± 0.500 s 1 announced departure and 4 ring ids shared with alpha ring id: 2026-03-14 02:15:37.000"
+        in said
+    )
+    assert "alpha 2026-03-14 02:15:00.000" in said
+    assert "+37.000 s apart" in said
+    for key in (own.id, other.id):
+        assert f'href="#{key}"' in part
+        assert f'<figure class="ev" id="{key}"' in html
+    assert 'id="clocks"' not in render(document.to_document(case))
 
 
 def test_of_many_incidents_the_worst_are_shown_and_all_are_folded():
