@@ -175,7 +175,8 @@ class Coverage:
     """A span in which the log of a node exists and would have shown a thing.
 
     `programs` are the daemons seen in the source; `whole` is True for a full system log (several programs, all
-    priorities). A log of one unit, or one filtered by priority, proves nothing about what others did not log.
+    priorities). A log of one unit, or one filtered by priority, proves nothing about what others did not log. `log` is alike
+    for the files of a log that was rotated without a hole between them; empty, the file is the log.
     """
 
     node: str
@@ -184,6 +185,7 @@ class Coverage:
     path: str
     programs: frozenset[str] = frozenset()
     whole: bool = True
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)

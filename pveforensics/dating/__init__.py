@@ -9,6 +9,8 @@ from pveforensics.dating.clock import FileClock, KernelStart, file_clock
 from pveforensics.dating.drafts import Draft, drafts_of, starts_of
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, dates_of, marks_of, yearless
 from pveforensics.dating.merge import finish, merge
+from pveforensics.dating.places import Place, places_of
+from pveforensics.dating.series import judged_together
 from pveforensics.dating.window import clip, inside, window
 from pveforensics.dating.years import STATED, YearBook, years
 from pveforensics.dating.zones import Zone, Zones, zones
@@ -24,9 +26,11 @@ def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
+    scans = judged_together(scans, naming.node_of_path)
     books, zoned, clocks = _clocks(scans, documents, naming, options)
     drafts, _ = merge(drafts_of(scans, clocks, naming), scans)
-    coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming))
+    places = places_of(scans, clocks, naming.node_of_path)
+    coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming, places[scan.path]))
     since, until = window(options, _last(coverage, drafts))
     if since is not None or until is not None:
         drafts = [draft for draft in drafts if inside(draft.at.us if draft.at else draft.key, since, until)]
@@ -46,6 +50,7 @@ def file_clocks(
     scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options
 ) -> Mapping[str, tuple[FileClock, KernelStart | None]]:
     """How the stamps of each log are read: its clock, and when second zero was of a log that counts kernel seconds alone."""
+    scans = judged_together(scans, naming.node_of_path)
     _, _, clocks = _clocks(scans, documents, naming, options)
     starts = starts_of(scans, clocks, naming)
     return {scan.path: (clocks[scan.path], starts[scan.path]) for scan in scans}
@@ -70,22 +75,27 @@ def _last(coverage: Iterable[Coverage], drafts: Iterable[Draft]) -> Instant | No
 # --- coverage ------------------------------------------------------------------------------------
 
 
-def _coverage(scan: LogScan, clock: FileClock, naming: Naming) -> Iterable[Coverage]:
-    """What a log would have shown, per node. A log of several hosts shows only what reached it: whole for none of them."""
+def _coverage(scan: LogScan, clock: FileClock, naming: Naming, at: Place) -> Iterable[Coverage]:
+    """What a log would have shown, per node. A log of several hosts shows only what reached it: whole for none of them.
+
+    Where a log goes on in another file, the silence between the two is covered, as it is within a file.
+    """
     home = naming.node_of_path.get(scan.path, "unknown")
     nodes: Counter[str] = Counter()
     for host, lines in scan.hosts.items():
         nodes[naming.node_of_line(host, scan.path)] += lines
     several = [node for node, lines in nodes.items() if 10 * lines >= nodes.total() and lines > 1]
-    for run in scan.runs:
+    for number, run in enumerate(scan.runs):
         first, last = clock.instant(run.first_line, run.first), clock.instant(run.last_line, run.last)
         if first is None or last is None:
             continue
         first, last = min(first, last), max(first, last)
+        if number == 0 and at.joint is not None:
+            first = min(first, at.joint)
         if len(several) < 2:
-            yield Coverage(home, first, last, scan.path, scan.programs, scan.whole)
+            yield Coverage(home, first, last, scan.path, scan.programs, scan.whole, at.log)
         else:
-            yield from (Coverage(node, first, last, scan.path, scan.programs, False) for node in sorted(several))
+            yield from (Coverage(node, first, last, scan.path, scan.programs, False, at.log) for node in sorted(several))
 
 
 # --- documents -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pveforensics.dating.clock import FileClock, KernelStart, kernel_starts, own_start
+from pveforensics.dating.places import places_of
 from pveforensics.model import NOTHING, Event, Evidence
 from pveforensics.readings import LogScan, Naming, NulRun, Record, Stamp
 from pveforensics.timebase import Instant
@@ -16,6 +17,7 @@ from pveforensics.timebase import Instant
 class Draft:
     """One event and the places where it stands. `block` tells a text that was pasted twice into one file from its first copy.
 
+    `log` is alike for the files of a log that goes on from one to the next.
     `moments` are all stamps under which the message is known: those of its copies, and the one that journalctl prints for a
     journal entry whose `at` is the sender's own.
     """
@@ -42,6 +44,12 @@ class Draft:
     seq: int = 0
     key: int | None = None
     moments: set[int] = field(default_factory=set)
+    log: str = ""
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """Where it stands, as far as copies go: lines of one source are different events."""
+        return self.log, self.block
 
     @property
     def matched(self) -> str:
@@ -58,8 +66,8 @@ class Draft:
 
 def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, list[Draft]]:
     """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by a boot of the same node."""
-    starts = starts_of(scans, clocks, naming)
-    return {scan.path: _drafts(scan, clocks[scan.path], naming, starts[scan.path]) for scan in scans}
+    starts, places = starts_of(scans, clocks, naming), places_of(scans, clocks, naming.node_of_path)
+    return {scan.path: _drafts(scan, places[scan.path].log, clocks[scan.path], naming, starts[scan.path]) for scan in scans}
 
 
 def starts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, KernelStart | None]:
@@ -86,13 +94,14 @@ def _is_no_dmesg(scan: LogScan) -> bool:
     return any(record.kind == "kernel_panic" for record in scan.records)
 
 
-def _drafts(scan: LogScan, clock: FileClock, naming: Naming, start: KernelStart | None) -> list[Draft]:
+def _drafts(scan: LogScan, log: str, clock: FileClock, naming: Naming, start: KernelStart | None) -> list[Draft]:
     drafts = [_of_record(scan.path, record, clock, naming, start) for record in scan.records]
     drafts += [_of_nul(scan.path, nul, clock, naming) for nul in scan.nul_runs]
     drafts.sort(key=lambda draft: (draft.line, draft.kind != "syslog_nul_bytes"))
     _find_copies(drafts)
     for draft in drafts:
-        draft.counts = {(draft.path, draft.block): draft.count}
+        draft.log = log
+        draft.counts = {draft.source: draft.count}
         draft.moments = {draft.at.us} if draft.at is not None else set()
         if len(draft.written) == 16 and draft.written.isascii() and draft.written.isdigit():
             draft.moments.add(int(draft.written))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pveforensics.dating.drafts import Draft
-from pveforensics.dating.years import series_of
+from pveforensics.dating.series import series_of
 from pveforensics.model import Event
 from pveforensics.readings import LogScan
 from pveforensics.timebase import HOUR, SECOND
@@ -31,7 +31,7 @@ def merge(drafts: Mapping[str, Sequence[Draft]], scans: Sequence[LogScan]) -> tu
             groups[_key(draft)].append(draft)
     gone: set[int] = set()
     for group in groups.values():
-        if len({(draft.path, draft.block) for draft in group}) > 1:
+        if len({draft.source for draft in group}) > 1:
             gone |= _unite(group)
     kept = {path: [draft for draft in found if id(draft) not in gone] for path, found in drafts.items()}
     _order(kept, scans)
@@ -64,7 +64,7 @@ def _unite(group: list[Draft]) -> set[int]:
         return _unite_separators(group)
     sources: dict[tuple[str, int], list[Draft]] = defaultdict(list)
     for draft in group:
-        sources[(draft.path, draft.block)].append(draft)
+        sources[draft.source].append(draft)
     ranked = sorted(sources.items(), key=lambda item: (min(draft.resolution_us for draft in item[1]), -len(item[1]), item[0]))
     kept = sorted(ranked[0][1], key=_moment)
     reach = _SAME + (_LATE_KERNEL if any(draft.uptime_us is not None or len(draft.moments) > 1 for draft in group) else 0)
@@ -107,7 +107,7 @@ def _buffered(kept: Sequence[Draft], fresh: Sequence[Draft], source: tuple[str, 
 def _same_boot_line(one: Draft, other: Draft) -> bool:
     uptimes = {draft.uptime_us for draft in (one, other) if draft.uptime_us is not None}
     near = abs(_moment(one) - _moment(other)) <= _LATE_KERNEL
-    return _same_sender(one, other) and len(uptimes) == 1 and max(uptimes) <= _EARLY_BOOT and near and one.path != other.path
+    return _same_sender(one, other) and len(uptimes) == 1 and max(uptimes) <= _EARLY_BOOT and near and one.log != other.log
 
 
 def _boot_id(draft: Draft) -> str:
@@ -134,7 +134,7 @@ def _end(draft: Draft) -> int:
 
 
 def _is_spent(original: Draft, copy: Draft, source: tuple[str, int]) -> bool:
-    """True if another line of the same file is the copy of this one: two equal lines of one file are two events."""
+    """True if another line of the same log is the copy of this one: two equal lines of one log are two events."""
     return source in original.counts and original.count == 1 == copy.count
 
 
@@ -160,7 +160,7 @@ def _distance(original: Draft, copy: Draft) -> int | None:
     """Microseconds between two drafts that can be the same message; None if they cannot."""
     if not _same_sender(original, copy):
         return None
-    if original.path == copy.path and (original.written != copy.written or original.text != copy.text):
+    if original.log == copy.log and (original.written != copy.written or original.text != copy.text):
         return None
     if original.at is None or copy.at is None:
         return 0 if original.at is None and copy.at is None else None

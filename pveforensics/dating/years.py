@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,12 +21,10 @@ from pveforensics.dating.marks import (
     stated_us,
     yearless,
 )
+from pveforensics.dating.series import series_of
 from pveforensics.readings import LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR
 
-_PACKED = re.compile(r"\.(gz|xz|zst|bz2|lz4|lzma|Z)$")
-_NUMBERED = re.compile(r"^(?P<stem>.+?)\.(?P<number>\d{1,3})(?P<tail>\.log|\.txt)?$")
-_DATED = re.compile(r"^(?P<stem>.+?)[-.](?P<date>20\d{6}(?:-?\d{2,6})?)(?P<tail>\.log|\.txt)?$")
 _EPOCH_YEAR = 1970
 _YEAR_US = 365 * DAY
 _SURE_US = 150 * DAY
@@ -83,29 +79,6 @@ def earliest_after(stamp: Stamp, bound: int) -> int | None:
     """Local microseconds of the stamp in the first year in which it does not lie before the bound."""
     year = _EPOCH_YEAR + bound // _YEAR_US - 1
     return next((at for y in range(year, year + 11) if (at := place(stamp, y)) is not None and at >= bound), None)
-
-
-# --- rotation sets -------------------------------------------------------------------------------
-
-
-def rotation(path: str) -> tuple[str, tuple[int, str]]:
-    """The set that a file belongs to (`var/log/syslog`) and its place in it, newest first: `x`, `x.1`, `x.2.gz`; dates descend."""
-    folder, _, name = path.rpartition("/")
-    name = _PACKED.sub("", name)
-    if found := _DATED.match(name):
-        digits = found["date"].replace("-", "").ljust(14, "0")
-        return f"{folder}/{found['stem']}{found['tail'] or ''}", (1, "".join(str(9 - int(digit)) for digit in digits))
-    if found := _NUMBERED.match(name):
-        return f"{folder}/{found['stem']}{found['tail'] or ''}", (1, f"{int(found['number']):04}")
-    return f"{folder}/{name}", (0, "")
-
-
-def series_of(scans: Sequence[LogScan]) -> list[list[LogScan]]:
-    """The rotation sets among the logs, each newest first; a log without rotation is a set of one."""
-    sets: dict[str, list[LogScan]] = defaultdict(list)
-    for scan in scans:
-        sets[rotation(scan.path)[0]].append(scan)
-    return [sorted(each, key=lambda scan: rotation(scan.path)[1]) for each in sets.values()]
 
 
 # --- the walk ------------------------------------------------------------------------------------

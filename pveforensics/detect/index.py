@@ -118,9 +118,11 @@ class FactIndex:
         self.subjects: tuple[str, ...] = tuple(sorted({*self.nodes, *(node for by_node in lanes for node in by_node)}))
         self.coverage = _covered(facts)
         self.extent = {node: (spans[0][0], spans[-1][1]) for node, spans in self.coverage.items()}
-        self._files: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._log_of = {each.path: each.log or each.path for each in facts.coverage}
+        logs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for each in facts.coverage:
-            self._files[each.path].append((each.start.us, each.end.us))
+            logs[self._log_of[each.path]].append((each.start.us, each.end.us))
+        self._logs = {log: _merged(spans) for log, spans in logs.items()}
         self.several_days = _several_days(facts)
 
     def events(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
@@ -161,11 +163,11 @@ class FactIndex:
     def lasts_until(self, match: Match, start: Instant) -> float:
         """The last microsecond to which an open state is known to last (its start if nothing shows more).
 
-        That is the end of the node's whole logs, or of the file that tells its beginning: a log of one daemon, too,
+        That is the end of the node's whole logs, or of the log that tells its beginning: a log of one daemon, too,
         would have told the end.
         """
-        paths = {evidence.path for evidence in match.evidence[:4]}
-        ends = [high for path in paths for low, high in self._files.get(path, ()) if low - SECOND <= start.us <= high]
+        logs = {self._log_of.get(evidence.path, "") for evidence in match.evidence[:4]}
+        ends = [high for log in logs for low, high in self._logs.get(log, ()) if low - SECOND <= start.us <= high]
         return max((start.us, self.extent.get(match.node, (0, start.us))[1], *ends))
 
 
@@ -192,16 +194,17 @@ def _covered(facts: Facts) -> dict[str, list[tuple[float, float]]]:
         clean = off.state == "ended" and off.fields.get("manner") == "clean"
         if clean and off.subject.startswith("node:") and off.start and off.end and off.node in spans:
             spans[off.node].append((off.start.us, off.end.us))
-    merged: dict[str, list[tuple[float, float]]] = {}
-    for node, each_span in spans.items():
-        rows: list[tuple[float, float]] = []
-        for low, high in sorted(each_span):
-            if rows and low <= rows[-1][1] + _TOUCHING_US:
-                rows[-1] = (rows[-1][0], max(rows[-1][1], high))
-            else:
-                rows.append((low, high))
-        merged[node] = rows
-    return merged
+    return {node: _merged(each) for node, each in spans.items()}
+
+
+def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    rows: list[tuple[float, float]] = []
+    for low, high in sorted(spans):
+        if rows and low <= rows[-1][1] + _TOUCHING_US:
+            rows[-1] = (rows[-1][0], max(rows[-1][1], high))
+        else:
+            rows.append((low, high))
+    return rows
 
 
 def _several_days(facts: Facts) -> bool:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.dating import date, window
-from pveforensics.dating.years import rotation
 from pveforensics.errors import UsageError
 from pveforensics.identity import identify
+from pveforensics.logfiles import rotation
 from pveforensics.model import Options
 from pveforensics.readings import Document, LogScan, NulRun, RawSnapshot, Record, Run, Setting, Stamp, TimeHint
 from pveforensics.timebase import Basis, Instant

@@ -21,8 +21,8 @@ from pveforensics.events.journal.spool import Spooled, spooled
 from pveforensics.events.scan import make_matcher
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.events.scan.sink import LineSink
-from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.logfiles import is_whole
 from pveforensics.readings import LogScan, Record
 
 __all__ = ["scan_journal", "without_copies"]

@@ -19,8 +19,8 @@ from pveforensics.events.scan.pieces import as_utf8, looks_quoted
 from pveforensics.events.scan.plain import PlainMatcher
 from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import scan_export, scan_lines
-from pveforensics.events.scan.wholeness import is_whole
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.logfiles import is_whole
 from pveforensics.readings import LogScan
 
 BACK_ENDS: tuple[MakeMatcher, ...] = (HyperscanMatcher, AhoCorasickMatcher, PlainMatcher)

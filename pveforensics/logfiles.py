@@ -1,8 +1,13 @@
-"""Whether a log holds all that a node writes, or what one facility, one unit or a filter let through."""
+"""What the name of a log and its programs tell: its place in a rotation set, and whether it holds all that a node writes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
+
+_PACKED = re.compile(r"\.(gz|xz|zst|bz2|lz4|lzma|Z)$")
+_NUMBERED = re.compile(r"^(?P<stem>.+?)\.(?P<number>\d{1,3})(?P<tail>\.log|\.txt)?$")
+_DATED = re.compile(r"^(?P<stem>.+?)[-.](?P<date>20\d{6}(?:-?\d{2,6})?)(?P<tail>\.log|\.txt)?$")
 
 FEWEST_PROGRAMS = 4
 
@@ -21,3 +26,15 @@ def is_whole(path: str, programs: AbstractSet[str]) -> bool:
     if path.rpartition("/")[2].lower().startswith(_PARTIAL_NAMES):
         return False
     return len(names) >= FEWEST_PROGRAMS or "rsyslogd" in names
+
+
+def rotation(path: str) -> tuple[str, tuple[int, str]]:
+    """The set that a file belongs to (`var/log/syslog`) and its place in it, newest first: `x`, `x.1`, `x.2.gz`; dates descend."""
+    folder, _, name = path.rpartition("/")
+    name = _PACKED.sub("", name)
+    if found := _DATED.match(name):
+        digits = found["date"].replace("-", "").ljust(14, "0")
+        return f"{folder}/{found['stem']}{found['tail'] or ''}", (1, "".join(str(9 - int(digit)) for digit in digits))
+    if found := _NUMBERED.match(name):
+        return f"{folder}/{found['stem']}{found['tail'] or ''}", (1, f"{int(found['number']):04}")
+    return f"{folder}/{name}", (0, "")
