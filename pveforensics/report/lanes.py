@@ -69,7 +69,7 @@ class Item:
 
 @dataclass(slots=True)
 class Lane:
-    """A row: its name (of a node, or of a group of things), what it shows of it, its items, and its events (moment, kind, count).
+    """A row: its name (of a node, or of a group of things), what it shows of it, its items, its events (moment, kind, count), and what these cite.
 
     `divisions` are those of the cluster, for the lane that draws votes; `step` is one of the protocol, for the lane that draws its times.
     """
@@ -82,6 +82,7 @@ class Lane:
     events: list[tuple[int, str, int]] = field(default_factory=list)
     divisions: tuple[shape.Partition, ...] = ()
     step: shape.Measure | None = None
+    cited: dict[str, None] = field(default_factory=dict)
 
 
 def lanes(doc: shape.Document) -> list[Lane]:
@@ -119,8 +120,7 @@ def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
     """Every dated event stands in the lane of its kind, or in the one for others; events of no known node in a lane of their own."""
     names = {node.name for node in doc.nodes}
     for event in doc.events:
-        us = words.micros(event.at)
-        if us is None:
+        if (us := words.micros(event.at)) is None:
             continue
         family = lane_of(event.kind)
         key = ("Nodes", event.node, family)
@@ -130,7 +130,9 @@ def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
             key = ("Other", "events", event.node or "no node")
         elif key not in found:
             key = ("Nodes", event.node, OTHER)
-        found.setdefault(key, Lane(key[1], key[2], group=key[0])).events.append((us, event.kind, event.count))
+        row = found.setdefault(key, Lane(key[1], key[2], group=key[0]))
+        row.events.append((us, event.kind, event.count))
+        row.cited.update(dict.fromkeys(event.evidence))
 
 
 def _cut_by_the_end(items: list[Item]) -> None:
@@ -214,12 +216,8 @@ def _placed(interval: shape.Interval, last: dict[str, list[int]]) -> tuple[str, 
     if kind in ("ha", "crm"):
         if interval.state == "armed":
             return "Nodes", rest, "watchdog", item("armed", "watchdog armed", "armed")
-        return (
-            "Nodes",
-            rest,
-            "HA LRM" if kind == "ha" else "HA CRM",
-            item(_ha_style(interval.state), f"{kind} {interval.state}", interval.state.replace("_", " ")),
-        )
+        sub = "HA LRM" if kind == "ha" else "HA CRM"
+        return "Nodes", rest, sub, item(_ha_style(interval.state), f"{kind} {interval.state}", interval.state.replace("_", " "))
     if kind == "link":
         return "Network", _pair(rest), "", item("lost", f"link {rest} {interval.state}", interval.state)
     if kind == "qdevice":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pveforensics.report import stopwatch
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width, ticks
+from pveforensics.report.lane_names import name_of
 from pveforensics.report.lanes import Lane
 from pveforensics.report.rows import LABELS, WIDTH, bars, labels, ticks_of, votes
 from pveforensics.report.shape import Cluster
@@ -45,7 +46,7 @@ def zoom(found: Sequence[Lane], t0: int, t1: int, callouts: Sequence[Callout], z
             sheet.row(y, 18)
             sheet.text(0, y + 13, group.upper(), "ink3", size=10, bold=True)
             y += 18
-        sheet.row(y, height, lane=f"{lane.name} {_sub(lane)}".strip())
+        sheet.row(y, height, lane=name_of(lane))
         _name(sheet, lane, y, height, cluster, first=lane.name != name)
         name = lane.name
         sheet.fixed = False

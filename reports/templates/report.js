@@ -110,13 +110,17 @@
     var win = /^(\d+)-(\d+)$/.exec(state.win || '');
     return !!win && !(el.hasAttribute('data-from') && +el.getAttribute('data-from') <= +win[2] && +el.getAttribute('data-to') >= +win[1]);
   }
+  // The lane that was chosen, and whether only what rests on a line is shown.
+  function aside(el) {
+    return (!!state.lane && ('|' + el.getAttribute('data-lanes') + '|').indexOf('|' + state.lane + '|') < 0) || (state.proof === '1' && !el.hasAttribute('data-proof'));
+  }
   function tableFilter(table, tools) {
     var label = make('label', 'Filter '), input = make('input'), count = make('output');
     input.type = 'search'; count.setAttribute('aria-live', 'polite');
     label.appendChild(input); tools.appendChild(label); tools.appendChild(count);
     function refresh() {
       var rows = all('tbody tr', table), hid = 0, timed = table.hasAttribute('data-timed');
-      rows.forEach(function (row) { row.hidden = row.textContent.toLowerCase().indexOf(input.value.toLowerCase()) < 0 || (timed && outside(row)); hid += row.hidden ? 1 : 0; });
+      rows.forEach(function (row) { row.hidden = row.textContent.toLowerCase().indexOf(input.value.toLowerCase()) < 0 || (timed && (outside(row) || aside(row))); hid += row.hidden ? 1 : 0; });
       count.textContent = hid ? hid + ' of ' + rows.length + ' rows hidden' : '';
     }
     input.addEventListener('input', refresh);
@@ -124,29 +128,32 @@
   }
 
   // Filter: words, node and criticality together; what is hidden is counted.
-  var q = one('#q'), node = one('#fnode'), crit = one('#fcrit'), count = one('#fcount');
+  var q = one('#q'), node = one('#fnode'), crit = one('#fcrit'), count = one('#fcount'), proof = one('#fproof');
   function filter() {
     filters.forEach(function (refresh) { refresh(); });
+    Object.keys(plots).forEach(function (id) { plots[id].mark(); });
     if (!q) { return; }
     var text = q.value.toLowerCase(), hid = 0, cards = all('[data-f]'), win = (state.win || '').split('-');
     cards.forEach(function (card) {
-      var fits = !outside(card) && card.textContent.toLowerCase().indexOf(text) >= 0 && +card.getAttribute('data-crit') >= +crit.value &&
+      var fits = !outside(card) && !aside(card) && card.textContent.toLowerCase().indexOf(text) >= 0 && +card.getAttribute('data-crit') >= +crit.value &&
         (!node.value || card.getAttribute('data-node').split(' ').indexOf(node.value) >= 0);
       card.hidden = !fits;
       if (!fits) { hid += 1; }
     });
     all('.group').forEach(function (group) { group.hidden = !one('[data-f]:not([hidden])', group); });
-    count.textContent = (hid ? hid + ' of ' + cards.length + ' findings hidden' : '') + (win[1] ? '; shown: ' + span(+win[0], +win[1]) : '');
+    count.textContent = (hid ? hid + ' of ' + cards.length + ' findings hidden' : '') + (win[1] ? '; shown: ' + span(+win[0], +win[1]) : '') + (state.lane ? '; lane: ' + state.lane : '');
   }
+  // A lane that nothing can be filtered to is none to filter to.
+  function known(name) { return all('[data-lanes]').some(function (el) { return ('|' + el.getAttribute('data-lanes') + '|').indexOf('|' + name + '|') >= 0; }); }
   function span(a, b) { var fine = b - a < 60000; return shown(a, fine).slice(5) + ' to ' + shown(b, fine).slice(11) + (local() ? ' ' + zone : ' UTC'); }
-  function chosen() { keep('q', q.value); keep('node', node.value); keep('crit', crit.value === '0' ? '' : crit.value); filter(); }
-  function cleared() { q.value = ''; node.value = ''; crit.value = '0'; keep('win', ''); chosen(); }
+  function chosen() { keep('q', q.value); keep('node', node.value); keep('crit', crit.value === '0' ? '' : crit.value); keep('proof', proof.checked ? '1' : ''); filter(); }
+  function cleared() { q.value = ''; node.value = ''; crit.value = '0'; proof.checked = false; keep('win', ''); keep('lane', ''); chosen(); }
   if (q) {
-    [q, node, crit].forEach(function (el) { el.addEventListener('input', chosen); });
+    [q, node, crit, proof].forEach(function (el) { el.addEventListener('input', chosen); });
     one('#fclear').addEventListener('click', cleared);
     one('#fopen').addEventListener('click', function () { all('#findings details').forEach(function (el) { el.open = true; }); });
     d.addEventListener('keydown', function (event) {
-      var typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+      var typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== 'checkbox';
       if (event.key === '/' && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); q.focus(); }
       if (event.key === 'Escape' && (event.target === q || !typing)) { cleared(); }
     });
@@ -163,7 +170,7 @@
     var axis = all('[data-axis]', svg), own = d.createElementNS(SVG, 'g'), said = make('output'), pinned = [], pick = make('select');
     var only = button('Only this window', function () {
       var view = Math.round(v0) + '-' + Math.round(v1);
-      keep('win', state.win === view ? '' : view);
+      keep('win', state.win ? '' : view);
       filter();
     });
     only.hidden = id === 'drawing-all';
@@ -188,7 +195,7 @@
       while (own.firstChild) { own.removeChild(own.firstChild); }
       if (!whole || local()) { ruler(); }
       said.textContent = whole ? '' : span(v0, v1) + ', ' + Math.round((v1 - v0) / 100) / 10 + ' s';
-      only.hidden = whole && id === 'drawing-all';
+      only.hidden = whole && id === 'drawing-all' && !state.win;
     };
     function ruler() {
       var line = one('[data-axis] line', svg), text = one('[data-axis] text', svg), t, step;
@@ -214,17 +221,50 @@
     box.addEventListener('wheel', function (event) { if (event.ctrlKey || event.shiftKey) { event.preventDefault(); zoom((event.deltaY || event.deltaX) < 0 ? 0.8 : 1.25, share(event)); } }, { passive: false });
     box.addEventListener('dblclick', function (event) { zoom(0.5, share(event)); });
     var drag = null;
-    svg.addEventListener('pointerdown', function (event) { drag = { x: share(event), a: v0, b: v1 }; });
-    window.addEventListener('pointerup', function () { drag = null; });
+    // Shift and drag, or drag after Select, marks a window; letting go zooms to it and filters findings and states by it.
+    var band = d.createElementNS(SVG, 'rect'), choosing = button('Select', function () { arm(choosing.getAttribute('aria-pressed') !== 'true'); }, 'Select a window by dragging');
+    function arm(on) { choosing.setAttribute('aria-pressed', on ? 'true' : 'false'); svg.style.cursor = on ? 'crosshair' : ''; }
+    arm(false);
+    band.setAttribute('class', 'band'); band.setAttribute('y', 0); band.setAttribute('height', n(svg, 'height')); hide(band, true); svg.appendChild(band);
+    function paintBand(a, b) {
+      var left = x0 + Math.min(a, b) * (x1 - x0);
+      band.setAttribute('x', left); band.setAttribute('width', Math.max(1, x0 + Math.max(a, b) * (x1 - x0) - left)); hide(band, false);
+      said.textContent = span(v0 + Math.min(a, b) * (v1 - v0), v0 + Math.max(a, b) * (v1 - v0)) + ', ' + Math.round(Math.abs(b - a) * (v1 - v0) / 100) / 10 + ' s selected';
+    }
+    function choose(a, b) {
+      var from = v0 + Math.min(a, b) * (v1 - v0), to = v0 + Math.max(a, b) * (v1 - v0);
+      hide(band, true); ends = [null, null];
+      if (to - from < (v1 - v0) / 200) { self.draw(); return; }
+      keep('win', Math.round(from) + '-' + Math.round(to));
+      self.show(from, to); filter();
+    }
+    var ends = [null, null];
+    svg.addEventListener('pointerdown', function (event) {
+      var by = event.shiftKey || choosing.getAttribute('aria-pressed') === 'true';
+      drag = { x: share(event), a: v0, b: v1, select: by };
+      if (by) { event.preventDefault(); }
+    });
+    window.addEventListener('pointerup', function (event) { var was = drag; drag = null; if (was && was.select) { arm(false); choose(was.x, share(event)); } });
     svg.addEventListener('pointermove', function (event) {
+      if (drag && drag.select) { paintBand(drag.x, share(event)); return; }
       if (!drag || (v0 === t0 && v1 === t1)) { return; }
       var long = drag.b - drag.a, a = Math.max(t0, Math.min(t1 - long, drag.a - (share(event) - drag.x) * long));
       self.show(a, a + long);
     });
+    // By keyboard: [ and ] put the ends of the window where the middle of the view is; the second one selects.
+    function mark(key) {
+      var at = (v0 + v1) / 2;
+      ends[key === '[' ? 0 : 1] = at;
+      if (ends[0] !== null && ends[1] !== null && ends[0] !== ends[1]) {
+        var low = Math.min(ends[0], ends[1]), high = Math.max(ends[0], ends[1]);
+        ends = [null, null];
+        keep('win', Math.round(low) + '-' + Math.round(high)); self.show(low, high); filter();
+      } else { said.textContent = 'one end at ' + shown(at, v1 - v0 < 60000).slice(5) + '; move, then ' + (key === '[' ? ']' : '['); }
+    }
     box.addEventListener('keydown', function (event) {
       var key = event.key.toLowerCase(), open = v0 !== t0 || v1 !== t1;
       if (event.ctrlKey || event.metaKey || event.altKey || event.target !== box) { return; }
-      if (key === '+' || key === '=' || key === 'w') { zoom(0.7, 0.5); } else if (key === '-' || key === 's') { zoom(1 / 0.7, 0.5); } else if (key === 'a' || (key === 'arrowleft' && open)) { move(-0.2); } else if (key === 'd' || (key === 'arrowright' && open)) { move(0.2); } else if (key === '0') { self.show(t0, t1); } else { return; }
+      if (key === '+' || key === '=' || key === 'w') { zoom(0.7, 0.5); } else if (key === '-' || key === 's') { zoom(1 / 0.7, 0.5); } else if (key === 'a' || (key === 'arrowleft' && open)) { move(-0.2); } else if (key === 'd' || (key === 'arrowright' && open)) { move(0.2); } else if (key === '0') { self.show(t0, t1); } else if (key === '[' || key === ']') { mark(key); } else { return; }
       event.preventDefault();
     });
     // Pinned lanes stand first; the others follow in their order.
@@ -241,32 +281,57 @@
       }
       column.setAttribute('transform', 'translate(' + box.scrollLeft + ',0)');
     });
+    // Hidden lanes take no room; how many there are is said on the button that shows them again.
+    var hidden = [], back = button('', function () { hidden = []; arrange(); keep('h-' + id, ''); }), acts = [];
     function arrange() {
       if (!rows.length) { return; }
       var order = rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) >= 0; }).concat(rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) < 0; })), y = n(rows[0], 'data-y');
+      back.hidden = !hidden.length;
+      back.textContent = hidden.length + (hidden.length === 1 ? ' lane' : ' lanes') + ' hidden: show';
       order.forEach(function (g) {
+        var away = hidden.indexOf(g.getAttribute('data-b')) >= 0;
+        all('g[data-b="' + g.getAttribute('data-b') + '"]', svg).forEach(function (each) { hide(each, away); });
+        if (away) { return; }
         var b = g.getAttribute('data-b'), by = y - n(g, 'data-y');
         all('g[data-b="' + b + '"]', svg).forEach(function (each) { if (by) { each.setAttribute('transform', 'translate(0,' + by + ')'); } else { each.removeAttribute('transform'); } });
         var pin = pinned.indexOf(b) >= 0, texts = all('text', g), lone = texts.length === 1 ? texts[0] : null;
         if (lone && lone.getAttribute('text-anchor') === 'end') { lone.setAttribute('data-was', lone.getAttribute('data-was') || lone.lastChild.nodeValue); lone.lastChild.nodeValue = pin ? names[b] : lone.getAttribute('data-was'); }
-        if (pin) { g.setAttribute('class', 'pinned'); } else { g.removeAttribute('class'); }
         y += n(g, 'data-h');
       });
+      self.mark();
     }
+    this.mark = function () {
+      only.textContent = state.win ? 'All times again' : 'Only this window';
+      only.hidden = v0 === t0 && v1 === t1 && id === 'drawing-all' && !state.win;
+      rows.forEach(function (g) {
+        var cls = [pinned.indexOf(g.getAttribute('data-b')) >= 0 ? 'pinned' : '', state.lane && g.getAttribute('data-lane') === state.lane ? 'only' : ''].join(' ').trim();
+        if (cls) { g.setAttribute('class', cls); } else { g.removeAttribute('class'); }
+      });
+    };
+    this.only = function (b) { var name = names[b]; keep('lane', state.lane === name || !name || !known(name) ? '' : name); filter(); };
+    this.hide = function (b) { if (names[b] === undefined) { return; } if (hidden.indexOf(b) < 0) { hidden.push(b); } arrange(); keep('h-' + id, hidden.join('.')); };
     this.pin = function (b) { if (names[b] === undefined) { return; } var at = pinned.indexOf(b); if (at < 0) { pinned.push(b); } else { pinned.splice(at, 1); } arrange(); keep('p-' + id, pinned.join('.')); };
-    svg.addEventListener('click', function (event) { var g = event.target.closest ? event.target.closest('g[data-lane]') : null; if (g) { self.pin(g.getAttribute('data-b')); } });
-    pick.setAttribute('aria-label', 'Pin or release a lane');
-    pick.appendChild(make('option', 'Pin a lane …'));
+    svg.addEventListener('click', function (event) { var g = event.target.closest ? event.target.closest('g[data-lane]') : null; if (g) { self.only(g.getAttribute('data-b')); } });
+    pick.setAttribute('aria-label', 'Lane');
+    pick.appendChild(make('option', 'Lane …'));
+    pick.options[0].value = '';
     Object.keys(names).forEach(function (b) { var o = make('option', names[b] || b); o.value = b; pick.appendChild(o); });
-    pick.addEventListener('change', function () { self.pin(pick.value); pick.selectedIndex = 0; });
+    function act(text, does, label) { var el = button(text, function () { does(pick.value); }, label); el.disabled = true; acts.push(el); return el; }
+    act('Pin', function (b) { self.pin(b); }, 'Pin or release the lane');
+    act('Filter', function (b) { self.only(b); }, 'Only findings and states of the lane, or all again');
+    act('Hide', function (b) { self.hide(b); pick.value = ''; ready(); pick.focus(); }, 'Hide the lane');
+    function ready() { acts.forEach(function (el) { el.disabled = !pick.value; }); }
+    pick.addEventListener('change', ready);
     var tools = make('div', '', 'ttools');
     said.setAttribute('aria-live', 'polite');
-    [button('+', function () { zoom(0.7, 0.5); }, 'Zoom in'), button('−', function () { zoom(1 / 0.7, 0.5); }, 'Zoom out'), button('←', function () { move(-0.2); }, 'Earlier'), button('→', function () { move(0.2); }, 'Later'), button('All', function () { self.show(t0, t1); }, 'Show all'), only, pick, said].forEach(function (el) { tools.appendChild(el); });
+    [button('+', function () { zoom(0.7, 0.5); }, 'Zoom in'), button('−', function () { zoom(1 / 0.7, 0.5); }, 'Zoom out'), button('←', function () { move(-0.2); }, 'Earlier'), button('→', function () { move(0.2); }, 'Later'), button('All', function () { self.show(t0, t1); }, 'Show all'), choosing, only, pick].concat(acts, [back, said]).forEach(function (el) { tools.appendChild(el); });
     box.parentNode.insertBefore(tools, box);
     this.restore = function () {
-      var z = /^(\d+)-(\d+)$/.exec(state['z-' + id] || ''), p = state['p-' + id];
+      var z = /^(\d+)-(\d+)$/.exec(state['z-' + id] || ''), p = state['p-' + id], h = state['h-' + id];
+      function ours(b) { return names[b] !== undefined; }
       if (z) { self.show(+z[1], +z[2]); }
-      pinned = p ? p.split('.').filter(function (b) { return names[b] !== undefined; }) : [];
+      pinned = p ? p.split('.').filter(ours) : [];
+      hidden = h ? h.split('.').filter(ours) : [];
       arrange();
     };
   }
@@ -279,7 +344,7 @@
     if (found) { found.scrollIntoView(); all('.aim').forEach(function (old) { old.classList.remove('aim'); }); found.classList.add('aim'); }
   }
   function restore() {
-    if (q) { q.value = state.q || ''; node.value = state.node || ''; crit.value = state.crit || '0'; if (crit.selectedIndex < 0) { crit.value = '0'; } if (node.selectedIndex < 0) { node.value = ''; } }
+    if (q) { q.value = state.q || ''; node.value = state.node || ''; crit.value = state.crit || '0'; proof.checked = state.proof === '1'; if (crit.selectedIndex < 0) { crit.value = '0'; } if (node.selectedIndex < 0) { node.value = ''; } }
     filter();
     Object.keys(plots).forEach(function (id) { plots[id].restore(); });
     if (local()) { setClock(); }

@@ -88,12 +88,108 @@ def test_a_pinned_lane_stands_first_with_its_node_and_returns(open_report):
 
     before = top()
     page.select_option("#drawing-1 select", label="alpha watchdog")
+    page.click("#drawing-1 button[aria-label='Pin or release the lane']")
     assert top() < before - 50
     assert lane.text_content() == "alpha watchdog"
     assert "p-drawing-1=" in keyed(page)
-    lane.click()
+    page.click("#drawing-1 button[aria-label='Pin or release the lane']")
     assert abs(top() - before) < 1
     assert lane.text_content() == "watchdog"
+
+
+def test_a_click_on_a_lane_filters_findings_and_states_to_it_and_is_kept(open_report):
+    page = open_report(cases.fenced())
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    rows = page.locator("table[data-timed] tbody tr:visible")
+    every = rows.count()
+    name = page.locator("#drawing-1 g[data-lane='alpha watchdog'] text")
+    name.click()
+    assert page.locator("#fcount").text_content().endswith("findings hidden; lane: alpha watchdog")
+    assert 0 < rows.count() < every
+    assert {each.strip() for each in rows.locator("th").all_text_contents()} == {"alpha"}
+    assert f"{every - rows.count()} of {every} rows hidden" in page.locator(".ttools output").all_text_contents()
+    assert "lane=alpha%20watchdog" in keyed(page)
+    page.click("#fclear")
+    assert rows.count() == every
+    assert page.locator("[data-f]:visible").count() == 4
+    name.click()
+    name.click()
+    assert page.locator("[data-f]:visible").count() == 4
+
+
+def test_evidence_only_leaves_what_rests_on_a_line(open_report):
+    case = cases.fenced()
+    bare = (dataclasses.replace(case.findings[0], rule="none", evidence=()), *case.findings)
+    page = open_report(dataclasses.replace(case, findings=bare))
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    rows = page.locator("table[data-timed] tbody tr:visible")
+    every = rows.count()
+    page.check("#fproof")
+    assert page.locator("#fcount").text_content() == "1 of 5 findings hidden"
+    assert 0 < rows.count() < every
+    assert rows.evaluate_all("rows => rows.every(row => row.querySelector('a.id') !== null)")
+    page.keyboard.press("Escape")
+    assert not page.is_checked("#fproof")
+    assert rows.count() == every
+
+
+def test_a_hidden_lane_takes_no_room_is_counted_and_returns_by_one_click(open_report):
+    page = open_report(cases.fenced())
+    figure, names = page.locator("#drawing-1"), page.locator("#drawing-1 g[data-lane]:visible")
+    below = figure.locator("g[data-lane='gamma'] text").last
+    place = "e => e.getBoundingClientRect().top - e.ownerSVGElement.getBoundingClientRect().top"
+    every, before = names.count(), below.evaluate(place)
+    figure.locator("select").select_option(label="alpha watchdog")
+    figure.locator("button", has_text="Hide").click()
+    assert names.count() == every - 1
+    assert figure.locator("g[data-lane='alpha watchdog']").evaluate("e => e.getAttribute('display')") == "none"
+    assert below.evaluate(place) < before - 5
+    assert "h-drawing-1=" in keyed(page)
+    figure.locator("button", has_text="1 lane hidden: show").click()
+    assert names.count() == every
+    assert abs(below.evaluate(place) - before) < 1
+    assert "h-drawing-1=" not in keyed(page)
+
+
+@pytest.mark.parametrize("how", ["shift", "button"])
+def test_a_dragged_window_is_zoomed_to_and_filters_and_one_click_shows_all(open_report, how):
+    page = open_report(cases.fenced())
+    figure = page.locator("#drawing-1")
+    if how == "button":
+        figure.locator("button", has_text="Select").click()
+    else:
+        page.keyboard.down("Shift")
+    figure.locator("svg").evaluate("e => e.scrollIntoView({behavior: 'instant'})")
+    box = figure.locator("svg").bounding_box()
+    page.mouse.move(box["x"] + 700, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 900, box["y"] + 150)
+    assert figure.locator("output").text_content().endswith(" s selected")
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    low, high = (int(each) for each in page.evaluate("/~.*win=(\\d+)-(\\d+)/.exec(location.hash).slice(1)"))
+    t0, t1 = (int(figure.locator("svg").get_attribute(key)) for key in ("data-t0", "data-t1"))
+    x0, x1 = (int(figure.locator("svg").get_attribute(key)) for key in ("data-x0", "data-x1"))
+    for at, x in ((low, 700), (high, 900)):
+        assert abs(at - (t0 + (x - x0) / (x1 - x0) * (t1 - t0))) < (t1 - t0) / (x1 - x0) * 2
+    assert f"z-drawing-1={low}-{high}" in keyed(page)
+    assert "shown: " in page.locator("#fcount").text_content()
+    figure.locator("button", has_text="All times again").click()
+    assert page.locator("#fcount").text_content() == ""
+
+
+def test_a_window_is_selected_by_keyboard(open_report):
+    page = open_report(cases.fenced())
+    figure = page.locator("#drawing-1")
+    figure.locator(".plot").focus()
+    for key in "+++[":
+        page.keyboard.press(key)
+    assert "one end at" in figure.locator("output").text_content()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("]")
+    assert "win=" in keyed(page)
+    assert figure.locator("button", has_text="All times again").count() == 1
 
 
 def test_the_clock_switches_all_stamps_and_back(open_report):

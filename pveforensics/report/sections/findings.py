@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from pveforensics.report import shape, words
+from pveforensics.report import lanes, shape, words
+from pveforensics.report.lane_names import BETWEEN, of_findings
 from pveforensics.report.sections.method import source_id
 from pveforensics.report.story import Chain, Story, foremost, loudness, telling
 from pveforensics.report.visible import cut, marked
@@ -94,7 +95,7 @@ class View:
     """The section; `nodes` feed the filter.
 
     `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn,
-    `brief` those that stand on the first page of a print in one line each.
+    `brief` those that stand on the first page of a print in one line each. `lanes` are those of the drawing by finding.
     """
 
     heading: str
@@ -104,6 +105,7 @@ class View:
     short: tuple[tuple[str, str, str, str], ...] = ()
     bare: tuple[str, ...] = ()
     brief: tuple[shape.Finding, ...] = ()
+    lanes: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(story: Story) -> View:
@@ -125,6 +127,7 @@ def build(story: Story) -> View:
         short,
         bare,
         foremost(story, BRIEF),
+        {key: BETWEEN.join(names) for key, names in of_findings(lanes.lanes(story.doc), story.findings).items()},
     )
 
 

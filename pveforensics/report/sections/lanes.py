@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
+from pveforensics.report.lane_names import BETWEEN, names_of
 from pveforensics.report.overview import Frame, overview
 from pveforensics.report.story import Chain, Story, is_failure, loudness
 from pveforensics.report.verdict import zone_assumed
@@ -57,7 +58,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: a state or a mark, in words and with its edges in milliseconds."""
+    """One row of the table: a state or a mark, in words and with its edges in milliseconds; `found` if a finding cites a line of it."""
 
     start: str
     local: str
@@ -66,6 +67,8 @@ class Row:
     what: str
     evidence: tuple[str, ...]
     edges: tuple[int, int]
+    lanes: str
+    found: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def build(story: Story) -> View | None:
         f"Overview of {words.counted(len(story.doc.nodes), 'node')}",
         sheet,
     )
-    rows, total = _rows(found, zone, story.room.rows)
+    rows, total = _rows(story, found, zone)
     watched = frozenset(watch.finding for zoom in zooms for watch in zoom.watches)
     cited = tuple(dict.fromkeys(key for row in rows for key in row.evidence))
     known = marks.kinds(story.doc.events)
@@ -260,7 +263,10 @@ def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
     return told
 
 
-def _rows(found: Sequence[lanes.Lane], zone: str, most: int) -> tuple[tuple[Row, ...], int]:
+def _rows(story: Story, found: Sequence[lanes.Lane], zone: str) -> tuple[tuple[Row, ...], int]:
+    most = story.room.rows
+    proof = frozenset(key for finding in story.findings for key in finding.evidence)
+    names = {id(item): BETWEEN.join(names_of(lane)) for lane in found for item in lane.items}
     items = [item for lane in found for item in lane.items if item.told]
     items.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
     # Over the limit the runs of healthy boots go last: they are what the reader misses least at the end of a cut list.
@@ -273,5 +279,7 @@ def _rows(found: Sequence[lanes.Lane], zone: str, most: int) -> tuple[tuple[Row,
         start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
         local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""
         edges = ((item.start or 0) // 1000, (item.end if item.end is not None else 2**52) // 1000)
-        rows.append(Row(start, local, lasted, item.where, item.what, item.evidence[:3], edges))
+        rows.append(
+            Row(start, local, lasted, item.where, item.what, item.evidence[:3], edges, names[id(item)], not proof.isdisjoint(item.evidence))
+        )
     return tuple(rows), len(items)
