@@ -283,6 +283,7 @@
     });
     // Hidden lanes take no room; how many there are is said on the button that shows them again.
     var hidden = [], back = button('', function () { hidden = []; arrange(); keep('h-' + id, ''); }), acts = [];
+    back.hidden = true;
     function arrange() {
       if (!rows.length) { return; }
       var order = rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) >= 0; }).concat(rows.filter(function (g) { return pinned.indexOf(g.getAttribute('data-b')) < 0; })), y = n(rows[0], 'data-y');
@@ -318,7 +319,7 @@
     Object.keys(names).forEach(function (b) { var o = make('option', names[b] || b); o.value = b; pick.appendChild(o); });
     function act(text, does, label) { var el = button(text, function () { does(pick.value); }, label); el.disabled = true; acts.push(el); return el; }
     act('Pin', function (b) { self.pin(b); }, 'Pin or release the lane');
-    act('Filter', function (b) { self.only(b); }, 'Only findings and states of the lane, or all again');
+    act('Filter', function (b) { self.only(b); }, 'Filter to the lane, or show all again');
     act('Hide', function (b) { self.hide(b); pick.value = ''; ready(); pick.focus(); }, 'Hide the lane');
     function ready() { acts.forEach(function (el) { el.disabled = !pick.value; }); }
     pick.addEventListener('change', ready);
