@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import Merge, Rule
-from pveforensics.detect.text import Scene, enumerate_words
+from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
 from pveforensics.detect.trial import Draft
 from pveforensics.model import Finding
 from pveforensics.timebase import SECOND, Instant
@@ -109,7 +109,8 @@ def _joined(group: _Group) -> Draft:
 def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
     guests = tuple(dict.fromkeys(subject[6:].partition("@")[0] for subject in draft.subjects if subject.startswith("guest:")))
     nodes = enumerate_words(draft.nodes)
-    words = {"node": nodes, "nodes": nodes, "times": str(draft.times), "guests": _some(guests)}
+    known = "" if draft.nodes == (UNKNOWN_NODE,) else nodes  # a log that nothing names is of a node that no sentence can name
+    words = {"node": known, "nodes": known, "times": str(draft.times), "guests": _some(guests)}
     scene = Scene(draft.bound, words, dated=dated)
     why = "\n".join(filter(None, (scene.render(rule.why), *draft.remarks)))
     return Finding(

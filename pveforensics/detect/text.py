@@ -9,6 +9,8 @@ from pveforensics.detect.index import Match
 from pveforensics.timebase import Instant, duration_words
 
 UNKNOWN_TIME = "an unknown time"
+UNKNOWN_NODE = "unknown"
+"""The node of a log that nothing names, as `pveforensics.identity` calls it."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node|count|state|fields\.[A-Za-z0-9_]+))?\}")
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)

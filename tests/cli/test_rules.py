@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pveforensics import analyze
 from pveforensics.cli import _guarded, app
 
 BUNDLE = Path(__file__).parents[1] / "fixtures" / "scenarios" / "planned-reboot" / "bundle"
@@ -117,3 +118,14 @@ def test_why_on_an_example_and_on_a_bundle(run):
     assert ": fires" not in done.stdout
     done = run("test", "--why", "boot-end")
     assert "watchdog" in done.stdout
+
+
+def test_a_sentence_names_no_node_and_no_kind_that_nothing_tells(tmp_path):
+    log = tmp_path / "task.log"
+    log.write_text(
+        "INFO: copying\nservice 'vm:101' in error state, must be disabled and fixed first\nTASK ERROR: command failed: exit code 1\n"
+    )
+    told = {finding.rule: finding for finding in analyze(log).findings}
+    assert told["task-failed"].title == "A task failed"
+    assert told["task-failed"].summary == "A task failed: command failed: exit code 1"
+    assert told["service-in-error"].title == "HA put vm:101 into the error state"

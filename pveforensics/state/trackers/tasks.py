@@ -114,6 +114,6 @@ def _task(fields: Mapping[str, str], error: str, start: Instant | None, end: Ins
 
 def _interval(node: str, task: _Task) -> Interval:
     how = HOW.get(task.kind, "start" if task.error.startswith("start failed") else "other")
-    fields = {"type": task.kind or "task", "how": how, "guest": task.guest, "error": task.error[:300], "user": task.user, "upid": task.upid}
+    fields = {"type": task.kind, "how": how, "guest": task.guest, "error": task.error[:300], "user": task.user, "upid": task.upid}
     end = task.end if task.end is None or task.start is None or task.end.us >= task.start.us else task.start
     return Interval(f"task:{task.kind or 'task'}:{task.guest.partition(':')[2]}@{node}", "failed", task.start, end, fields, task.evidence)
