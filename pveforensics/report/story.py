@@ -13,7 +13,8 @@ from pveforensics.report.room import STEPS, Room
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
-_LATENT = frozenset({"misconfiguration", "evidence_gap"})
+_SETTING = "misconfiguration"
+_LATENT = frozenset({_SETTING, "evidence_gap"})
 LOUDEST = (
     "fencing", "kernel_crash", "unclean_boot", "node_lost", "replication_divergence", "ha_replication_mismatch", "quorum_loss",
     "hardware_error", "storage_failure", "ha_failure", "network_failure", "service_failure", "resource_exhaustion",
@@ -23,10 +24,11 @@ LOUDEST = (
 
 @dataclass(frozen=True)  # no slots: what follows from the findings is reckoned once
 class Chain:
-    """Findings of one incident, cause first; `incident` is None for those that belong to none."""
+    """Findings of one incident, cause first; `incident` is None for those that belong to none. `standing` are weak settings: risks, no incident."""
 
     incident: shape.Incident | None
     findings: tuple[shape.Finding, ...]
+    standing: bool = False
 
     @cached_property
     def failures(self) -> tuple[shape.Finding, ...]:
@@ -148,17 +150,24 @@ def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, bool, int]:
 
 
 def _chains(doc: shape.Document) -> tuple[Chain, ...]:
-    """Every finding exactly once: incidents with failures in time order, then the calm ones, then single findings."""
+    """Every finding exactly once: incidents with failures in time order, then the calm ones, single findings, and weak settings."""
     left = {finding.id: finding for finding in doc.findings}
     chains = []
+    standing: list[shape.Finding] = []
     for incident in doc.incidents:
         found = tuple(left.pop(key) for key in dict.fromkeys(incident.findings) if key in left)
-        if found:
+        if found and all(finding.class_ == _SETTING for finding in found):
+            standing += found
+        elif found:
             chains.append(Chain(incident, found))
     chains.sort(key=lambda chain: (chain.worst < 0, _time_key(chain.start)))
+    standing += [left.pop(key) for key in list(left) if left[key].class_ == _SETTING]
     loose = sorted(left.values(), key=lambda finding: (not is_failure(finding), _time_key(words.micros(finding.start)), finding.id))
     if loose:
         chains.append(Chain(None, tuple(loose)))
+    if standing:
+        standing.sort(key=lambda finding: (-words.rank(finding.criticality), finding.rule, finding.id))
+        chains.append(Chain(None, tuple(standing), standing=True))
     return tuple(chains)
 
 

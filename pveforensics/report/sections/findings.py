@@ -139,6 +139,8 @@ def anchors(view: View) -> frozenset[str]:
 
 def _group(story: Story, chain: Chain, drawn: frozenset[str], seen: set[str], budget: list[int]) -> Group:
     cards = tuple(_card(story, chain, finding, seen, budget) for finding in chain.findings if finding.id in drawn)
+    if chain.standing:
+        return Group("standing", "Standing risks: weak settings, which are no incidents", "", chained=False, cards=cards)
     if chain.incident is None:
         alone = len(story.chains) == 1
         return Group("single", "" if alone else "Findings that belong to no incident", "", chained=False, cards=cards)

@@ -56,6 +56,20 @@ def test_a_shift_of_a_clock_stands_with_its_anchors_and_their_lines():
     assert 'id="clocks"' not in render(document.to_document(case))
 
 
+def test_a_weak_setting_alone_is_a_standing_risk_and_no_incident_in_time():
+    case = cases.fenced()
+    weak = Finding("one-link", "misconfiguration", Criticality.MEDIUM, 0.97, "Corosync has one link only", "One link.", ("alpha",))
+    held = Incident(weak.title, weak.id, (weak.id,))
+    both = dataclasses.replace(case, findings=(*case.findings, weak), incidents=(*case.incidents, held))
+    story = told(both)
+    assert len(story.incidents) == len(case.incidents)
+    assert incidents.build(story) is None
+    group = findings.build(story).groups[-1]
+    assert (group.id, group.title.partition(":")[0]) == ("standing", "Standing risks")
+    assert [card.finding.title for card in group.cards] == [weak.title]
+    assert len(document.to_document(both)["incidents"]) == len(case.incidents) + 1
+
+
 def test_of_many_incidents_the_worst_are_shown_and_all_are_folded():
     view = incidents.build(told(cases.many(32, 40)))
     assert [len(view.rows), len(view.all)] == [incidents.WORST, 40]
