@@ -58,7 +58,7 @@ def identify(scans: Sequence[LogScan], documents: Sequence[Document]) -> Naming:
     others = sorted({node for node in (*nodes_with_logs, *named) if node and node not in members})
     nodes = (*sorted(members, key=lambda name: (members[name].nodeid or 1 << 40, name)), *others)
     for document in documents:
-        node_of_path.setdefault(document.path, _node_of_document(document, folders, aliases, nodes))
+        node_of_path.setdefault(document.path, _node_of_document(document, folders, aliases, members, nodes))
     for name in nodes:
         aliases.setdefault(name.lower(), name)
     ids = _ids(documents, members, aliases, node_of_path)
@@ -283,7 +283,9 @@ def _name_the_nameless(node_of_path: dict[str, str], nodes_with_logs: dict[str, 
             nodes_with_logs[only] = None
 
 
-def _node_of_document(document: Document, folders: Mapping[str, str], aliases: Mapping[str, str], nodes: Sequence[str]) -> str:
+def _node_of_document(
+    document: Document, folders: Mapping[str, str], aliases: Mapping[str, str], members: Mapping[str, Member], nodes: Sequence[str]
+) -> str:
     """The node of a configuration file or dump: its folder's, the one it names, the only one, or `unknown`."""
     if folders.get(document.node_hint):
         return folders[document.node_hint]
@@ -291,7 +293,7 @@ def _node_of_document(document: Document, folders: Mapping[str, str], aliases: M
     for name in (short(document.hostname), *(names if len(names) == 1 else ()), _local_name(document)):
         if name:
             return aliases.get(name.lower(), name)
-    return nodes[0] if len(nodes) == 1 else UNKNOWN
+    return _local_member(document, aliases, members) or (nodes[0] if len(nodes) == 1 else UNKNOWN)
 
 
 # --- ids ---------------------------------------------------------------------------------------
@@ -323,6 +325,14 @@ def _local_name(document: Document) -> str:
     """The node that a membership table calls its own: `1 1 alpha (local)`; empty if it shows an address, or several."""
     names = {short(name) for _, name, local in _membership_rows(document) if local and name and not is_address(name)}
     return next(iter(names)) if len(names) == 1 else ""
+
+
+def _local_member(document: Document, aliases: Mapping[str, str], members: Mapping[str, Member]) -> str:
+    """The member that a membership table with addresses calls its own, by the address or by its id; empty if it tells of none or of several."""
+    local = [(nodeid, name) for nodeid, name, own in _membership_rows(document) if own]
+    by_id = {member.nodeid: name for name, member in members.items() if member.nodeid}
+    found = {aliases.get(name.lower(), "") or by_id.get(nodeid, "") for nodeid, name in local}
+    return next(iter(found)) if len(found) == 1 else ""
 
 
 def _membership_rows(document: Document) -> Iterable[tuple[int, str, bool]]:

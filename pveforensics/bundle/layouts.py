@@ -35,16 +35,22 @@ _GENERIC = _HOSTLIKE | frozenset(
 )
 """Words of file names that name what is in a file, not where it comes from."""
 
+_BARE = frozenset({"pve", "proxmox"})
+"""Of these words, those that are host names as they stand: `pve` is what the installer proposes."""
+
 _OF_COLLECT = frozenset({"collect", "commands"})
 """Folders of the node's own that the script of `pveforensics collect` makes."""
 
 _DATE = re.compile(
-    r"(?<![0-9])(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?:[-_.T ]?\d\d[-_.:]?\d\d(?:[-_.:]?\d\d)?)?Z?(?![0-9])"
+    r"(?<![0-9])(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?:[-_.T ]?\d\d[-_.:]?\d\d(?:[-_.:]?\d\d(?:[.,]\d{1,9})?)?)?Z?(?![0-9])"
     r"|(?<![0-9])1[0-9]{9}(?![0-9])"
 )
 _COLLECTED = re.compile(r"(?P<host>[A-Za-z0-9][\w.-]{0,252})_[\w.-]+_(?:19|20)\d{6}-\d{6}\.(?:logs|supportlogs)(?:\.|$)", re.ASCII)
 """How getpvelogs.sh (Thomas-Krenn) names its folder and its archive: host, serial number, UTC."""
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}(?:\.[0-9a-f]+)?")
+_NODELIKE = re.compile(r"(?:.*[-_])?(?:pve|prox|proxmox|node|pvenode|srv|server|host)[-_]?[a-z]{0,4}\d{1,4}[a-z]?", re.IGNORECASE)
+"""A name as people give it to nodes: `pve1`, `node-02`, `rack-pve-nd01`."""
+
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
 
 
@@ -52,7 +58,8 @@ def node_hint(path: str, bundle_name: str) -> str:
     """The folder or file name that probably names the node, as written; empty if nothing sensible does.
 
     `<node>/var/log/x` gives the folder, `var/log/x` the archive's name without suffixes and dates, `pve1-syslog.log`
-    the part of the name that is no word for a kind of file.
+    the part of the name that is no word for a kind of file. Of a folder or an archive that is named as nodes are (`pve1`) all
+    files are that node's whose own names tell nothing of the kind.
     """
     parts = path.split("/")
     for part in (*parts[:-1], bundle_name):
@@ -67,9 +74,15 @@ def node_hint(path: str, bundle_name: str) -> str:
     inner = above[:-1] if above and above[-1] in _OF_COLLECT else above
     if inner and inner[-1].lower() in _HOSTLIKE:
         return inner[-1]
-    if root is None and (hint := _cleaned(stem(name), file=True)):
-        return hint
-    return _cleaned(stem(bundle_name)) if bundle_name not in ("", "-") else ""
+    hint = _cleaned(stem(name), file=True) if root is None else ""
+    whole = _of_bundle(bundle_name)
+    return whole if _NODELIKE.fullmatch(whole) and not _NODELIKE.fullmatch(hint) else hint or whole
+
+
+def _of_bundle(bundle_name: str) -> str:
+    """The node that the name of a whole input points to."""
+    name = stem(bundle_name) if bundle_name not in ("", "-") else ""
+    return name if name.lower() in _BARE else _cleaned(name)
 
 
 def _is_root(parts: list[str], index: int) -> bool:
@@ -85,7 +98,11 @@ def _cleaned(text: str, *, file: bool = False) -> str:
     if not file and _HOST.fullmatch(text.partition(".")[0]) and "." in text and _generic(text.partition(".")[0]) is False:
         text = text.partition(".")[0]
     words = [word for word in re.split(r"[-_. ()@+,:~#]+", text) if word]
-    kept = [index for index, word in enumerate(words) if not _generic(word)]
+    kept = [
+        index
+        for index, word in enumerate(words)
+        if not _generic(word) and not (file and index and len(word) == 1 and _generic(words[index - 1]))
+    ]
     if not kept:
         return ""
     first, last = kept[0], kept[-1]

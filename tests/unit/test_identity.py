@@ -118,6 +118,15 @@ def test_hosts_files_give_aliases_but_never_for_loopback_or_in_dispute():
     assert not {"127.0.1.1", "localhost", "192.0.2.7"} & set(naming.aliases)
 
 
+def test_a_membership_table_is_of_the_node_that_it_calls_its_own_by_address_or_id():
+    tables = [
+        document(f"{name}.txt", name, snapshots=(RawSnapshot("quorum", 1, "", rows=({"Nodeid": nodeid, "Name": f"{address} (local)"},)),))
+        for name, nodeid, address in (("before", "2", "198.51.100.2"), ("during", "9", "192.0.2.2"), ("late", "9", "198.51.100.9"))
+    ]
+    naming = identify([log("syslog", alpha=9)], [document("corosync.conf", clusters=(config("alpha", "beta"),)), *tables])
+    assert [naming.node_of_path[f"{name}.txt"] for name in ("before", "during", "late")] == ["beta", "beta", "unknown"]
+
+
 def test_ids_come_from_the_configuration_and_from_membership_rows():
     rows = (
         {"Nodeid": "0x00000004", "Votes": "1", "Name": "delta"},
