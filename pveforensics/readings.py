@@ -101,13 +101,15 @@ class NulRun:
 class Everyday:
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
 
-    `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `signatures` places in the
+    `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `lasts` those of the last line that a
+    row stands for, `signatures` places in the
     index of signatures, `counts` how many lines each row stands for, `starts` and `ends` offsets of each line in the text, which
     is packed by lz4 in `packed`.
     """
 
     lines: array[int]
     moments: array[int]
+    lasts: array[int]
     signatures: array[int]
     boots: array[int]
     counts: array[int]

@@ -309,7 +309,10 @@ class Candidates:
         if (shelf := scan.collector.shelf_for(signature, text)) is not None:
             number, boot = self._index.numbers[signature.id], scan.coverage.boot
             host, leveled = columns.heads.hosts[todo.host].name, is_leveled(line.program, line.message)
-            shelf.add(first + todo.place, text.encode("utf-8", "replace"), stamp, host, number, boot, count=todo.lines, leveled=leveled)
+            line_bytes = text.encode("utf-8", "replace")
+            kept = shelf.add(first + todo.place, line_bytes, stamp, host, number, boot, count=todo.lines, leveled=leveled)
+            if kept is not None and todo.lines > 1:
+                kept.repeat(0, first + todo.last, columns.stamp(self._lines, self._rows, todo.last))
             return
         host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
         near = None if scan.collector.fold(signature, host, line.program, boot, stamp) else self._near(todo.place)

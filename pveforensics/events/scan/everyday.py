@@ -28,9 +28,9 @@ class Kept(NamedTuple):
     lines: EverydayLines
     place: int
 
-    def repeat(self, times: int, _line: int, _stamp: Stamp | None) -> None:
-        """Count it so many times more."""
-        self.lines.count(self.place, times)
+    def repeat(self, times: int, _line: int, stamp: Stamp | None) -> None:
+        """Count it so many times more, the last time at that stamp."""
+        self.lines.count(self.place, times, stamp)
 
 
 class EverydayLines:
@@ -54,7 +54,8 @@ class EverydayLines:
             self.lost += count
             return None
         self._text += text
-        row = (number, moment(stamp)[1] if stamp is not None else -1, len(self._text), signature, self.host(host), boot, count, leveled)
+        at = moment(stamp)[1] if stamp is not None else -1
+        row = (number, at, at, len(self._text), signature, self.host(host), boot, count, leveled)
         for column, value in zip(self._columns.values(), row, strict=True):
             column.append(value)
         return Kept(self, len(self) - 1)
@@ -67,7 +68,7 @@ class EverydayLines:
         ends = len(self._text) + np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
         self._text += b"".join(texts)
         same = np.ones(len(texts), np.int64)
-        values = (numbers, moments, ends, signatures, hosts, same * boot, same, same * 0)
+        values = (numbers, moments, moments, ends, signatures, hosts, same * boot, same, same * 0)
         for column, value in zip(self._columns.values(), values, strict=True):
             column.frombytes(value.astype(np.int64).tobytes())
 
@@ -75,9 +76,11 @@ class EverydayLines:
         """The number that stands for a name in the host column here."""
         return self._hosts.setdefault(name, len(self._hosts))
 
-    def count(self, place: int, times: int) -> None:
-        """Count a line more often."""
+    def count(self, place: int, times: int, stamp: Stamp | None) -> None:
+        """Count a line more often, the last time at that stamp."""
         self._columns["count"][place] += times
+        if stamp is not None:
+            self._columns["last"][place] = max(self._columns["last"][place], moment(stamp)[1])
 
     def closed(self, index: SignatureIndex) -> Everyday | None:
         """All lines in file order, those of a storm folded by the minute; None if there are none."""
@@ -86,28 +89,28 @@ class EverydayLines:
         columns = {name: np.frombuffer(column, np.int64) for name, column in self._columns.items()}
         starts = np.concatenate((np.zeros(1, np.int64), columns["end"][:-1]))
         order = np.argsort(columns["line"], kind="stable")
-        counts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
+        counts, lasts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
         packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot", "end")}
         return Everyday(
-            packed["line"], packed["moment"], packed["signature"], packed["boot"], array("q", counts[kept].tobytes()),
+            packed["line"], packed["moment"], array("q", lasts[kept].tobytes()), packed["signature"], packed["boot"], array("q", counts[kept].tobytes()),
             array("q", starts[kept].tobytes()), packed["end"], lz4.block.compress(bytes(self._text)),
         )  # fmt: skip
 
 
 def _columns() -> dict[str, Any]:
-    return {name: array("q") for name in ("line", "moment", "end", "signature", "host", "boot", "count", "leveled")}
+    return {name: array("q") for name in ("line", "moment", "last", "end", "signature", "host", "boot", "count", "leveled")}
 
 
-def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> Numbers:
-    """How many lines each row stands for: of a storm the first one of a minute for all of it, the others for none.
+def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """How many lines each row stands for, and the moment of the last of them: of a storm the first one of a minute for all of it, the others for none.
 
     Corosync 2 under systemd leaves each line twice, once with its level: the larger number counts.
     """
-    counts = columns["count"].copy()
+    counts, lasts = columns["count"].copy(), columns["last"].copy()
     rows = order[storms[columns["signature"][order]]]
     if not len(rows):
-        return counts
+        return counts, lasts
     minute = columns["moment"][rows] // _MINUTE_US
     keys = np.stack((minute, columns["boot"][rows], columns["host"][rows], columns["signature"][rows]))
     sorted_rows = np.lexsort(keys)  # stable: within a minute the rows stay in file order
@@ -119,4 +122,5 @@ def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.
     copies = np.add.reduceat(counts[rows] * leveled, begins)
     counts[rows] = 0
     counts[rows[begins]] = np.maximum(plain, copies)
-    return counts
+    lasts[rows[begins]] = np.maximum.reduceat(columns["last"][rows], begins)
+    return counts, lasts
