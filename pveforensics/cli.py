@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,7 +122,8 @@ def analyze(
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
     drawn = document.to_document(case)
-    write(report, render(drawn).encode("utf-8", "backslashreplace"))
+    html = render(drawn).encode("utf-8", "backslashreplace")
+    write(report, html)
     if json:
         write(json, document.dump(drawn))
     if markdown:
@@ -130,6 +132,8 @@ def analyze(
     if not quiet:
         tell(f"{summary(drawn)}\nreport: {report}")
     if verbose:
+        # In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it.
+        typer.echo(f"{hashlib.sha256(html).hexdigest()}  {report}", err=True)
         _tell_details(case, pack)
     raise typer.Exit(_exit_code(case, fail_on))
 

@@ -1,5 +1,6 @@
 """The command line as a user meets it: outputs, exit codes, one line for an error."""
 
+import hashlib
 import json
 import os
 import pty
@@ -38,6 +39,13 @@ def test_analyze_writes_one_report_beside_us_and_says_where(tmp_path):
     assert "bundle-postmortem.html" in done.stdout
     assert stat.S_IMODE((tmp_path / "bundle-postmortem.html").stat().st_mode) == 0o600
     assert len((tmp_path / "case.md").read_text()) <= 4000
+
+
+def test_verbose_tells_the_hash_of_the_report_as_it_was_written(tmp_path):
+    done = run("analyze", SCENARIOS / "missing-node" / "bundle", "-v", "-o", "report.html", cwd=tmp_path)
+    written = hashlib.sha256((tmp_path / "report.html").read_bytes()).hexdigest()
+    assert f"{written}  report.html" in done.stderr.splitlines()
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_two_runs_with_one_now_give_the_same_bytes(tmp_path):
