@@ -22,11 +22,12 @@ def impact_of(
     """The guests that went down in or after each incident, by the incident's id: on its nodes, or named by its findings."""
     hit: dict[str, list[GuestImpact]] = defaultdict(list)
     reaches = [reach for incident in incidents if (reach := _reach(incident, by_id)) is not None]
+    reaches.sort(key=lambda reach: (reach.incident.start.us if reach.incident.start else 0, reach.incident.id), reverse=True)
     for down in intervals:
         if down.subject.startswith("guest:") and down.state == "down":
-            fitting = [reach.incident for reach in reaches if _fits(down, reach)]
-            if fitting:  # the nearest that began before it: what is long over has had its say
-                nearest = max(fitting, key=lambda incident: (incident.start.us if incident.start else 0, incident.id))
+            # the nearest that began before it: what is long over has had its say
+            nearest = next((reach.incident for reach in reaches if _fits(down, reach)), None)
+            if nearest is not None:
                 hit[nearest.id].append(_guest(down))
     return {
         name: tuple(sorted(guests, key=lambda guest: (guest.guest, guest.down_from.us if guest.down_from else 0)))

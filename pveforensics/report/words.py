@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import zoneinfo
 from collections.abc import Sequence
 
@@ -79,6 +80,7 @@ def sure(confidence: float) -> str:
     return f"{confidence_word(bounded)} {int(bounded * 100 + 1e-9) / 100:.2f}"
 
 
+@functools.lru_cache(maxsize=65536)
 def micros(time: str | None) -> int | None:
     """Microseconds since 1970 of a document's time; None for none, or for a text that is no time."""
     if not time:
