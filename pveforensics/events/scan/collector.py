@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pveforensics.events.formats import Line
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.scan.everyday import EverydayLines
-from pveforensics.events.signatures import Signature, SignatureIndex
+from pveforensics.events.signatures import Signature
 from pveforensics.model import NOTHING
 from pveforensics.readings import Record, Stamp
 from pveforensics.timebase import SECOND
@@ -69,9 +69,9 @@ class Draft:
 class Collector:
     """Takes lines as neighbours and matches as records, both in file order."""
 
-    def __init__(self, index: SignatureIndex | None = None, *, shelves: bool = False) -> None:
-        """Nothing seen yet; with `shelves` everyday lines of `index` are kept apart."""
-        self.everyday = EverydayLines() if shelves and index is not None else None
+    def __init__(self, *, shelves: bool = False) -> None:
+        """Nothing seen yet; with `shelves` everyday lines are kept apart."""
+        self.everyday = EverydayLines() if shelves else None
         self.drafts: list[Draft] = []
         self.lost = 0
         self.boot_id = ""

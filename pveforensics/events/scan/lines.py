@@ -58,7 +58,7 @@ class TextScan:
         self.index = index
         self.anchors = len(index.texts) + len(ANCHORS)
         self.reader = LineReader()
-        self.collector = Collector(index, shelves=shelves)
+        self.collector = Collector(shelves=shelves)
         self.coverage = RunBuilder()
         self.hints = Hints()
         self.hosts: Counter[str] = Counter()
