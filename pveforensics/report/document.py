@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,13 +12,12 @@ import msgspec
 from pveforensics import model
 from pveforensics.errors import UsageError
 from pveforensics.report import shape
+from pveforensics.report.citing import Cited
 from pveforensics.timebase import Instant
 
 EVENTS_KEPT = 2_000
 """Events that nothing cites are kept up to this many, spread evenly over the time; cited ones are always kept."""
 INTERVALS_KEPT = 20_000
-EVIDENCE_PER_PART = 60
-"""Lines kept for one finding, cause, interval or event; a storm has its count beside it."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -27,20 +25,20 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 def to_document(case: model.Case) -> dict[str, Any]:
     """The case document: plain dictionaries, lists, texts and numbers, with every key of the schema present."""
-    seen: dict[str, model.Evidence] = {}
+    cited = Cited()
     history = case.history
     intervals = _kept_intervals(history.intervals)
     # The order of these calls is the order in which evidence is first met; the map is sorted at the end.
-    findings = [_finding(finding, seen) for finding in case.findings]
-    benign = [shape.Benign(text=b.text, why=b.why, rule=b.rule, evidence=_cite(b.evidence, seen)) for b in case.benign]
-    nodes = [_node(node, seen) for node in case.nodes]
-    drawn = [_interval(interval, seen) for interval in intervals]
+    findings = [_finding(finding, cited) for finding in case.findings]
+    benign = [shape.Benign(text=b.text, why=b.why, rule=b.rule, evidence=cited.cite(b.evidence)) for b in case.benign]
+    nodes = [_node(node, cited) for node in case.nodes]
+    drawn = [_interval(interval, cited) for interval in intervals]
     placement = [
-        shape.Placement(guest=p.guest, node=p.node, verdict=p.verdict, row=p.row or None, why=p.why, evidence=_cite(p.evidence, seen))
+        shape.Placement(guest=p.guest, node=p.node, verdict=p.verdict, row=p.row or None, why=p.why, evidence=cited.cite(p.evidence))
         for p in history.placement
     ]
-    changes = [shape.Change(at=_time(c.at), node=c.node, what=c.what, evidence=_cite(c.evidence, seen)) for c in history.changes]
-    events = [_event(event, seen) for event in _kept_events(case.events, frozenset(seen))]
+    changes = [shape.Change(at=_time(c.at), node=c.node, what=c.what, evidence=cited.cite(c.evidence)) for c in history.changes]
+    events = [_event(event, cited) for event in _kept_events(case.events, cited)]
     document = shape.Document(
         schema=shape.SCHEMA,
         generator=_generator(case),
@@ -63,11 +61,10 @@ def to_document(case: model.Case) -> dict[str, Any]:
         checks=[shape.Check(rule=c.rule, outcome=str(c.outcome), reason=c.reason, node=c.node) for c in case.checks],
         benign=benign,
         notes=list(case.notes),
-        evidence={key: _evidence(seen[key]) for key in sorted(seen)},
+        evidence={key: _evidence(cited.lines[key]) for key in sorted(cited.lines)},
     )
-    plain = msgspec.to_builtins(document)
-    encoded = _encoded(plain)
-    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(plain)
+    encoded = _encoded(document)
+    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(msgspec.to_builtins(document))
     return made
 
 
@@ -80,7 +77,7 @@ def dump(document: Mapping[str, Any]) -> bytes:
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
-def _encoded(document: Mapping[str, Any]) -> bytes | None:
+def _encoded(document: Mapping[str, Any] | shape.Document) -> bytes | None:
     """The document in JSON; None if it holds lone surrogates, which no UTF-8 has: a slower way writes them."""
     try:
         return msgspec.json.encode(document)
@@ -138,20 +135,6 @@ def _joined(value: Any) -> Any:
     return [_joined(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _cite(evidence: Iterable[model.Evidence], seen: dict[str, model.Evidence], *, near: bool = True) -> list[str]:
-    """The ids of evidence, each once, in order; remembers the evidence itself, with the lines around it if `near`."""
-    ids: list[str] = []
-    for one in evidence:
-        if len(ids) >= EVIDENCE_PER_PART:
-            break
-        key = one.id
-        if key not in seen:
-            seen[key] = one if near else replace(one, before=(), after=())
-        if key not in ids:
-            ids.append(key)
-    return ids
-
-
 def _generator(case: model.Case) -> shape.Generator:
     options = case.options
     chosen = {"since": options.since, "until": options.until, "timezone": options.timezone, "year": options.year, "redact": options.redact}
@@ -178,7 +161,7 @@ def _cluster(cluster: model.Cluster, nodes: tuple[model.NodeInfo, ...]) -> shape
     )
 
 
-def _node(node: model.NodeInfo, seen: dict[str, model.Evidence]) -> shape.Node:
+def _node(node: model.NodeInfo, cited: Cited) -> shape.Node:
     return shape.Node(
         name=node.name,
         nodeid=node.nodeid,
@@ -188,16 +171,16 @@ def _node(node: model.NodeInfo, seen: dict[str, model.Evidence]) -> shape.Node:
         year_basis=node.year_basis,
         clock_offset_s=round(node.clock_offset_s, 3),
         clock_error_s=round(node.clock_error_s, 3),
-        clock_offsets=[_clock_offset(offset, seen) for offset in node.clock_offsets],
-        boots=[_boot(boot, seen) for boot in node.boots],
+        clock_offsets=[_clock_offset(offset, cited) for offset in node.clock_offsets],
+        boots=[_boot(boot, cited) for boot in node.boots],
         coverage=[shape.Span(start=_time(start), end=_time(end)) for start, end in node.coverage],
     )
 
 
-def _clock_offset(offset: model.ClockOffset, seen: dict[str, model.Evidence]) -> shape.ClockOffset:
+def _clock_offset(offset: model.ClockOffset, cited: Cited) -> shape.ClockOffset:
     pairs = []
     for pair in offset.pairs:
-        own, other = (_cite([line], seen)[0] for line in (pair.own, pair.other))
+        own, other = (cited.cite([line])[0] for line in (pair.own, pair.other))
         pairs.append(shape.AnchorPair(kind=pair.kind, node=pair.node, own=own, other=other))
     return shape.ClockOffset(
         start=_time(offset.start),
@@ -210,7 +193,7 @@ def _clock_offset(offset: model.ClockOffset, seen: dict[str, model.Evidence]) ->
     )
 
 
-def _boot(boot: model.Boot, seen: dict[str, model.Evidence]) -> shape.Boot:
+def _boot(boot: model.Boot, cited: Cited) -> shape.Boot:
     ended = boot.ended_by or {"clean": "clean_shutdown", "open": "end_of_log"}.get(boot.manner, "unclean_unknown")
     return shape.Boot(
         start=_time(boot.start),
@@ -220,7 +203,7 @@ def _boot(boot: model.Boot, seen: dict[str, model.Evidence]) -> shape.Boot:
         why=boot.why,
         next_start=_time(boot.next_start),
         boot_id=boot.boot_id,
-        evidence=_cite(boot.evidence, seen),
+        evidence=cited.cite(boot.evidence),
     )
 
 
@@ -247,7 +230,7 @@ def _kept_intervals(intervals: tuple[model.Interval, ...]) -> list[model.Interva
     return [intervals[k] for k in sorted(places)]
 
 
-def _interval(interval: model.Interval, seen: dict[str, model.Evidence]) -> shape.Interval:
+def _interval(interval: model.Interval, cited: Cited) -> shape.Interval:
     return shape.Interval(
         subject=interval.subject,
         state=interval.state,
@@ -257,22 +240,22 @@ def _interval(interval: model.Interval, seen: dict[str, model.Evidence]) -> shap
         end_error_s=_error_s(interval.end),
         node=interval.node,
         fields={key: interval.fields[key] for key in sorted(interval.fields)},
-        evidence=_cite(interval.evidence, seen),
+        evidence=cited.cite(interval.evidence),
     )
 
 
-def _kept_events(events: tuple[model.Event, ...], cited: frozenset[str]) -> list[model.Event]:
+def _kept_events(events: tuple[model.Event, ...], cited: Cited) -> list[model.Event]:
     """Events whose line something cites, and an even sample of the others."""
     if len(events) <= EVENTS_KEPT:
         return list(events)
-    told = [any(one.id in cited for one in event.evidence) for event in events]
+    told = [any(one in cited for one in event.evidence) for event in events]
     others = [k for k, is_cited in enumerate(told) if not is_cited]
     step = max(1.0, len(others) / EVENTS_KEPT)
     sample = {others[int(k * step)] for k in range(min(EVENTS_KEPT, len(others)))}
     return [event for k, event in enumerate(events) if told[k] or k in sample]
 
 
-def _event(event: model.Event, seen: dict[str, model.Evidence]) -> shape.Event:
+def _event(event: model.Event, cited: Cited) -> shape.Event:
     return shape.Event(
         id=event.id,
         kind=event.kind,
@@ -283,7 +266,7 @@ def _event(event: model.Event, seen: dict[str, model.Evidence]) -> shape.Event:
         fields={key: event.fields[key] for key in sorted(event.fields)},
         count=event.count,
         last=_time(event.last),
-        evidence=_cite(event.evidence, seen, near=False),
+        evidence=cited.cite(event.evidence, near=False),
     )
 
 
@@ -304,8 +287,8 @@ def _belief(belief: model.Belief) -> shape.Belief:
     )
 
 
-def _finding(finding: model.Finding, seen: dict[str, model.Evidence]) -> shape.Finding:
-    ruled_out = [shape.RuledOut(cause=r.cause, why=r.why, evidence=_cite(r.evidence, seen)) for r in finding.ruled_out]
+def _finding(finding: model.Finding, cited: Cited) -> shape.Finding:
+    ruled_out = [shape.RuledOut(cause=r.cause, why=r.why, evidence=cited.cite(r.evidence)) for r in finding.ruled_out]
     remedies = [shape.Remedy(text=r.text, step=r.step, command=r.command, caution=r.caution) for r in finding.remedies]
     return shape.Finding(
         id=finding.id,
@@ -322,8 +305,8 @@ def _finding(finding: model.Finding, seen: dict[str, model.Evidence]) -> shape.F
         jobs=list(finding.jobs),
         start=_time(finding.start),
         end=_time(finding.end),
-        evidence=_cite(finding.evidence, seen),
-        causes=[_cause(cause, seen) for cause in finding.causes],
+        evidence=cited.cite(finding.evidence),
+        causes=[_cause(cause, cited) for cause in finding.causes],
         ruled_out=ruled_out,
         remedies=remedies,
         stopwatch=[_measure(measure) for measure in finding.stopwatch],
@@ -339,15 +322,15 @@ def _measure(measure: model.Measure) -> shape.Measure:
     return shape.Measure(step=measure.step, expected_s=expected, measured_s=measured, note=measure.note, start=_time(measure.start))
 
 
-def _cause(cause: model.Cause, seen: dict[str, model.Evidence]) -> shape.Cause:
+def _cause(cause: model.Cause, cited: Cited) -> shape.Cause:
     def reasons(given: tuple[model.Reason, ...], sign: int) -> list[shape.Reason]:
-        return [shape.Reason(text=r.text, weight=round(sign * abs(r.weight), 3), evidence=_cite(r.evidence, seen)) for r in given]
+        return [shape.Reason(text=r.text, weight=round(sign * abs(r.weight), 3), evidence=cited.cite(r.evidence)) for r in given]
 
     return shape.Cause(
         cause=cause.cause,
         confidence=round(cause.confidence, 4),
-        speaks_for=_cite((one for reason in cause.speaks_for for one in reason.evidence), seen),
-        speaks_against=_cite((one for reason in cause.speaks_against for one in reason.evidence), seen),
+        speaks_for=cited.cite(one for reason in cause.speaks_for for one in reason.evidence),
+        speaks_against=cited.cite(one for reason in cause.speaks_against for one in reason.evidence),
         reasons=reasons(cause.speaks_for, 1) + reasons(cause.speaks_against, -1),
         decided_by=cause.decided_by,
     )

@@ -81,6 +81,14 @@ def test_a_name_that_is_no_zone(name):
     assert load_zone(name) is None
 
 
+@given(st.integers(-(10**15), 10**16))
+def test_a_moment_as_text_is_the_moment_down_to_its_millisecond(us):
+    text = Instant(us).iso()
+    assert text.endswith("Z")
+    assert len(text) == len("2026-11-22T08:00:00.000Z")
+    assert Instant.of(dt.datetime.fromisoformat(text)) == Instant(us // 1000 * 1000)
+
+
 def test_moments_need_an_offset():
     assert parse_moment("2026-11-22T09:00:00+01:00") == Instant(parse_local("2026-11-22 08:00:00"))
     assert parse_moment("2026-11-22 08:00:00Z").iso() == "2026-11-22T08:00:00.000Z"

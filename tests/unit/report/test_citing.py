@@ -1,0 +1,41 @@
+"""Citing lines: the same ids, in the same order, whether a line is met once or often."""
+
+from dataclasses import replace
+
+import cases
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pveforensics.report.citing import EVIDENCE_PER_PART, Cited
+
+LINES = tuple(cases.line("alpha", k, "kernel: the same text", number) for k, number in enumerate((1, 2, 3, 1, 2)))
+"""The last two repeat a place, but not its stamp, which is in the text; so all are lines of their own."""
+
+
+@given(st.lists(st.tuples(st.lists(st.sampled_from(LINES + LINES[:2]), max_size=8), st.booleans()), max_size=6))
+def test_ids_are_those_of_the_lines_each_once_in_order(parts):
+    cited = Cited()
+    first = {}
+    for evidence, near in parts:
+        assert cited.cite(evidence, near=near) == list(dict.fromkeys(one.id for one in evidence))
+        for one in evidence:
+            first.setdefault(one.id, one if near else replace(one, before=(), after=()))
+    assert cited.lines == first
+    assert all((one in cited) == (one.id in first) for one in LINES)
+    assert all((line.before, line.after) == (first[key].before, first[key].after) for key, line in cited.lines.items())
+
+
+def test_a_line_that_was_read_twice_is_one():
+    again = replace(LINES[0], node="beta", at=None, match=None, before=(), after=())
+    cited = Cited()
+    assert cited.cite([LINES[0], again]) == [LINES[0].id]
+    assert again in cited
+    assert cited.lines[again.id] is LINES[0]
+
+
+def test_a_storm_is_cut():
+    storm = [cases.line("alpha", 0, "x: y", k) for k in range(EVIDENCE_PER_PART + 5)]
+    cited = Cited()
+    assert cited.cite([storm[0], *storm]) == [one.id for one in storm[:EVIDENCE_PER_PART]]
+    assert len(cited.lines) == EVIDENCE_PER_PART
+    assert storm[-1] not in cited
