@@ -46,8 +46,10 @@ class Criticality(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for info to 4 for catastrophic."""
-        return list(type(self)).index(self)
+        return _RANKS[self]
 
+
+_RANKS = {word: rank for rank, word in enumerate(Criticality)}
 
 CONFIDENCE_BANDS: tuple[tuple[float, str], ...] = ((0.95, "proven"), (0.75, "likely"), (0.4, "possible"), (0.0, "weak"))
 """Lower bound and word of each band of confidence, best first."""
@@ -540,11 +542,11 @@ class Incident:
     guests: tuple[GuestImpact, ...] = ()
     trigger: str = ""
     recurrence: str = ""
+    id: str = field(init=False, compare=False, repr=False, default="")
+    """`i-` and a hash of the root finding's id."""
 
-    @property
-    def id(self) -> str:
-        """`i-` and a hash of the root finding's id."""
-        return content_id("i", self.root)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", content_id("i", self.root))  # worked out once, like a finding's
 
 
 class Outcome(enum.StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pveforensics.incidents.groups import contexts_of, groups_of
+from pveforensics.incidents.groups import contexts_of, groups_of, links_within
 from pveforensics.incidents.impact import impact_of
 from pveforensics.incidents.leads import LEADS
 from pveforensics.incidents.links import by_time, links_of
@@ -31,12 +31,12 @@ def assemble(findings: Sequence[Finding], history: History) -> tuple[Incident, .
         else:
             groups.append(group)
     context = contexts_of(groups, loose)
-    made = [told(group, around, links) for group, around in zip(groups, context, strict=True)]
+    made = [told(*each) for each in zip(groups, context, links_within(groups, links), strict=True)]
     made.sort(key=lambda each: (each.start is None, each.start.us if each.start else 0, each.id))
     by_id = {finding.id: finding for finding in every}
     guests = impact_of(made, by_id, history.intervals)
     members = tuple(member.name for member in history.cluster.members)
-    return counted([replace(each, guests=guests.get(each.id, ())) for each in made], by_id, members)
+    return counted([replace(each, guests=guests[each.id]) if each.id in guests else each for each in made], by_id, members)
 
 
 def ordered(findings: Sequence[Finding], incidents: Sequence[Incident]) -> tuple[Finding, ...]:

@@ -63,15 +63,25 @@ def _end_us(finding: Finding) -> int:
     return finding.end.us if finding.end is not None else start_us(finding)
 
 
+def links_within(groups: Sequence[Sequence[Finding]], links: Iterable[Link]) -> list[list[Link]]:
+    """The links of each group: those to one of its findings."""
+    place_of = {finding.id: place for place, group in enumerate(groups) for finding in group}
+    within: list[list[Link]] = [[] for _ in groups]
+    for link in links:
+        if link.effect in place_of:
+            within[place_of[link.effect]].append(link)
+    return within
+
+
 def contexts_of(incidents: Sequence[Sequence[Finding]], loose: Sequence[Finding]) -> list[list[Finding]]:
     """For each incident what else was going on: findings of criticality info on its nodes that overlap it."""
     context: list[list[Finding]] = [[] for _ in incidents]
+    spans = [span_of(group) for group in incidents]
+    nodes = [frozenset(node for each in group for node in each.nodes) for group in incidents]
     for finding in loose:
-        for place, group in enumerate(incidents):
-            nodes = {node for each in group for node in each.nodes}
-            if finding.start is not None and nodes & set(finding.nodes) and _overlaps(finding, group):
-                context[place].append(finding)
-                break
+        place = next((k for k, span in enumerate(spans) if _overlaps(finding, *span) and not nodes[k].isdisjoint(finding.nodes)), None)
+        if place is not None:
+            context[place].append(finding)
     return context
 
 
@@ -83,8 +93,7 @@ def span_of(group: Iterable[Finding]) -> tuple[Instant | None, Instant | None]:
     return (min(starts) if starts else None), (max(edges) if edges else None)
 
 
-def _overlaps(finding: Finding, group: Sequence[Finding]) -> bool:
-    start, end = span_of(group)
+def _overlaps(finding: Finding, start: Instant | None, end: Instant | None) -> bool:
     if start is None or finding.start is None:
         return False
     last = finding.end or finding.start

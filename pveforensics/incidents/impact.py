@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from pveforensics.model import Finding, GuestImpact, Incident, Interval
@@ -21,12 +23,11 @@ def impact_of(
 ) -> dict[str, tuple[GuestImpact, ...]]:
     """The guests that went down in or after each incident, by the incident's id: on its nodes, or named by its findings."""
     hit: dict[str, list[GuestImpact]] = defaultdict(list)
-    reaches = [reach for incident in incidents if (reach := _reach(incident, by_id)) is not None]
-    reaches.sort(key=lambda reach: (reach.incident.start.us if reach.incident.start else 0, reach.incident.id), reverse=True)
+    reaches = _Reaches(reach for incident in incidents if (reach := _reach(incident, by_id)) is not None)
     for down in intervals:
-        if down.subject.startswith("guest:") and down.state == "down":
+        if down.state == "down" and down.subject.startswith("guest:"):
             # the nearest that began before it: what is long over has had its say
-            nearest = next((reach.incident for reach in reaches if _fits(down, reach)), None)
+            nearest = next((reach.incident for reach in reaches.around(down) if _fits(down, reach)), None)
             if nearest is not None:
                 hit[nearest.id].append(_guest(down))
     return {
@@ -45,6 +46,29 @@ class _Reach(NamedTuple):
     guests: frozenset[str]
 
 
+class _Reaches:
+    """The reaches of all incidents in order of start: those around a time are found by bisection."""
+
+    __slots__ = ("_earliest", "_latest", "_reaches", "_until")
+
+    def __init__(self, reaches: Iterable[_Reach]) -> None:
+        """Sort once."""
+        self._reaches = sorted(reaches, key=lambda reach: (_start_us(reach.incident), reach.incident.id))
+        self._until = [reach.until + RECOVERY_S * SECOND for reach in self._reaches]
+        self._latest = list(accumulate(self._until, max))
+        self._earliest = list(accumulate((reach.since for reach in reversed(self._reaches)), min))[::-1]  # of this one and all later ones
+
+    def around(self, down: Interval) -> Iterator[_Reach]:
+        """All that may have to do with a time that a guest was down, the latest first."""
+        moment = down.start or down.end
+        if moment is None:
+            return
+        first, last = bisect_left(self._latest, moment.us), bisect_right(self._earliest, moment.us + moment.error_us)
+        for place in range(last - 1, first - 1, -1):
+            if self._until[place] >= moment.us:
+                yield self._reaches[place]
+
+
 def _reach(incident: Incident, by_id: dict[str, Finding]) -> _Reach | None:
     if incident.start is None:
         return None
@@ -53,6 +77,10 @@ def _reach(incident: Incident, by_id: dict[str, Finding]) -> _Reach | None:
     guests = frozenset(guest for finding in findings for guest in finding.guests)
     since = incident.start.us - incident.start.error_us - EARLY_S * SECOND
     return _Reach(incident, since, (incident.end or incident.start).us, nodes, guests)
+
+
+def _start_us(incident: Incident) -> int:
+    return incident.start.us if incident.start is not None else 0
 
 
 def _fits(down: Interval, reach: _Reach) -> bool:

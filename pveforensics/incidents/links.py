@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from pveforensics.incidents.leads import (
     GRACE_S,
@@ -29,37 +31,55 @@ def links_of(findings: Sequence[Finding]) -> list[Link]:
 
 def _links(findings: Sequence[Finding]) -> list[Link]:
     by_class: dict[str, list[Finding]] = defaultdict(list)
-    standing: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        standing[finding.class_].append(finding)
-        if finding.start is not None:
-            by_class[finding.class_].append(finding)
-    starts = {name: [start_us(finding) for finding in group] for name, group in by_class.items()}
+        by_class[finding.class_].append(finding)
+    ways: dict[str, list[tuple[Leads, list[_Causes]]]] = defaultdict(list)
+    for leads in LEADS:
+        causes = [_Causes(leads, by_class[class_]) for class_ in leads.causes if class_ in by_class]
+        for class_ in leads.effects if causes else ():
+            ways[class_].append((leads, causes))
     causes_of: dict[str, set[str]] = defaultdict(set)
     links: list[Link] = []
     for effect in findings:
-        for leads in LEADS:
-            if effect.start is None or effect.class_ not in leads.effects or not effect.rule.startswith(leads.effect_rules):
+        for leads, causes in ways.get(effect.class_, ()) if effect.start is not None else ():
+            if not effect.rule.startswith(leads.effect_rules):
                 continue
-            for class_ in leads.causes:
-                if leads.standing:
-                    near = standing.get(class_, [])[:LOOKED_BACK]
-                else:
-                    latest = start_us(effect) + (_error(effect) + MOST_DOUBT_S * SECOND)
-                    place = bisect_right(starts.get(class_, []), latest)
-                    near = by_class.get(class_, [])[max(0, place - LOOKED_BACK) : place]
-                for cause in near:
-                    if _led(leads, cause, effect) and not _reaches(effect.id, cause.id, causes_of):
-                        causes_of[effect.id].add(cause.id)
-                        links.append(Link(cause.id, effect.id, _why(leads, cause, effect)))
+            for cause in (cause for each in causes for cause in each.near(effect)):
+                if _led(leads, cause, effect) and not _reaches(effect.id, cause.id, causes_of):
+                    causes_of[effect.id].add(cause.id)
+                    links.append(Link(cause.id, effect.id, _why(leads, cause, effect)))
     return links
+
+
+class _Causes:
+    """Findings of one class as causes in one way, by start: which of them time allows for an effect is found by bisection."""
+
+    __slots__ = ("_findings", "_reach", "_standing", "_starts", "_until")
+
+    def __init__(self, leads: Leads, findings: Sequence[Finding]) -> None:
+        """`findings` are in order of start; those without one come last, and cause nothing unless they are standing."""
+        self._standing = leads.standing
+        self._findings = findings[:LOOKED_BACK] if leads.standing else [finding for finding in findings if finding.start is not None]
+        self._starts = [start_us(finding) for finding in self._findings]
+        self._until = [_until(leads, finding, finding.start) if finding.start is not None else math.inf for finding in self._findings]
+        self._reach = list(accumulate(self._until, max))
+
+    def near(self, effect: Finding) -> Iterator[Finding]:
+        """The latest ones that the most doubt of two clocks brings together with an effect, in order; of standing ones the first."""
+        if self._standing:
+            yield from self._findings
+            return
+        most = MOST_DOUBT_S * SECOND
+        earliest = start_us(effect) - most
+        last = bisect_right(self._starts, start_us(effect) + (_error(effect) + most))
+        for place in range(max(bisect_left(self._reach, earliest), last - LOOKED_BACK), last):
+            if self._until[place] >= earliest:
+                yield self._findings[place]
 
 
 def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
     """True if this cause may have led to this effect: rule, nodes, and never a cause that begins after its effect."""
     if cause.id == effect.id or not cause.rule.startswith(leads.rules) or effect.start is None:
-        return False
-    if not leads.standing and not _may_reach(leads, cause, effect.start):
         return False
     if not _share(leads.shared, cause, effect) or _refused(cause, effect):
         return False
@@ -70,12 +90,6 @@ def _led(leads: Leads, cause: Finding, effect: Finding) -> bool:
         return False
     doubt = doubt_us(cause, effect)
     return cause.start.us - effect.start.us <= doubt and effect.start.us <= _until(leads, cause, cause.start) + doubt
-
-
-def _may_reach(leads: Leads, cause: Finding, start: Instant) -> bool:
-    """False where no doubt of the clocks brings cause and effect together: most pairs, told by two comparisons."""
-    most = MOST_DOUBT_S * SECOND
-    return cause.start is not None and cause.start.us - start.us <= most and start.us <= _until(leads, cause, cause.start) + most
 
 
 def _share(what: str, cause: Finding, effect: Finding) -> bool:

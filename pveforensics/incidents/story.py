@@ -26,22 +26,20 @@ TRIGGER_TEXT = 160
 
 
 def told(group: Sequence[Finding], context: Sequence[Finding], links: Sequence[Link]) -> Incident:
-    """The incident of a group of findings (without guests); `context` are findings that only overlap it."""
-    names = {finding.id for finding in group}
-    own = [link for link in links if link.effect in names]
-    reach = _reach(group, own)
-    root = _root(group, own, reach)
-    order = _causal_order(group, own, root)
+    """The incident of a group of findings (without guests); `context` are findings that only overlap it, `links` those within the group."""
+    reach = _reach(group, links)
+    root = _root(group, links, reach)
+    order = _causal_order(group, links, root)
     places = {finding.id: place for place, finding in enumerate(order)}
     start, end = span_of(group)
     return Incident(
         title=_title(root, gravest_effect(root, group, reach)),
         root=root.id,
         findings=(*(finding.id for finding in order), *(finding.id for finding in context)),
-        links=tuple(sorted(own, key=lambda link: (places[link.effect], places[link.cause]))),
+        links=tuple(sorted(links, key=lambda link: (places[link.effect], places[link.cause]))),
         start=start,
         end=end,
-        trigger=_trigger(root, group, own, reach),
+        trigger=_trigger(root, group, links, reach),
     )
 
 
