@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import itertools
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
@@ -33,7 +36,11 @@ class Sentence:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+Held = tuple[shape.Interval, int | None, int | None]
+"""An interval with its edges."""
+
+
+@dataclass(frozen=True)  # no slots: what lies in the window is looked up once
 class Ground:
     """One incident and what the document holds about its time."""
 
@@ -54,14 +61,29 @@ class Ground:
         clean = blameless(text, self.known)
         return Sentence(clean[:1].upper() + clean[1:] if clean[:4] in ("the ", "no l") else clean, ids) if ids else None
 
-    def spans(self, kind: str, states: Collection[str] = ()) -> Iterator[tuple[shape.Interval, int | None, int | None]]:
+    def spans(self, kind: str, states: Collection[str] = ()) -> Iterator[Held]:
         """Intervals of a kind of subject that begin or end inside the window, with their edges."""
+        return (held for held in self._by_kind.get(f"{kind}:", ()) if not states or held[0].state in states)
+
+    def about(self, subject: str) -> Sequence[shape.Interval]:
+        """Those of one subject."""
+        return self._by_subject.get(subject, ())
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, Sequence[Held]]:
+        found: dict[str, list[Held]] = defaultdict(list)
         for each in self.doc.intervals:
-            if not each.subject.startswith(kind + ":") or (states and each.state not in states):
-                continue
             start, end = words.micros(each.start), words.micros(each.end)
             if self.inside(start) or self.inside(end):
-                yield each, start, end
+                found["".join(each.subject.partition(":")[:2])].append((each, start, end))
+        return found
+
+    @cached_property
+    def _by_subject(self) -> Mapping[str, Sequence[shape.Interval]]:
+        found: dict[str, list[shape.Interval]] = defaultdict(list)
+        for each, _, _ in itertools.chain.from_iterable(self._by_kind.values()):
+            found[each.subject].append(each)
+        return found
 
     def inside(self, us: int | None) -> bool:
         """True if a moment lies in the window of the incident, with a minute of slack at its end."""

@@ -295,7 +295,7 @@ def _guest(guest: shape.GuestImpact) -> str:
 
 def _guest_lines(g: Ground, guest: str) -> tuple[str, ...]:
     """Lines that name the guest's outage; else those of what took its node away."""
-    own = [key for each, _, _ in g.spans("guest") if each.subject == f"guest:{guest}" for key in each.evidence]
+    own = [key for each in g.about(f"guest:{guest}") for key in each.evidence]
     named = [key for finding in g.chain.findings if guest in finding.guests for key in finding.evidence[:2]]
     return tuple(own or named or lines(verdict(g.story).group, 1))
 

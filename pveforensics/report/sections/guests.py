@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
@@ -57,7 +58,8 @@ class View:
 def build(story: Story) -> View | None:
     """Both tables; None if the document knows no guest."""
     impact = [guest for chain in story.chains if chain.incident for guest in chain.incident.impact.guests]
-    rows = tuple(_down(story.doc, guest) for guest in impact[:SHOWN])
+    held = _held(story.doc)
+    rows = tuple(_down(held, guest) for guest in impact[:SHOWN])
     nodes = tuple(dict.fromkeys(each.node for each in story.doc.placement))
     guests = tuple(dict.fromkeys(each.guest for each in story.doc.placement))
     by = {(each.guest, each.node): each for each in story.doc.placement}
@@ -68,7 +70,16 @@ def build(story: Story) -> View | None:
     return View("Guests", rows, len(impact), nodes, placement, len(guests), tuple(dict.fromkeys(cited)))
 
 
-def _down(doc: shape.Document, guest: shape.GuestImpact) -> Down:
+def _held(doc: shape.Document) -> Mapping[tuple[str, str | None], list[str]]:
+    """The lines behind each guest's states, by its subject and the state's beginning."""
+    found: dict[tuple[str, str | None], list[str]] = {}
+    for each in doc.intervals:
+        if each.subject.startswith("guest:"):
+            found.setdefault((each.subject, each.start), []).extend(each.evidence)
+    return found
+
+
+def _down(held: Mapping[tuple[str, str | None], list[str]], guest: shape.GuestImpact) -> Down:
     start, end = words.micros(guest.down_from), words.micros(guest.down_to)
     lasted = words.duration((end - start) / 1e6) if start is not None and end is not None else "open"
     where = (
@@ -77,7 +88,6 @@ def _down(doc: shape.Document, guest: shape.GuestImpact) -> Down:
         else guest.node_after or guest.node_before or "not told"
     )
     data = "not told" if guest.data_age_s is None else "none lost" if guest.data_age_s == 0 else f"{words.duration(guest.data_age_s)} old"
-    held = (each for each in doc.intervals if each.subject == f"guest:{guest.guest}" and each.start == guest.down_from)
     return Down(
         guest.guest,
         guest.name,
@@ -86,7 +96,7 @@ def _down(doc: shape.Document, guest: shape.GuestImpact) -> Down:
         lasted,
         where + ("; planned" if guest.planned else ""),
         data,
-        tuple(key for each in held for key in each.evidence)[:3],
+        tuple(held.get((f"guest:{guest.guest}", guest.down_from), ())[:3]),
     )
 
 
