@@ -12,20 +12,9 @@ from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
 from pveforensics.report.story import Chain, Story
 
-PEOPLE = (
-    "task.start", "task.guest_action", "crm_command", "clean_reboot_requested", "clean_poweroff_requested", "clean_kexec_requested",
-    "power_button_pressed", "corosync_config_reload", "pmxcfs_corosync_conf_written", "lock.manual_unlock", "auth.success", "sysrq_reboot",
-    "node_reboot_requested", "node_poweroff_requested", "node_shutdown_requested",
-)  # fmt: skip
-"""Kinds of events that stand for something that a person, or automation in a person's stead, did."""
 MEMBERSHIP = frozenset({"totem_membership_changed", "corosync_members", "corosync_sync_members", "pmxcfs_members"})
 CITED = 4
 """Lines cited by one sentence."""
-
-
-def acts(kind: str) -> bool:
-    """True for an event that a person, or automation, stands behind."""
-    return kind in PEOPLE or kind.startswith("change.")
 
 
 @dataclass(frozen=True, slots=True)

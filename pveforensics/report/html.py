@@ -6,7 +6,6 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,11 +13,11 @@ from markupsafe import Markup
 
 from pveforensics.report import words
 from pveforensics.report.kept import KeptTemplates
-from pveforensics.report.room import CAP, steps
+from pveforensics.report.room import CAP, Fitting, Room, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story, tell
-from pveforensics.report.ticket import markdown
+from pveforensics.report.ticket import markdown_of
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line, prose, times, visible
 from pveforensics.resources import templates_folder
@@ -30,21 +29,22 @@ def render(document: Mapping[str, Any], cap: int = CAP) -> str:
     A report beyond `cap` bytes is drawn again with less of its long lists, and says so. Raises UsageError if the document is damaged.
     """
     story = tell(document)
-    text = markdown(document)
+    text = markdown_of(story)
+    made = {name: build(story) for name, build in SECTIONS}
     html = ""
     for room in steps(len(story.doc.findings), cap):
-        html = _draw(replace(story, room=room), text)
+        html = _draw(story, made, room, text)
         if len(html) * 4 <= cap or len(html.encode("utf-8")) <= cap:
             break
     return html
 
 
-def _draw(story: Story, summary: str) -> str:
-    views = {name: build(story) for name, build in SECTIONS}
+def _draw(story: Story, made: Mapping[str, object], room: Room, summary: str) -> str:
+    views = {name: view.within(room) if isinstance(view, Fitting) else view for name, view in made.items()}
     cards = views["findings"]
     shown = findings.anchors(cards) if isinstance(cards, findings.View) else frozenset()
     wanted = (key for view in views.values() for key in getattr(view, "cited", ()))
-    other = cited.build(story, wanted, shown)
+    other = cited.build(story, room, wanted, shown)
     views["cited"] = other
     style, script = _asset("report.css"), _asset("report.js")
     return (

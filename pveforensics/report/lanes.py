@@ -130,9 +130,12 @@ def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
             key = ("Other", "events", event.node or "no node")
         elif key not in found:
             key = ("Nodes", event.node, OTHER)
-        row = found.setdefault(key, Lane(key[1], key[2], group=key[0]))
+        row = found.get(key)
+        if row is None:
+            row = found[key] = Lane(key[1], key[2], group=key[0])
         row.events.append((us, event.kind, event.count))
-        row.cited.update(dict.fromkeys(event.evidence))
+        for line in event.evidence:
+            row.cited[line] = None
 
 
 def _cut_by_the_end(items: list[Item]) -> None:

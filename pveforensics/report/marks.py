@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pveforensics.report import shape, words
-from pveforensics.report.ground import acts
+from pveforensics.report.actions import acts
 
 _FAMILIES = (
     ("watchdog", ("watchdog_", "softdog", "hardware_watchdog", "kernel_watchdog", "corosync_watchdog")),
@@ -38,6 +39,7 @@ class Mark:
     what: str
 
 
+@functools.lru_cache(maxsize=4096)
 def lane_of(kind: str) -> str:
     """The lane of a kind of event: of people, of a part of the node, or the explicit one for all others."""
     if acts(kind):

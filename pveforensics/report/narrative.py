@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pveforensics.report import shape, words
-from pveforensics.report.ground import MEMBERSHIP, Ground, Sentence, acts, lines, told
+from pveforensics.report.actions import acts
+from pveforensics.report.ground import MEMBERSHIP, Ground, Sentence, lines, told
 from pveforensics.report.lanes import ENDED, UNCLEAN
 from pveforensics.report.verdict import verdict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width
 from pveforensics.report.lanes import UNCLEAN, Lane
@@ -101,25 +101,41 @@ def _badges(sheet: Sheet, scale: Scale, frames: Sequence[Frame], top: float) -> 
     sheet.fixed = True
     sheet.text(0, top + 12, "incidents", "ink2", size=10)
     sheet.fixed = False
-    groups: list[list[Frame]] = []
+    groups: list[_Badge] = []
     right = scale.x0 - 20
     for frame in sorted(frames, key=lambda each: (each.start, each.number)):
-        if groups and scale.x(frame.start) - 10 < right:
-            groups[-1].append(frame)
-        else:
-            groups.append([frame])
-        right = max(right, scale.x(groups[-1][0].start) + text_width(_badge(groups[-1])[0], 10, bold=True) + 8)
+        x = scale.x(frame.start)
+        if not groups or x - 10 >= right:
+            groups.append(_Badge(x, frame.number, frame.number))
+        groups[-1].add(frame)
+        right = max(right, groups[-1].x + text_width(groups[-1].text, 10, bold=True) + 8)
     for group in groups:
-        text, bad = _badge(group)
-        x = min(scale.x(group[0].start), WIDTH - 4 - text_width(text, 10, bold=True))
-        title = "; ".join(f"{frame.number} {frame.name}" for frame in group[:12])
-        sheet.text(x, top + 12, text, "bad" if bad else "ink2", size=10, bold=True, title=title)
+        x = min(group.x, WIDTH - 4 - text_width(group.text, 10, bold=True))
+        title = "; ".join(f"{frame.number} {frame.name}" for frame in group.frames[:12])
+        sheet.text(x, top + 12, group.text, "bad" if group.bad else "ink2", size=10, bold=True, title=title)
     return top + 16
 
 
-def _badge(group: Sequence[Frame]) -> tuple[str, bool]:
-    numbers = sorted(frame.number for frame in group)
-    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}", any(frame.bad for frame in group)
+@dataclass(slots=True)
+class _Badge:
+    """Incidents whose numbers share a place: the place of the first, the least and the greatest number."""
+
+    x: float
+    least: int
+    most: int
+    bad: bool = False
+    frames: list[Frame] = field(default_factory=list)
+
+    def add(self, frame: Frame) -> None:
+        """One more."""
+        self.least, self.most = min(self.least, frame.number), max(self.most, frame.number)
+        self.bad = self.bad or frame.bad
+        self.frames.append(frame)
+
+    @property
+    def text(self) -> str:
+        """`13`, `13–17`."""
+        return str(self.least) if len(self.frames) == 1 else f"{self.least}–{self.most}"
 
 
 def _sums(sheet: Sheet, found: Sequence[Lane], hosts: Sequence[Lane], y: float, row: float) -> None:

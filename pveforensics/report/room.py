@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from pveforensics.report.visible import LONGEST
@@ -21,6 +22,16 @@ class Room:
     chars: int = LONGEST
     cards: int = 2_000
     said: str = ""
+
+
+class Fitting(ABC):
+    """A section of which less is drawn where there is less room: all that does not depend on the room is made once."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def within(self, room: Room) -> object:
+        """Its view in so much room."""
 
 
 STEPS = (

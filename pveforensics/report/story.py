@@ -9,7 +9,7 @@ from typing import Any
 
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
-from pveforensics.report.room import STEPS, Room
+from pveforensics.report.lanes import Lane, lanes
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
@@ -20,6 +20,7 @@ LOUDEST = (
     "hardware_error", "storage_failure", "ha_failure", "network_failure", "service_failure", "resource_exhaustion",
 )  # fmt: skip
 """Of two equally critical findings the one whose class stands first heads the sentence: a node that went down before what led to it."""
+_PLACES = {class_: -place for place, class_ in enumerate(LOUDEST)}
 
 
 @dataclass(frozen=True)  # no slots: what follows from the findings is reckoned once
@@ -61,12 +62,11 @@ class Chain:
 
 @dataclass(frozen=True)
 class Story:
-    """A document and its findings in order. `codes` gives each finding id its code, `room` says how much is drawn of long lists."""
+    """A document and its findings in order. `codes` gives each finding id its code."""
 
     doc: shape.Document
     chains: tuple[Chain, ...]
     codes: Mapping[str, str]
-    room: Room = STEPS[0]
 
     @cached_property
     def incidents(self) -> tuple[Chain, ...]:
@@ -83,6 +83,11 @@ class Story:
     def findings(self) -> tuple[shape.Finding, ...]:
         """All findings in the order of their codes."""
         return tuple(finding for chain in self.chains for finding in chain.findings)
+
+    @cached_property
+    def lanes(self) -> tuple[Lane, ...]:
+        """What the drawings draw."""
+        return tuple(lanes(self.doc))
 
     @cached_property
     def lead(self) -> Chain | None:
@@ -138,8 +143,7 @@ def telling(doc: shape.Document, finding: shape.Finding) -> list[str]:
 
 def loudness(finding: shape.Finding) -> tuple[int, int, float]:
     """Sort key: the larger, the more the finding is the news."""
-    place = LOUDEST.index(finding.class_) if finding.class_ in LOUDEST else len(LOUDEST)
-    return words.rank(finding.criticality), -place, finding.confidence
+    return words.rank(finding.criticality), _PLACES.get(finding.class_, -len(LOUDEST)), finding.confidence
 
 
 def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, bool, int]:

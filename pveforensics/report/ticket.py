@@ -20,8 +20,12 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!&@$])")
 
 
 def markdown(document: Mapping[str, Any]) -> str:
+    """The summary of a case document. Raises UsageError if the document is damaged."""
+    return markdown_of(tell(document))
+
+
+def markdown_of(story: Story) -> str:
     """The summary; whole blocks are left out at the end, and counted, rather than cut in the middle."""
-    story = tell(document)
     said = verdict(story)
     closing = _closing(story)
     blocks = [

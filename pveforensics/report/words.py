@@ -12,6 +12,8 @@ from pveforensics.timebase import duration_words
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 CRITICALITIES = tuple(str(word) for word in Criticality)
+_RANKS = {word: rank for rank, word in enumerate(CRITICALITIES)}
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 CAUSES = {
     "network": "network",
@@ -60,7 +62,7 @@ CLASSES = {
 
 def rank(criticality: str) -> int:
     """0 for info (and for words unknown to this version) to 4 for catastrophic."""
-    return CRITICALITIES.index(criticality) if criticality in CRITICALITIES else 0
+    return _RANKS.get(criticality, 0)
 
 
 def cause_word(cause: str) -> str:
@@ -73,6 +75,7 @@ def class_word(class_: str) -> str:
     return CLASSES.get(class_, class_.replace("_", " ").capitalize())
 
 
+@functools.lru_cache(maxsize=4096)
 def sure(confidence: float) -> str:
     """`likely 0.81`."""
     bounded = min(1.0, max(0.0, confidence))
@@ -91,19 +94,20 @@ def micros(time: str | None) -> int | None:
         return None
     if moment.tzinfo is None:
         return None
-    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)) // datetime.timedelta(microseconds=1)
+    return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
 
 
 def local(us: int, zone: str = "UTC") -> datetime.datetime:
     """The wall clock of a zone at a moment."""
-    moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=us)
-    known = tz(zone)
+    moment = _EPOCH + datetime.timedelta(0, 0, us)
+    known = tz(zone) if zone != "UTC" else None
     try:
         return moment.astimezone(known) if known else moment
     except OverflowError:
         return moment
 
 
+@functools.lru_cache(maxsize=64)
 def tz(zone: str | None) -> datetime.tzinfo | None:
     """The zone of an IANA name, or None."""
     if not zone or zone.startswith("/") or ".." in zone:
@@ -122,14 +126,15 @@ def day(us: int, zone: str = "UTC", *, short: bool = False) -> str:
 
 def clock(us: int, zone: str = "UTC", digits: int = 0) -> str:
     """`02:14:31`, with up to three decimals, cut, not rounded: a stamp never shows a second that it had not reached."""
-    moment = local(us, zone)
-    fraction = f".{moment.microsecond:06}"[: digits + 1] if digits else ""
-    return moment.strftime("%H:%M:%S") + fraction
+    return stamp(us, zone, digits)[11:]
 
 
 def stamp(us: int | None, zone: str = "UTC", digits: int = 0) -> str:
     """`2026-03-14 02:14:31`, or `unknown`."""
-    return f"{local(us, zone):%Y-%m-%d} {clock(us, zone, digits)}" if us is not None else "unknown"
+    if us is None:
+        return "unknown"
+    # Without a fraction there are 19 characters; what a zone adds behind the last digit goes with the digits that are not wanted.
+    return local(us, zone).isoformat(" ", "microseconds")[: 20 + digits if digits else 19]
 
 
 def at(us: int) -> str:

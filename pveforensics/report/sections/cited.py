@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pveforensics.report import shape
+from pveforensics.report.room import Room
 from pveforensics.report.sections.findings import Line, line_of
 from pveforensics.report.story import Story
 
@@ -19,9 +20,9 @@ class View:
     total: int
 
 
-def build(story: Story, wanted: Iterable[str], shown: frozenset[str]) -> View | None:
+def build(story: Story, room: Room, wanted: Iterable[str], shown: frozenset[str]) -> View | None:
     """The cited lines in the order of citing; None if all stand elsewhere."""
     ids = [key for key in dict.fromkeys(wanted) if key in story.doc.evidence and key not in shown]
-    kept = ids[: story.room.cited]
+    kept = ids[: room.cited]
     evidence: dict[str, shape.Evidence] = story.doc.evidence
-    return View("Other cited lines", tuple(line_of(key, evidence[key], story.room.chars) for key in kept), len(ids)) if ids else None
+    return View("Other cited lines", tuple(line_of(key, evidence[key], room.chars) for key in kept), len(ids)) if ids else None

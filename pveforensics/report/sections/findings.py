@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pveforensics.report import lanes, shape, words
+from pveforensics.report import shape, words
 from pveforensics.report.lane_names import BETWEEN, of_findings
+from pveforensics.report.room import Fitting, Room
 from pveforensics.report.sections.method import source_id
 from pveforensics.report.story import Chain, Story, foremost, loudness, telling
 from pveforensics.report.visible import cut, marked
@@ -108,27 +109,46 @@ class View:
     lanes: Mapping[str, str] = field(default_factory=dict)
 
 
-def build(story: Story) -> View:
+@dataclass(frozen=True, slots=True)
+class Findings(Fitting):
+    """The section before it is known for how many cards there is room; `open` are the findings whose cards stand open."""
+
+    story: Story
+    open: frozenset[str]
+    brief: tuple[shape.Finding, ...]
+    lanes: Mapping[str, str]
+
+    def within(self, room: Room) -> View:
+        """Cards of the worst findings, and the others in one line each."""
+        story = self.story
+        worst = sorted(story.findings, key=lambda finding: -words.rank(finding.criticality))[: room.cards]
+        drawn = frozenset(finding.id for finding in worst)
+        sheet = _Cards(story, room, self.open)
+        chains = [(chain, found) for chain in story.chains if (found := [f for f in chain.findings if f.id in drawn])]
+        groups = tuple(_group(chain, tuple(sheet.card(chain, f) for f in found), alone=len(story.chains) == 1) for chain, found in chains)
+        nodes = tuple(dict.fromkeys(node for finding in story.findings for node in finding.nodes))
+        short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
+        full = {group.id for group in groups}
+        bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
+        heading = "Findings, cause first" if len(story.findings) > 1 else "Findings"
+        return View(heading, groups, len(story.findings), nodes, short, bare, self.brief, self.lanes)
+
+
+def build(story: Story) -> Findings:
     """All findings. Without any the section says so."""
-    seen: set[str] = set()
-    budget = [story.room.lines]
-    worst = sorted(story.findings, key=lambda finding: -words.rank(finding.criticality))[: story.room.cards]
-    drawn = frozenset(finding.id for finding in worst)
-    groups = tuple(group for chain in story.chains if (group := _group(story, chain, drawn, seen, budget)).cards)
-    nodes = tuple(dict.fromkeys(node for finding in story.findings for node in finding.nodes))
-    short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
-    full = {group.id for group in groups}
-    bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
-    return View(
-        "Findings, cause first" if len(story.findings) > 1 else "Findings",
-        groups,
-        len(story.findings),
-        nodes,
-        short,
-        bare,
-        foremost(story, BRIEF),
-        {key: BETWEEN.join(names) for key, names in of_findings(lanes.lanes(story.doc), story.findings).items()},
-    )
+    lanes = {key: BETWEEN.join(names) for key, names in of_findings(story.lanes, story.findings).items()}
+    return Findings(story, _open(story), foremost(story, BRIEF), lanes)
+
+
+def _open(story: Story) -> frozenset[str]:
+    """All of few findings; of many the first ones of the main incident: what stands beside and behind them is folded."""
+    if len(story.findings) <= OPEN_CARDS:
+        return frozenset(story.codes)
+    if story.lead is None:
+        return frozenset()
+    loudest = sorted(story.lead.failures, key=loudness, reverse=True)[:OPEN_CARDS]
+    root = [story.lead.incident.root] if story.lead.incident else []
+    return frozenset((*root, *(finding.id for finding in loudest))) & frozenset(finding.id for finding in story.lead.findings)
 
 
 def anchors(view: View) -> frozenset[str]:
@@ -137,60 +157,68 @@ def anchors(view: View) -> frozenset[str]:
     return frozenset(line.id for line in lines if line.anchor)
 
 
-def _group(story: Story, chain: Chain, drawn: frozenset[str], seen: set[str], budget: list[int]) -> Group:
-    cards = tuple(_card(story, chain, finding, seen, budget) for finding in chain.findings if finding.id in drawn)
+def _group(chain: Chain, cards: tuple[Card, ...], *, alone: bool) -> Group:
     if chain.standing:
         return Group("standing", "Standing risks: weak settings, which are no incidents", "", chained=False, cards=cards)
     if chain.incident is None:
-        alone = len(story.chains) == 1
         return Group("single", "" if alone else "Findings that belong to no incident", "", chained=False, cards=cards)
     return Group(
         chain.incident.id, chain.incident.title or chain.findings[0].title, words.span(chain.start, chain.end), chained=True, cards=cards
     )
 
 
-def _card(story: Story, chain: Chain, finding: shape.Finding, seen: set[str], budget: list[int]) -> Card:
+class _Cards:
+    """Makes the cards one after the other: a line stands in the first that cites it, and all together have room for so many lines."""
+
+    def __init__(self, story: Story, room: Room, open_: frozenset[str]) -> None:
+        self._story, self._room, self._open = story, room, open_
+        self._seen: set[str] = set()
+        self._left = room.lines
+
+    def card(self, chain: Chain, finding: shape.Finding) -> Card:
+        """The card of one finding."""
+        story = self._story
+        ids = _lines(story.doc, finding)
+        shown = ids[: max(OPEN_LINES, self._left)]
+        self._left -= len(shown)
+        lines = [self._line(key, k) for k, key in enumerate(shown)]
+        links = chain.incident.links if chain.incident else []
+        ranked = sorted(finding.causes, key=lambda each: -each.confidence)
+        return Card(
+            finding=finding,
+            code=story.codes[finding.id],
+            rank=words.rank(finding.criticality),
+            sure=words.sure(finding.confidence),
+            kind=words.class_word(finding.class_),
+            when=_when(finding),
+            causes=tuple(_cause(cause) for cause in ranked if not _slight(cause)),
+            slight=tuple(words.cause_word(cause.cause) for cause in ranked if _slight(cause)),
+            ruled_out=tuple((words.cause_word(ruled.cause), ruled.why, tuple(ruled.evidence)) for ruled in finding.ruled_out),
+            open_lines=tuple(lines[:OPEN_LINES]),
+            more_lines=tuple(lines[OPEN_LINES:]),
+            left_out=len(ids) - len(shown),
+            steps=tuple(_steps(finding.remedies)),
+            led_to=_by_reason((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
+            folded=finding.id not in self._open,
+            inside=_inside(finding, len(ids)),
+            edges=_edges(finding),
+            came_from=_by_reason((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
+        )
+
+    def _line(self, key: str, place: int) -> Line:
+        first = key not in self._seen
+        self._seen.add(key)
+        near = first and self._room.near and place < WITH_NEIGHBOURS
+        return line_of(key, self._story.doc.evidence[key], self._room.chars, anchor=first, near=near)
+
+
+def _lines(doc: shape.Document, finding: shape.Finding) -> list[str]:
+    """The ids of all lines that a finding rests on: the most telling ones in the order of time, then the others, then those of its causes."""
     reasons = [key for cause in finding.causes for reason in cause.reasons for key in reason.evidence]
     excluded = [key for ruled in finding.ruled_out for key in ruled.evidence]
-    told = telling(story.doc, finding)
-    near = sorted(told[:OPEN_LINES], key=lambda key: words.micros(story.doc.evidence[key].at) or 0)
-    ids = [key for key in dict.fromkeys([*near, *told, *reasons, *excluded]) if key in story.doc.evidence]
-    room = max(OPEN_LINES, budget[0])
-    shown = ids[:room]
-    budget[0] -= len(shown)
-    lines = [_line(story, key, k, seen) for k, key in enumerate(shown)]
-    links = chain.incident.links if chain.incident else []
-    ranked = sorted(finding.causes, key=lambda each: -each.confidence)
-    return Card(
-        finding=finding,
-        code=story.codes[finding.id],
-        rank=words.rank(finding.criticality),
-        sure=words.sure(finding.confidence),
-        kind=words.class_word(finding.class_),
-        when=_when(finding),
-        causes=tuple(_cause(cause) for cause in ranked if not _slight(cause)),
-        slight=tuple(words.cause_word(cause.cause) for cause in ranked if _slight(cause)),
-        ruled_out=tuple((words.cause_word(ruled.cause), ruled.why, tuple(ruled.evidence)) for ruled in finding.ruled_out),
-        open_lines=tuple(lines[:OPEN_LINES]),
-        more_lines=tuple(lines[OPEN_LINES:]),
-        left_out=len(ids) - len(shown),
-        steps=tuple(_steps(finding.remedies)),
-        led_to=_by_reason((link.effect, link.why) for link in links if link.cause == finding.id and link.effect in story.codes),
-        folded=_folded(story, chain, finding),
-        inside=_inside(finding, len(ids)),
-        edges=_edges(finding),
-        came_from=_by_reason((link.cause, link.why) for link in links if link.effect == finding.id and link.cause in story.codes),
-    )
-
-
-def _folded(story: Story, chain: Chain, finding: shape.Finding) -> bool:
-    """True for what stands beside the main incident, and behind its first findings, in a report of many."""
-    if len(story.findings) <= OPEN_CARDS:
-        return False
-    if chain is not story.lead:
-        return True
-    root = chain.incident.root if chain.incident else ""
-    return finding.id != root and finding not in sorted(chain.failures, key=loudness, reverse=True)[:OPEN_CARDS]
+    told = telling(doc, finding)
+    near = sorted(told[:OPEN_LINES], key=lambda key: words.micros(doc.evidence[key].at) or 0)
+    return [key for key in dict.fromkeys([*near, *told, *reasons, *excluded]) if key in doc.evidence]
 
 
 def _by_reason(links: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, ...], str], ...]:
@@ -226,13 +254,6 @@ def _when(finding: shape.Finding) -> str:
         return f"{words.stamp(start)} UTC"
     until = words.clock(end) if words.day(start) == words.day(end) else words.stamp(end)
     return f"{words.stamp(start)} to {until} UTC ({words.duration((end - start) / 1e6)})"
-
-
-def _line(story: Story, key: str, place: int, seen: set[str]) -> Line:
-    first = key not in seen
-    seen.add(key)
-    near = first and story.room.near and place < WITH_NEIGHBOURS
-    return line_of(key, story.doc.evidence[key], story.room.chars, anchor=first, near=near)
 
 
 def line_of(key: str, one: shape.Evidence, chars: int, *, anchor: bool = True, near: bool = False) -> Line:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pveforensics.report import shape, words
 from pveforensics.report.drawing import Scale, Sheet
+from pveforensics.report.room import Fitting, Room
 from pveforensics.report.story import Story
 from pveforensics.report.verdict import gaps, zone_assumed
 
@@ -35,12 +36,19 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class View(Fitting):
     """The section."""
 
     bars: tuple[Bar, ...]
     more: int
     facts: tuple[Fact, ...]
+
+    def within(self, room: Room) -> View:
+        """The same, and what is left out of the report."""
+        if not room.said:
+            return self
+        short = Fact("Shortened", "to keep the file below its cap; all is in the case document (--json)", room.said)
+        return replace(self, facts=(*self.facts, short))
 
 
 def build(story: Story) -> View:
@@ -53,7 +61,7 @@ def build(story: Story) -> View:
     alike, rest = _alike([_bar(node, whole) for node in doc.nodes])
     worst_first = sorted(rest, key=lambda bar: not bar.flag)[: BARS - len(alike)]
     bars = (*alike, *(bar for bar in rest if bar in worst_first))
-    facts = (_nodes(doc), _lines(doc), _rules(doc), _times(doc), _clocks(doc), _unread(doc), _redaction(doc), _made(doc), _short(story))
+    facts = (_nodes(doc), _lines(doc), _rules(doc), _times(doc), _clocks(doc), _unread(doc), _redaction(doc), _made(doc))
     return View(bars, len(rest) - len(worst_first), tuple(fact for fact in facts if fact))
 
 
@@ -164,11 +172,3 @@ def _redaction(doc: shape.Document) -> Fact:
 
 def _made(doc: shape.Document) -> Fact:
     return Fact("Made from", words.names([bundle.name for bundle in doc.bundles], 3) or "no bundle named")
-
-
-def _short(story: Story) -> Fact | None:
-    return (
-        Fact("Shortened", "to keep the file below its cap; all is in the case document (--json)", story.room.said)
-        if story.room.said
-        else None
-    )

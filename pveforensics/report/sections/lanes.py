@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
 from pveforensics.report.lane_names import BETWEEN, names_of
 from pveforensics.report.overview import Frame, overview
+from pveforensics.report.room import Fitting, Room
 from pveforensics.report.story import Chain, Story, is_failure, loudness
 from pveforensics.report.verdict import zone_assumed
 
@@ -89,9 +90,25 @@ class View:
     marks: frozenset[str]
 
 
-def build(story: Story) -> View | None:
+@dataclass(frozen=True, slots=True)
+class Drawing(Fitting):
+    """The section before it is known for how many rows of its tables there is room: `whole` has none yet, `items` are what rows tell, in order."""
+
+    whole: View
+    items: tuple[tuple[lanes.Item, str], ...]
+    kinds: tuple[marks.Kind, ...]
+    proof: frozenset[str]
+
+    def within(self, room: Room) -> View:
+        """The drawings, and so many rows of the tables."""
+        rows = tuple(_row(item, names, self.whole.zone, self.proof) for item, names in _kept(self.items, room.rows))
+        kinds = tuple((each, words.stamp(each.first), words.stamp(each.last)) for each in self.kinds[: 2 * room.rows])
+        return replace(self.whole, rows=rows, kinds=kinds, cited=tuple(dict.fromkeys(key for row in rows for key in row.evidence)))
+
+
+def build(story: Story) -> Drawing | None:
     """The drawings and their table; None if nothing in the document has a time."""
-    found = lanes.lanes(story.doc)
+    found = story.lanes
     whole = _whole(story.doc, found)
     if whole is None:
         return None
@@ -108,13 +125,13 @@ def build(story: Story) -> View | None:
         f"Overview of {words.counted(len(story.doc.nodes), 'node')}",
         sheet,
     )
-    rows, total = _rows(story, found, zone)
+    items = _told(found)
     watched = frozenset(watch.finding for zoom in zooms for watch in zoom.watches)
-    cited = tuple(dict.fromkeys(key for row in rows for key in row.evidence))
     known = marks.kinds(story.doc.events)
-    kinds = tuple((each, words.stamp(each.first), words.stamp(each.last)) for each in known[: 2 * story.room.rows])
     legend, signs = _legend(found)
-    return View("What happened, drawn", top, zooms, rows, total, zone, watched, kinds, len(known), cited, legend, signs)
+    proof = frozenset(key for finding in story.findings for key in finding.evidence)
+    view = View("What happened, drawn", top, zooms, (), len(items), zone, watched, (), len(known), (), legend, signs)
+    return Drawing(view, items, known, proof)
 
 
 def _legend(found: Sequence[lanes.Lane]) -> tuple[tuple[tuple[str, str, str, str], ...], frozenset[str]]:
@@ -263,23 +280,28 @@ def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
     return told
 
 
-def _rows(story: Story, found: Sequence[lanes.Lane], zone: str) -> tuple[tuple[Row, ...], int]:
-    most = story.room.rows
-    proof = frozenset(key for finding in story.findings for key in finding.evidence)
-    names = {id(item): BETWEEN.join(names_of(lane)) for lane in found for item in lane.items}
-    items = [item for lane in found for item in lane.items if item.told]
-    items.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
-    # Over the limit the runs of healthy boots go last: they are what the reader misses least at the end of a cut list.
-    kept = items if len(items) <= most else sorted(items, key=lambda item: item.style in ("run", "armed", "ha", "haidle"))[:most]
-    kept.sort(key=lambda item: (item.start is None, item.start or 0, item.where, item.what))
-    rows = []
-    for item in kept:
-        known = item.start is not None and item.end is not None and not item.unended
-        lasted = words.duration(((item.end or 0) - (item.start or 0)) / 1e6) if known else "open"
-        start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
-        local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""
-        edges = ((item.start or 0) // 1000, (item.end if item.end is not None else 2**52) // 1000)
-        rows.append(
-            Row(start, local, lasted, item.where, item.what, item.evidence[:3], edges, names[id(item)], not proof.isdisjoint(item.evidence))
-        )
-    return tuple(rows), len(items)
+def _told(found: Sequence[lanes.Lane]) -> tuple[tuple[lanes.Item, str], ...]:
+    """What the table tells, in order, with the names of the lanes that draw it."""
+    items = [(item, BETWEEN.join(names_of(lane))) for lane in found for item in lane.items if item.told]
+    return tuple(sorted(items, key=_place))
+
+
+def _place(pair: tuple[lanes.Item, str]) -> tuple[bool, int, str, str]:
+    item, _ = pair
+    return item.start is None, item.start or 0, item.where, item.what
+
+
+def _kept(items: Sequence[tuple[lanes.Item, str]], most: int) -> Sequence[tuple[lanes.Item, str]]:
+    """Over the limit the runs of healthy boots go last: they are what the reader misses least at the end of a cut list."""
+    if len(items) <= most:
+        return items
+    return sorted(sorted(items, key=lambda pair: pair[0].style in ("run", "armed", "ha", "haidle"))[:most], key=_place)
+
+
+def _row(item: lanes.Item, names: str, zone: str, proof: frozenset[str]) -> Row:
+    known = item.start is not None and item.end is not None and not item.unended
+    lasted = words.duration(((item.end or 0) - (item.start or 0)) / 1e6) if known else "open"
+    start = words.stamp(item.start, digits=3) if item.start is not None else "before the log"
+    local = words.stamp(item.start, zone) if item.start is not None and zone != "UTC" else ""
+    edges = ((item.start or 0) // 1000, (item.end if item.end is not None else 2**52) // 1000)
+    return Row(start, local, lasted, item.where, item.what, item.evidence[:3], edges, names, not proof.isdisjoint(item.evidence))

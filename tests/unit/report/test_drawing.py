@@ -12,6 +12,8 @@ from pveforensics.events import load_signatures
 from pveforensics.model import Criticality, Event, Finding, Group, Incident, Interval, Partition
 from pveforensics.report import document, lanes, marks, picture, words
 from pveforensics.report.drawing import Scale, shortened, text_width, ticks
+from pveforensics.report.overview import Frame, overview
+from pveforensics.report.room import Room
 from pveforensics.report.rows import WIDTH
 from pveforensics.report.sections import lanes as section
 from pveforensics.report.story import tell
@@ -19,7 +21,8 @@ from pveforensics.resources import rules_folder
 
 
 def view(case):
-    return section.build(tell(document.to_document(case)))
+    made = section.build(tell(document.to_document(case)))
+    return made and made.within(Room())
 
 
 def overlaps(sheet):
@@ -197,7 +200,7 @@ def test_people_and_changes_have_a_lane_of_their_own():
     whole = document.to_document(cases.fenced()) | {
         "changes": [{"at": "2026-03-14T02:09:50.000Z", "node": "alpha", "what": "corosync 3.1.7 -> 3.1.9", "evidence": []}]
     }
-    drawn = section.build(tell(whole))
+    drawn = section.build(tell(whole)).within(Room())
     assert any(shape.text == "corosync 3.1.7 -> 3.1.9 on alpha" for shape in drawn.zooms[0].sheet.shapes)
     assert any(row.what == "corosync 3.1.7 -> 3.1.9 on alpha" for row in drawn.rows)
 
@@ -301,3 +304,12 @@ def test_the_name_of_a_link_fits_and_tells_both_ends(one, other):
     assert dash
     assert one.startswith(first.removesuffix("…"))
     assert other.startswith(second.removesuffix("…"))
+
+
+def test_numbers_of_incidents_that_would_touch_are_one_badge():
+    frames = [Frame(at * 1_000_000, at * 1_000_000 + 1, number, f"n{number}", drawn=number == 2, bad=number == 3) for at, number in ((10, 1), (11, 3), (11, 2), (90, 5), (50, 4))]  # fmt: skip
+    sheet = overview([], 0, 100_000_000, frames)
+    badges = [
+        (shape.text, shape.title, dict(shape.attrs)["class"]) for shape in sheet.shapes if shape.title.startswith(("1 n", "4 n", "5 n"))
+    ]
+    assert badges == [("1–3", "1 n1; 2 n2; 3 n3", "f-bad"), ("4", "4 n4", "f-ink2"), ("5", "5 n5", "f-ink2")]

@@ -4,6 +4,7 @@ import cases
 
 from pveforensics.report import document, lanes
 from pveforensics.report.lane_names import name_of, names_of, of_findings
+from pveforensics.report.room import Room
 from pveforensics.report.sections import lanes as section
 from pveforensics.report.story import tell
 
@@ -25,7 +26,7 @@ def test_findings_stand_in_the_lanes_of_their_lines_and_of_their_subjects():
 
 def test_every_lane_that_is_drawn_is_one_that_rows_can_be_filtered_to():
     story = tell(document.to_document(cases.fenced()))
-    view = section.build(story)
+    view = section.build(story).within(Room())
     known = {name for row in view.rows for name in row.lanes.split("|")}
     told = {name_of(lane) for lane in lanes.lanes(story.doc) if any(item.told for item in lane.items)}
     drawn = {block.lane for picture in view.zooms for block in picture.sheet.blocks}

@@ -4,6 +4,7 @@ import cases
 
 from pveforensics.model import Belief, Criticality, Finding, Interval, Measure
 from pveforensics.report import document, render, stopwatch
+from pveforensics.report.room import Room
 from pveforensics.report.sections import beliefs, guests, storages
 from pveforensics.report.sections import lanes as drawing
 from pveforensics.report.story import tell
@@ -113,5 +114,5 @@ def test_the_stopwatch_says_whether_the_protocol_kept_its_times():
 
 
 def test_the_stopwatch_stands_below_the_drawing_of_its_incident():
-    view = drawing.build(story(cases.fenced()))
+    view = drawing.build(story(cases.fenced())).within(Room())
     assert [watch.title for watch in view.zooms[0].watches] == ["F2 alpha had no quorum for 60 s", "F3 alpha was reset by its own watchdog"]

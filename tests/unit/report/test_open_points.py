@@ -8,6 +8,7 @@ import pytest
 
 from pveforensics.model import AnchorPair, Check, ClockOffset, Criticality, Finding, Incident, Link, NodeInfo, Outcome
 from pveforensics.report import document, markdown, render, summary
+from pveforensics.report.room import Room
 from pveforensics.report.sections import could_not_check, findings, honesty, incidents
 from pveforensics.report.story import tell
 
@@ -64,7 +65,7 @@ def test_a_weak_setting_alone_is_a_standing_risk_and_no_incident_in_time():
     story = told(both)
     assert len(story.incidents) == len(case.incidents)
     assert incidents.build(story) is None
-    group = findings.build(story).groups[-1]
+    group = findings.build(story).within(Room()).groups[-1]
     assert (group.id, group.title.partition(":")[0]) == ("standing", "Standing risks")
     assert [card.finding.title for card in group.cards] == [weak.title]
     assert len(document.to_document(both)["incidents"]) == len(case.incidents) + 1
@@ -81,13 +82,13 @@ def test_of_many_incidents_the_worst_are_shown_and_all_are_folded():
 
 def test_the_main_incident_stands_first_and_open_the_others_are_folded():
     story = told(cases.many(32, 40))
-    cards = [card for group in findings.build(story).groups for card in group.cards]
+    cards = [card for group in findings.build(story).within(Room()).groups for card in group.cards]
     lead = {finding.id for finding in story.lead.findings}
     assert [card.code for card in cards] == [f"F{k}" for k in range(1, len(cards) + 1)]
     assert [card.finding.id in lead for card in cards] == sorted((card.finding.id in lead for card in cards), reverse=True)
     assert [card.folded for card in cards] == [card.finding.id not in lead for card in cards]
     assert "F1 " in summary(document.to_document(cases.many(32, 40))).split("\n\n")[1]
-    assert not any(card.folded for group in findings.build(told(cases.fenced())).groups for card in group.cards)
+    assert not any(card.folded for group in findings.build(told(cases.fenced())).within(Room()).groups for card in group.cards)
 
 
 @pytest.mark.parametrize(("count", "bars"), [(3, 3), (32, 1)])
