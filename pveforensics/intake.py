@@ -21,7 +21,6 @@ from pveforensics.events import (
     is_binary,
     is_binary_journal,
     make_matcher,
-    recalled,
     recognize,
     scan_journal,
     scan_log,
@@ -110,13 +109,17 @@ class Bundle(Protocol):
 
 
 class Intake(NamedTuple):
-    """All that reading gave. `not_read` lists damage and unknown files alike; `unread` are the paths of files of unknown kind."""
+    """All that reading gave. `not_read` lists damage and unknown files alike; `unread` are the paths of files of unknown kind.
+
+    `signatures` are those that long logs were searched for, if there are any: the everyday lines of the scans refer to them.
+    """
 
     scans: tuple[LogScan, ...]
     documents: tuple[Document, ...]
     infos: tuple[BundleInfo, ...]
     not_read: tuple[NotRead, ...]
     unread: tuple[str, ...]
+    signatures: SignatureIndex | None = None
 
 
 class _Reading(NamedTuple):
@@ -196,8 +199,6 @@ def take_in(
     more = _read_left(left, readings, lenses, signatures, workers)
     readings += _databases(held)
     scans = without_copies([reading.scan for reading in readings if reading.scan is not None])
-    if False in lenses:
-        scans = recalled(scans, lenses[False].signatures)
     documents = tuple(document for reading in readings for document in (*([reading.document] if reading.document else ()), *reading.parts))
     skipped = [reading.skipped for reading in readings if reading.skipped is not None]
     skipped += [NotRead(scan.path, problem) for scan in scans for problem in scan.problems]
@@ -205,7 +206,9 @@ def take_in(
     if not scans and not documents:
         raise InputError(_nothing([info.name for info in bundle.infos], (*skipped, *bundle.not_read, *more)))
     unread = tuple(each.path for each in skipped if not each.damage)
-    return Intake(scans, documents, bundle.infos, (*bundle.not_read, *more, *skipped), unread)
+    return Intake(
+        scans, documents, bundle.infos, (*bundle.not_read, *more, *skipped), unread, lenses[False].signatures if False in lenses else None
+    )
 
 
 def _read_left(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
 from pveforensics.clocks import Shifts, align_with_shifts
-from pveforensics.dating import date
+from pveforensics.dating import FileClock, date
 from pveforensics.detect import detect
-from pveforensics.events import Signature
+from pveforensics.events import Signature, recalled
 from pveforensics.identity import identify
 from pveforensics.incidents import assemble
 from pveforensics.intake import Intake, take_in
 from pveforensics.inventory import Inventory, take_stock
 from pveforensics.model import Case, Facts, History, Options, Timeline
-from pveforensics.readings import Naming
+from pveforensics.readings import LogScan, Naming
 from pveforensics.rulepack import RulePack, load_pack
 from pveforensics.state import outline, reconstruct
 from pveforensics.stopwatch import timed
@@ -84,9 +85,18 @@ def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Cas
 def dated(intake: Intake, options: Options = Options()) -> Dated:
     """The stages between reading and state: who, and when on one common clock."""
     naming = identify(intake.scans, intake.documents)
-    own = date(intake.scans, intake.documents, naming, options)
+    own = date(intake.scans, intake.documents, naming, options, functools.partial(_recalled, intake, naming))
     common, shifts = align_with_shifts(own)
     return Dated(naming, own, common, shifts)
+
+
+def _recalled(intake: Intake, naming: Naming, scans: Sequence[LogScan], clocks: Mapping[str, FileClock]) -> Sequence[LogScan]:
+    """The scans with records of the everyday lines that matter, with all about guests whose configuration shows a lock."""
+    if intake.signatures is None:
+        return scans
+    dumps = [dump for document in intake.documents for dump in document.snapshots if dump.kind == "guest_config"]
+    locked = {dump.fields.get("vmid", "") for dump in dumps if dump.fields.get("lock")}
+    return recalled(scans, intake.signatures, clocks, naming.node_of_path, locked)
 
 
 def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pveforensics.dating.clock import FileClock, KernelStart, file_clock
 from pveforensics.dating.drafts import Draft, drafts_of, starts_of
@@ -21,13 +21,26 @@ from pveforensics.timebase import SECOND, Basis, Instant, parse_local, parse_off
 __all__ = ["FileClock", "KernelStart", "date", "file_clocks", "window"]
 
 
-def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options) -> Timeline:
+Recall = Callable[[Sequence[LogScan], Mapping[str, FileClock]], Sequence[LogScan]]
+"""Gives the scans with records of those everyday lines that matter, now that their stamps can be read."""
+
+
+def date(
+    scans: Sequence[LogScan],
+    documents: Sequence[Document],
+    naming: Naming,
+    options: Options,
+    recall: Recall = lambda scans, _: scans,
+) -> Timeline:
     """Date everything that was read. Each instant carries its error and its basis; what cannot be dated has no instant.
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
     scans = judged_together(scans, naming.node_of_path)
     books, zoned, clocks = _clocks(scans, documents, naming, options)
+    if (full := recall(scans, clocks)) is not scans:
+        # lines in an hour that a clock change repeats are told apart by the lines around them, so each file is walked through again
+        scans, clocks = full, _file_clocks(full, naming, books, zoned)
     drafts, _ = merge(drafts_of(scans, clocks, naming), scans)
     places = places_of(scans, clocks, naming.node_of_path)
     coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming, places[scan.path]))
@@ -61,10 +74,11 @@ def _clocks(
 ) -> tuple[Mapping[str, YearBook], Zones, Mapping[str, FileClock]]:
     books = years(scans, dates_of(scans, documents, naming.node_of_path), naming.node_of_path, options.year)
     zoned = zones(scans, documents, naming, books, options.timezone)
-    clocks = {
-        scan.path: file_clock(scan, books[scan.path], zoned.zone(naming.node_of_path.get(scan.path, ""), scan.path)) for scan in scans
-    }
-    return books, zoned, clocks
+    return books, zoned, _file_clocks(scans, naming, books, zoned)
+
+
+def _file_clocks(scans: Sequence[LogScan], naming: Naming, books: Mapping[str, YearBook], zoned: Zones) -> Mapping[str, FileClock]:
+    return {scan.path: file_clock(scan, books[scan.path], zoned.zone(naming.node_of_path.get(scan.path, ""), scan.path)) for scan in scans}
 
 
 def _last(coverage: Iterable[Coverage], drafts: Iterable[Draft]) -> Instant | None:

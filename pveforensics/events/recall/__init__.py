@@ -1,0 +1,142 @@
+"""recalled(): makes records of the everyday lines that matter, now that the whole bundle is read and it is known what happened when."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import lz4.block
+
+from pveforensics.events.formats import LineReader
+from pveforensics.events.recall.lives import LIVED, lives_at, lives_of
+from pveforensics.events.recall.moments import Clock, Cut, Moments
+from pveforensics.events.recall.nearby import dense, near
+from pveforensics.events.recall.shelf import Shelf
+from pveforensics.events.signatures import SignatureIndex
+from pveforensics.readings import LogScan, Record, Stamp
+from pveforensics.timebase import SECOND
+
+__all__ = ["Clock", "recalled"]
+
+FEW = 1_000
+"""So many everyday lines of a file are all taken: nothing is gained by choosing among them."""
+
+BOOTS = frozenset({"boot_started", "boot_separator"})
+
+ABOUT = frozenset({"lock.guest_locked", "guest.cleanup"})
+"""Events that cannot be judged without everything that was done to their guest, on any node and at any time."""
+
+_UPID = rb"UPID:[^:]*:[^:]*:[^:]*:[^:]*:"
+_GUEST = re.compile(rb"Backup of VM (?P<backup>[1-9]\d{2,8}) \(|" + _UPID + rb"(?:[^:]*:(?P<task>[1-9]\d{2,8}):|(?P<all>vzdump)::)")
+"""The guest of a line, or that it may be about any: a backup of several is a task without a number."""
+
+
+def recalled(
+    scans: Sequence[LogScan],
+    index: SignatureIndex,
+    clocks: Mapping[str, Clock],
+    node_of_path: Mapping[str, str],
+    locked: Collection[str] = (),
+) -> tuple[LogScan, ...]:
+    """The scans with records of those of their everyday lines that matter; `clocks` read the stamps of each file.
+
+    These are lines near something that happened, of guests that it happened to or that are `locked` (by number), what
+    was last done to each guest before a node went down, and storms; of a file with few such lines, all.
+    """
+    if all(scan.everyday is None for scan in scans):
+        return tuple(scans)
+    guests = {number.encode() for number in (*_met(scans), *locked)}
+    moments = {scan.path: Moments(scan, clocks[scan.path]) for scan in scans}
+    boots = [
+        moments[scan.path].cut(record.line, record.stamp)
+        for scan in scans
+        for record in scan.records
+        if record.kind in BOOTS and record.stamp
+    ]
+    ends = _ends(scans, moments, node_of_path)
+    shelves = [_shelf(scan, moments[scan.path]) for scan in scans]
+    lives = [(number, life) for number, shelf in enumerate(shelves) if shelf is not None for life in lives_of(shelf, index)]
+    places: list[set[int]] = [set() for _ in scans]
+    for number, life in lives_at(lives, (*boots, *ends), LIVED):
+        places[number].add(life.place)
+    made = []
+    for scan, shelf, chosen in zip(scans, shelves, places, strict=True):
+        if shelf is not None and len(shelf) > FEW:
+            chosen.update(near(scan, shelf, index, boots), dense(shelf, index), _of_guests(shelf, guests))
+        made.append(scan if shelf is None else _with_records(scan, shelf, index, chosen if len(shelf) > FEW else range(len(shelf))))
+    return tuple(made)
+
+
+def _shelf(scan: LogScan, moments: Moments) -> Shelf | None:
+    if scan.everyday is None:
+        return None
+    return Shelf(scan.everyday, lz4.block.decompress(scan.everyday.packed), moments)
+
+
+def _met(scans: Sequence[LogScan]) -> Iterator[str]:
+    """Numbers of guests of which everything is wanted."""
+    for scan in scans:
+        for record in scan.records:
+            number = record.fields.get("vmid") or "" if record.kind in ABOUT else ""
+            if number.isdigit():
+                yield number
+
+
+def _ends(scans: Sequence[LogScan], moments: Mapping[str, Moments], node_of_path: Mapping[str, str]) -> Iterator[Cut]:
+    """Where the logs of each node end: it may have gone down for good."""
+    ends: dict[str, int] = {}
+    for scan in scans:
+        if (end := moments[scan.path].end) is not None:
+            node = node_of_path.get(scan.path, scan.path)
+            ends[node] = max(end, ends.get(node, end))
+    return (Cut(end, end) for end in ends.values())
+
+
+def _of_guests(shelf: Shelf, guests: set[bytes]) -> Iterator[int]:
+    if guests:
+        for place in range(len(shelf)):
+            found = _GUEST.search(shelf.line(place))
+            if found is not None and (found["all"] or (found["backup"] or found["task"]) in guests):
+                yield place
+
+
+def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: Collection[int]) -> LogScan:
+    """The scan with records of these lines among its own."""
+    reader = LineReader()
+    records = [record for place in sorted(places) if (record := _record(shelf, place, index, reader)) is not None]
+    merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
+    return dataclasses.replace(scan, records=merged, everyday=None)
+
+
+def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader) -> Record | None:
+    """The record of one line, read as any other line is; None if its signature does not match it."""
+    kept = shelf.kept
+    text = shelf.line(place).decode("utf-8", "replace")
+    read = reader.read(text)
+    signature = index.signatures[kept.signatures[place]]
+    if read is None:
+        return None
+    line = read[1]
+    match = signature.search(line.message)
+    if match is None or not signature.fits(line.program, line.pid):
+        return None
+    fields = {name: value for name, value in match.groupdict().items() if value is not None}
+    start = line.message_offset
+    span = (match.start() + start, match.end() + start) if start is not None else None
+    return Record(
+        signature.kind, signature.id, kept.lines[place], line.stamp, line.host, line.program, line.pid, text, fields, span,
+        count=kept.counts[place], last=_later(line.stamp, kept.lasts[place] - kept.moments[place]), boot=kept.boots[place], uptime_us=line.uptime_us,
+    )  # fmt: skip
+
+
+def _later(stamp: Stamp | None, delta_us: int) -> Stamp | None:
+    """The stamp of the last line of a row, which lies in the same minute; None if the row is one line, or without a stamp."""
+    if stamp is None or delta_us <= 0:
+        return None
+    if stamp.epoch_us is not None:
+        return dataclasses.replace(stamp, epoch_us=stamp.epoch_us + delta_us)
+    if stamp.uptime_us is not None:
+        return dataclasses.replace(stamp, uptime_us=stamp.uptime_us + delta_us)
+    seconds, micro = divmod(stamp.micro + delta_us, SECOND)
+    return dataclasses.replace(stamp, second_of_day=stamp.second_of_day + seconds, micro=micro)

@@ -1,0 +1,49 @@
+"""Shelf: the everyday lines of one file, unpacked, with their moments on the common clock."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from pveforensics.events.formats import LineReader
+from pveforensics.events.recall.moments import Moments, Numbers
+from pveforensics.readings import Everyday, Stamp
+
+
+class Shelf:
+    """The lines of `kept`, whose bytes are `text`."""
+
+    def __init__(self, kept: Everyday, text: bytes, moments: Moments) -> None:
+        """`moments` are those of the file."""
+        self.kept = kept
+        self.moments = moments
+        self._text = text
+        self._reader = LineReader()
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def line(self, place: int) -> bytes:
+        """One line as it stands in the file."""
+        return self._text[self.kept.starts[place] : self.kept.ends[place]]
+
+    @cached_property
+    def at(self) -> Numbers:
+        """The moment of each line."""
+        lines, moments = np.frombuffer(self.kept.lines, np.int64), np.frombuffer(self.kept.moments, np.int64)
+        return self.moments.of_all(lines, moments, self._stamp)
+
+    @cached_property
+    def order(self) -> Numbers:
+        """The places of the lines by moment; lines of one file are nearly in order as they stand."""
+        return np.argsort(self.at, kind="stable")
+
+    @cached_property
+    def signatures(self) -> Numbers:
+        """The number of each line's signature."""
+        return np.frombuffer(self.kept.signatures, np.int64)
+
+    def _stamp(self, place: int) -> Stamp | None:
+        read = self._reader.read(self.line(place).decode("utf-8", "replace"))
+        return read[1].stamp if read is not None else None
