@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +17,7 @@ from pveforensics.report.room import CAP, Fitting, Room, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story, tell
+from pveforensics.report.svg import elements
 from pveforensics.report.ticket import markdown_of
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line, prose, times, visible
@@ -28,43 +29,73 @@ def render(document: Mapping[str, Any], cap: int = CAP) -> str:
 
     A report beyond `cap` bytes is drawn again with less of its long lists, and says so. Raises UsageError if the document is damaged.
     """
-    story = tell(document)
-    text = markdown_of(story)
-    made = {name: build(story) for name, build in SECTIONS}
-    html = ""
-    for room in steps(len(story.doc.findings), cap):
-        html = _draw(story, made, room, text)
-        if len(html) * 4 <= cap or len(html.encode("utf-8")) <= cap:
-            break
-    return html
+    report = Report(tell(document))
+    *longer, shortest = steps(len(report.story.doc.findings), cap)
+    return next((html for room in longer if (html := report.within(room, cap)) is not None), None) or report.within(shortest)
 
 
-def _draw(story: Story, made: Mapping[str, object], room: Room, summary: str) -> str:
-    views = {name: view.within(room) if isinstance(view, Fitting) else view for name, view in made.items()}
-    cards = views["findings"]
-    shown = findings.anchors(cards) if isinstance(cards, findings.View) else frozenset()
-    wanted = (key for view in views.values() for key in getattr(view, "cited", ()))
-    other = cited.build(story, room, wanted, shown)
-    views["cited"] = other
-    style, script = _asset("report.css"), _asset("report.js")
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            title=f"Post-mortem: {one_line(verdict(story).strong)}",
-            story=story,
-            zone=common_zone(story.doc),
-            views=views,
-            order=[name for name in views if views[name] is not None],
-            codes=story.codes,
-            sure=words.sure,
-            anchors=shown | frozenset(line.id for line in (other.lines if other else ())),
-            markdown=summary,
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
-        )
-    )
+class Report:
+    """A report in the making: what looks the same in any room is made once."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self._made = {name: build(story) for name, build in SECTIONS}
+        self._drawn: dict[str, Markup] = {}
+        self._title = f"Post-mortem: {one_line(verdict(story).strong)}"
+        self._markdown = markdown_of(story)
+
+    @overload
+    def within(self, room: Room) -> str: ...
+
+    @overload
+    def within(self, room: Room, cap: int) -> str | None: ...
+
+    def within(self, room: Room, cap: int | None = None) -> str | None:
+        """The page in so much room; None, and no more is drawn of it, once it has more bytes than `cap`."""
+        views = {name: view.within(room) if isinstance(view, Fitting) else view for name, view in self._made.items()}
+        names = self._names(views, room)
+        parts, size = {}, 0
+        for name in names["order"]:
+            parts[name] = self._section(name, names)
+            size += len(parts[name])
+            if cap is not None and size > cap:
+                return None
+        html = _environment().get_template("report.html.j2").render(names, parts=parts)
+        return None if cap is not None and len(html) * 4 > cap and len(html.encode("utf-8")) > cap else html
+
+    def _names(self, views: dict[str, object], room: Room) -> dict[str, Any]:
+        """What the templates may name; a line that is cited anywhere has a place to go to."""
+        story, cards = self.story, views["findings"]
+        shown = findings.anchors(cards) if isinstance(cards, findings.View) else frozenset()
+        wanted = (key for view in views.values() for key in getattr(view, "cited", ()))
+        other = cited.build(story, room, wanted, shown)
+        views["cited"] = other
+        style, script = _asset("report.css"), _asset("report.js")
+        return {
+            "title": self._title,
+            "story": story,
+            "zone": common_zone(story.doc),
+            "v": views,
+            "files": getattr(views["method"], "files", frozenset()),
+            "order": [name for name in views if views[name] is not None],
+            "codes": story.codes,
+            "sure": words.sure,
+            "anchors": shown | frozenset(line.id for line in (other.lines if other else ())),
+            "markdown": self._markdown,
+            "style": Markup(style),  # noqa: S704 - our own file
+            "script": Markup(script),  # noqa: S704 - our own file
+            "policy": f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'",
+        }
+
+    def _section(self, name: str, names: Mapping[str, Any]) -> Markup:
+        """One section; what neither fits a room nor cites lines, whose places depend on the room, is drawn once."""
+        drawn = self._drawn.get(name)
+        if drawn is None:
+            view = names["v"][name]
+            drawn = Markup(_environment().get_template(f"sections/{name}.html.j2").render(names, view=view))  # noqa: S704 - a template's own
+            if name in self._made and not isinstance(self._made[name], Fitting) and not hasattr(view, "cited"):
+                self._drawn[name] = drawn
+        return drawn
 
 
 @functools.cache
@@ -79,6 +110,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         bytecode_cache=KeptTemplates(),
     )
+    environment.filters["elements"] = elements
     environment.filters["prose"] = prose
     environment.filters["times"] = times
     return environment
