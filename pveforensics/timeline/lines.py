@@ -17,7 +17,7 @@ from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.spool import Batch, FileLines, LineSpool
 from pveforensics.timeline.tables import LINES, TIME
 
-ROWS = 1 << 15
+ROWS = 1 << 16
 """Rows of a record batch, and so of a row group."""
 
 BYTES = 16 << 20
