@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from pveforensics.report import words
 from pveforensics.report.kept import KeptTemplates
+from pveforensics.report.pieces import FILTERS
 from pveforensics.report.room import CAP, Fitting, Room, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
@@ -110,9 +111,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         bytecode_cache=KeptTemplates(),
     )
-    environment.filters["elements"] = elements
-    environment.filters["prose"] = prose
-    environment.filters["times"] = times
+    environment.filters |= {"elements": elements, "prose": prose, "times": times, **FILTERS}
     return environment
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from pveforensics.report.drawing import Shape
-from pveforensics.report.visible import visible
+from pveforensics.report.visible import text
 
 
 def elements(shapes: Iterable[Shape]) -> Markup:
@@ -20,10 +20,10 @@ def _element(shape: Shape) -> str:
     head = f"<{shape.tag}{''.join([_attribute(key, value) for key, value in shape.attrs])}"
     if not shape.title and not shape.text:
         return head + "/>\n"
-    title = f"<title>{escape(visible(shape.title))}</title>" if shape.title else ""
-    return f"{head}>{title}{escape(visible(shape.text))}</{shape.tag}>\n"
+    title = f"<title>{text(shape.title)}</title>" if shape.title else ""
+    return f"{head}>{title}{text(shape.text)}</{shape.tag}>\n"
 
 
 @functools.lru_cache(maxsize=16384)
 def _attribute(key: str, value: str) -> str:
-    return f' {key}="{escape(visible(value))}"'
+    return f' {key}="{text(value)}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from markupsafe import Markup, escape
@@ -22,32 +23,38 @@ _STAMP = re.compile(
 
 def visible(value: object) -> object:
     r"""The value with hidden characters as escapes (`\x1b`, `\u202e`) and overlong text cut; markup and numbers pass."""
+    if type(value) is str and value.isascii() and value.isprintable() and len(value) <= LONGEST:
+        return value
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    text = value
-    if text.isascii() and text.isprintable() and len(text) <= LONGEST:
-        return text
-    if len(text) > LONGEST + 64:  # what `cut` shortened has its note already
-        text = cut(text)
-    return _HIDDEN.sub(_escape, text)
+    if len(value) > LONGEST + 64:  # what `cut` shortened has its note already
+        value = cut(value)
+    return _HIDDEN.sub(_escape, value)
 
 
+def text(value: str) -> str:
+    """The visible form of a text as HTML."""
+    return str(escape(visible(value)))
+
+
+@functools.lru_cache(maxsize=4096)
 def prose(value: str) -> Markup:
-    """A sentence of a rule as markup: what stands between backticks is code, all else is escaped text."""
+    """A sentence of a rule as markup: what stands between backticks is code, all else is escaped text. Many findings say the same."""
     parts = str(visible(value)).split("`")
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
-    return Markup().join(Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts))
+    escaped = [str(escape(part)) for part in parts]
+    return Markup("".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(escaped)))  # noqa: S704 - each part is escaped
 
 
 def times(value: str) -> Markup:
     """Text as markup in which each UTC stamp is a `time` element, so that script can show it on another clock."""
-    return Markup(_STAMP.sub(_time, str(escape(visible(value)))))  # noqa: S704 - escaped just before; the pattern adds digits only
+    return Markup(_STAMP.sub(_time, text(value)))  # noqa: S704 - escaped just before; the pattern adds digits only
 
 
 def _time(found: re.Match[str]) -> str:
-    day, clock, rest, until = found["day"], found["clock"], found["rest"], found["until"]
-    first = f'<time datetime="{day}T{clock}Z">{found["stamp"]}</time>'
+    stamp, day, clock, until, rest = found.groups()
+    first = f'<time datetime="{day}T{clock}Z">{stamp}</time>'
     second = f' to <time datetime="{day}T{until}Z">{until}</time>' if until else ""
     return first + second + (' <span class="z">UTC</span>' if rest else "")
 

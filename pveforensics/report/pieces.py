@@ -1,0 +1,75 @@
+"""Pieces of HTML of which a report has thousands, written without a template: lines of evidence, and marks that many sections use.
+
+Every text passes through `text`, which makes it visible and escapes it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from pveforensics.report import shape
+from pveforensics.report.sections.findings import Line
+from pveforensics.report.visible import text, times
+
+
+def _markup(html: str) -> Markup:
+    return Markup(html)  # noqa: S704 - the callers escape what they put in
+
+
+def code(key: str, codes: Mapping[str, str]) -> Markup:
+    """A link to a finding, under its code."""
+    return _markup(f'<a href="#{text(key)}">{text(codes[key])}</a>')
+
+
+@functools.lru_cache(maxsize=4096)
+def confidence(words: str, value: float) -> Markup:
+    """How sure, as a bar and in words."""
+    width = f"{54 * max(0, min(1, value)):.1f}"
+    return _markup(
+        '<span class="conf"><svg width="54" height="8" viewBox="0 0 54 8" aria-hidden="true">'
+        '<rect x="0" y="1" width="54" height="6" fill="#e3e7eb" class="f-line"/>'
+        f'<rect x="0" y="1" width="{width}" height="6" fill="#434b55" class="f-ink2"/></svg>{text(words)}</span>'
+    )
+
+
+def cites(keys: Iterable[str], anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> Markup:
+    """Ids of evidence: links where the line stands in a card, else its place."""
+
+    def cite(key: str) -> str:
+        if key in anchors:
+            return f'<a class="id" href="#{text(key)}" title="{text(key)}">{text(key[:7])}</a>'
+        return _place(evidence[key]) if key in evidence else ""
+
+    return _markup(" ".join(map(cite, keys)))
+
+
+def line(one: Line, files: Collection[str]) -> Markup:
+    """One line of evidence with the place of its file, the line itself, and the lines around it."""
+    key, place = text(one.id), _place(one)
+    anchor = f' id="{key}"' if one.anchor else ""
+    source = f'<a class="src" href="#{text(one.file)}">{place}</a>' if one.file in files else place
+    written = f' <span class="muted">written <code>{text(one.written)}</code></span>' if one.written else ""
+    before, hit, after = text(one.before), text(one.hit), text(one.after)
+    marked = f"<mark>{hit}</mark>" if hit else ""
+    near = _around(one, before + hit + after) if one.lines_before or one.lines_after else ""
+    return _markup(
+        f'<figure class="ev"{anchor}><figcaption><a class="id" href="#{key}">{key}</a> <b class="n">{text(one.node)}</b> {source}'
+        f" <span>{times(one.at)}</span>{written}</figcaption>\n<pre>{before}{marked}{after}</pre>\n{near}</figure>\n"
+    )
+
+
+def _around(one: Line, itself: str) -> str:
+    lines = [*map(text, one.lines_before), f"<b>{itself}</b>", *map(text, one.lines_after)]
+    return '<details><summary>Lines around it</summary><pre class="near">' + "\n".join(lines) + "</pre></details>\n"
+
+
+def _place(one: Line | shape.Evidence) -> str:
+    return f"<code>{text(one.path)}:{one.line}</code>"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {"code": code, "conf": confidence, "cites": cites, "line": line}
+"""The names by which templates use them."""
