@@ -21,8 +21,8 @@ from pveforensics.detect.clauses import (
 from pveforensics.detect.ground import CLEAR, Clear, Fired, Ground, Result, Unknown, cited, nodes_meant, uncovered
 from pveforensics.detect.index import FactIndex, Lane, Match
 from pveforensics.detect.vocabulary import SOURCES, seen_by_peers, shown_by
-from pveforensics.detect.where import Answer, Resolved, passes, resolve_where
-from pveforensics.detect.windows import EVERYTHING, Unplaced, Window, resolve
+from pveforensics.detect.where import UNKNOWN, Answer, Resolved, passes, resolve_where
+from pveforensics.detect.windows import EVERYTHING, OTHER_NODE_SLACK_US, Unplaced, Window, resolve
 from pveforensics.timebase import SECOND
 
 
@@ -49,6 +49,17 @@ def evaluate(clause: Clause, ground: Ground) -> Result:
             return _any(clause, ground)
 
 
+def fires(clause: Clause, ground: Ground) -> bool:
+    """Whether a clause holds, where nobody asks what that rests on: what settles it is looked at, and no more."""
+    match clause:
+        case AnyClause():
+            return any(fires(part, ground) for part in clause.parts)
+        case AllClause():
+            return all(fires(part, ground) for part in clause.parts)
+        case _:
+            return isinstance(evaluate(clause, ground.quiet()), Fired)
+
+
 # --- events, states and dumps ----------------------------------------------------------------
 
 
@@ -57,9 +68,10 @@ def _event(clause: EventClause, ground: Ground) -> Result:
     if isinstance(window, Unplaced):
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.on, ground)
-    lanes = [lane for kind in clause.kinds for lane in ground.index.events(kind, nodes)]
-    where = resolve_where(clause.where, ground.scene())
-    found = _ordered(lanes, window, lambda match: passes(where, match.fields) is Answer.YES, clause.pick, ground.limit)
+    lanes = [lane for kind in clause.kinds for lane in ground.facts.events(kind, nodes)]
+    where = resolve_where(clause.where, ground.scene)
+    passing = (lambda match: passes(where, match.fields) is Answer.YES) if where else None
+    found = _ordered(lanes, window, where, passing, clause.pick, ground.limit)
     if found and sum(match.count for match in found) >= clause.count:
         return Fired(found)
     return _not_found(lanes, clause.on, window, ground)
@@ -70,13 +82,13 @@ def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
     if isinstance(window, Unplaced):
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.on, ground)
-    lanes = [lane for kind in clause.kinds for lane in ground.index.snapshots(kind, nodes)]
-    where, rows = resolve_where(clause.where, ground.scene()), resolve_where(clause.rows, ground.scene())
+    lanes = [lane for kind in clause.kinds for lane in ground.facts.snapshots(kind, nodes)]
+    where, rows = resolve_where(clause.where, ground.scene), resolve_where(clause.rows, ground.scene)
 
     def passing(match: Match) -> bool:
         return passes(where, match.fields) is Answer.YES and (not rows or any(passes(rows, row) is Answer.YES for row in match.rows))
 
-    found = _ordered(lanes, window, passing, clause.pick, ground.limit)
+    found = _ordered(lanes, window, where, passing, clause.pick, ground.limit)
     if found:
         return Fired(found)
     if not any(lane.matches or lane.undated for lane in lanes):
@@ -84,21 +96,33 @@ def _snapshot(clause: SnapshotClause, ground: Ground) -> Result:
     return CLEAR
 
 
-def _ordered(lanes: list[Lane], window: Window, passing: Callable[[Match], bool], pick: str, limit: int) -> tuple[Match, ...]:
-    """The matches in the window, in the order of choice: the first (or the last) before the others."""
+def _ordered(
+    lanes: list[Lane], window: Window, where: Resolved, passing: Callable[[Match], bool] | None, pick: str, limit: int
+) -> tuple[Match, ...]:
+    """The matches in the window that pass, in the order of choice: the first (or the last) before the others.
+
+    `where` are tests that `passing` asks too: they narrow a whole lane down to those that have one of the values asked for.
+    """
     backwards = pick == "last"
     rows: list[Match] = []
     for lane in lanes:
-        rows.extend(islice(filter(passing, _in_window(lane, window, backwards=backwards)), limit))
-    rows.sort(key=_when, reverse=backwards)
+        found = _in_window(lane, window, where, backwards=backwards)
+        if found:
+            rows.extend(islice(filter(passing, found) if passing else found, limit))
+    if len(rows) > 1:
+        rows.sort(key=_when, reverse=backwards)
     return tuple(rows[:limit])
 
 
-def _in_window(lane: Lane, window: Window, *, backwards: bool = False) -> Iterator[Match]:
-    if not window.undated:
-        yield from filter(window.holds, lane.within(*window.reach(), backwards=backwards))
-    if not window.bounded:  # what has no time fits only where no moment is asked for
-        yield from lane.undated
+def _in_window(lane: Lane, window: Window, where: Resolved = (), *, backwards: bool = False) -> list[Match]:
+    if window.bounded:
+        return lane.within(window.low.us, window.high.us, OTHER_NODE_SLACK_US, window.holds, backwards=backwards)
+    if window.undated:
+        return lane.undated
+    values = next(((name, test.values) for name, test in where if test.op == "in"), None)
+    matches = lane.matches if values is None else lane.with_value(values[0], (*values[1], UNKNOWN))
+    # what has no time fits only where no moment is asked for
+    return [*(reversed(matches) if backwards else matches), *lane.undated]
 
 
 def _when(match: Match) -> float:
@@ -107,6 +131,8 @@ def _when(match: Match) -> float:
 
 def _not_found(lanes: list[Lane], on: str, window: Window, ground: Ground, *, peers: bool = False) -> Result:
     """Clear if the logs would have shown it, else why it cannot be told."""
+    if not ground.why:
+        return CLEAR
     if window.bounded and any(lane.undated for lane in lanes):
         return Unknown("a line that may say so carries no time", ground.node)
     if window.undated:
@@ -124,23 +150,23 @@ def _state(clause: StateClause, ground: Ground) -> Result:
     if isinstance(window, Unplaced):
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.on, ground, seen=True)
-    where = resolve_where(clause.where, ground.scene())
-    lanes = [lane for state in clause.states for lane in ground.index.states(state, nodes)]
+    where = resolve_where(clause.where, ground.scene)
+    lanes = [lane for state in clause.states for lane in ground.facts.states(state, nodes)]
     doubts: list[Unknown] = []
 
     def passing(match: Match) -> bool:
-        answer = state_answer(clause, where, match, ground.index)
+        answer = state_answer(clause, where, match, ground.facts)
         if isinstance(answer, Unknown):
             doubts.append(answer)
         return isinstance(answer, Fired)
 
-    found = _ordered(lanes, window, passing, clause.pick, ground.limit)
+    found = _ordered(lanes, window, where, passing, clause.pick, ground.limit)
     if found and len(found) >= clause.count:
         return Fired(found)
     if doubts:
         return doubts[0]
     if sources := shown_by(clause.states):
-        return CLEAR if any(map(ground.index.holds, sources)) else Unknown(f"the bundle has no {_named(sources)}", ground.node)
+        return CLEAR if any(map(ground.facts.holds, sources)) else Unknown(f"the bundle has no {_named(sources)}", ground.node)
     peers = all(seen_by_peers(*state.split(".", 1)) for state in clause.states)
     return _not_found([], clause.on, window, ground, peers=peers)
 
@@ -160,13 +186,13 @@ def state_answer(clause: StateClause, where: Resolved, match: Match, index: Fact
     if answer is Answer.MAYBE:
         why = match.fields.get("why", "")
         return Unknown(why or "the log does not tell enough of it", match.node)
-    return Fired((match,)) if isinstance(length, Fired) else length
+    return length
 
 
 def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
     """A state whose end nobody saw lasts at least as far as the log goes: enough for `min`, never for `max`."""
     if clause.min_s is None and clause.max_s is None:
-        return Fired()
+        return _HOLDS
     start_us = match.start.us if match.start else index.extent.get(match.node, (None, None))[0]
     end_us = (
         match.end.us
@@ -183,7 +209,10 @@ def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
         return Unknown("the log ends before it can be told how long it lasted", match.node) if open_edge else CLEAR
     if clause.max_s is not None and open_edge:
         return Unknown("the log ends before it can be told how long it lasted", match.node)
-    return Fired()
+    return _HOLDS
+
+
+_HOLDS = Fired()
 
 
 # --- absence, thresholds, settings, verdicts -------------------------------------------------
@@ -192,8 +221,9 @@ def _lasts(clause: StateClause, match: Match, index: FactIndex) -> Result:
 def _absence(clause: AbsenceClause, ground: Ground) -> Result:
     parts = clause.inner.parts if isinstance(clause.inner, AnyClause) else (clause.inner,)
     doubt: Unknown | None = None
+    asking = ground._replace(why=not clause.best_effort)  # what cannot be told is no absence
     for part in parts:
-        result = evaluate(part, ground)
+        result = evaluate(part, asking)
         if isinstance(result, Fired):
             return CLEAR
         between = getattr(part, "between", None)
@@ -210,18 +240,20 @@ def _threshold(clause: ThresholdClause, ground: Ground) -> Result:
         return _unplaced(window, ground)
     nodes = nodes_meant(clause.inner.on, ground)
     runs: list[Match] = []
-    where = resolve_where(clause.inner.where, ground.scene())
+    where = resolve_where(clause.inner.where, ground.scene)
     by_node: dict[str, list[Match]] = {}
-    for lane in (lane for kind in clause.inner.kinds for lane in ground.index.events(kind, nodes)):
-        for match in _in_window(lane, window):
-            if match.start is not None and passes(where, match.fields) is Answer.YES:
-                by_node.setdefault(match.node, []).append(match)
+    for lane in (lane for kind in clause.inner.kinds for lane in ground.facts.events(kind, nodes)):
+        found = _in_window(lane, window, where)
+        kept = [match for match in found if match.start is not None and (not where or passes(where, match.fields) is Answer.YES)]
+        if kept:
+            by_node.setdefault(kept[0].node, []).extend(kept)
     for matches in by_node.values():
-        matches.sort(key=_when)
-        runs.extend(Match.of_run(run) for run in _dense(matches, clause))
+        if (len(matches) if clause.distinct else sum(match.count for match in matches)) >= clause.count:
+            matches.sort(key=_when)
+            runs.extend(Match.of_run(run) for run in _dense(matches, clause))
     if runs:
         return Fired(tuple(sorted(runs, key=_when)))
-    return uncovered(clause.inner.on, window, ground) or CLEAR
+    return (uncovered(clause.inner.on, window, ground) if ground.why else None) or CLEAR
 
 
 def _dense(matches: list[Match], clause: ThresholdClause) -> Iterator[tuple[Match, ...]]:
@@ -249,7 +281,7 @@ def _counted_as(match: Match, clause: ThresholdClause) -> str:
 
 
 def _setting(clause: SettingClause, ground: Ground) -> Result:
-    lanes = ground.index.settings(clause.key)
+    lanes = ground.facts.settings(clause.key)
     nodes = nodes_meant(clause.on, ground)
     matches = [match for node, lane in lanes.items() if nodes is None or node in nodes for match in lane.matches]
     if clause.missing:
@@ -260,16 +292,16 @@ def _setting(clause: SettingClause, ground: Ground) -> Result:
         every = [match for lane in lanes.values() for match in lane.matches]
         if len({match.fields["state"] for match in every}) > 1:
             return Fired(tuple(every))
-        bare = [node for node in ground.index.nodes if node not in lanes]
+        bare = [node for node in ground.facts.nodes if node not in lanes]
         return Unknown(f"the bundle has no configuration of {bare[0]}", bare[0]) if bare else CLEAR
-    where = resolve_where((("state", clause.test),) if clause.test else (), ground.scene())
+    where = resolve_where((("state", clause.test),) if clause.test else (), ground.scene)
     found = tuple(match for match in matches if passes(where, match.fields) is Answer.YES)
     return Fired(found) if found else CLEAR
 
 
 def _missing(clause: SettingClause, ground: Ground, stated: frozenset[str]) -> Result:
     """Fired on nodes whose configuration has the section but not the key."""
-    configured = ground.index.configured(clause.key.partition(".")[0])
+    configured = ground.facts.configured(clause.key.partition(".")[0])
     nodes = nodes_meant(clause.on, ground)
     bare = sorted(node for node in configured - stated if nodes is None or node in nodes)
     if bare:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pveforensics.detect.clauses import Merge, Rule
 from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
 from pveforensics.detect.trial import Draft
-from pveforensics.model import Finding
+from pveforensics.model import Finding, Remedy
 from pveforensics.timebase import SECOND, Instant
 
 EVIDENCE_LINES = 40
@@ -130,8 +130,7 @@ def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
         causes=draft.causes,
         ruled_out=draft.ruled_out,
         remedies=tuple(
-            replace(each, text=scene.render(each.text), command=_command(each.command, scene), caution=scene.render(each.caution))
-            for each in rule.remedies
+            Remedy(scene.render(each.text), each.step, _command(each.command, scene), scene.render(each.caution)) for each in rule.remedies
         ),
         why=why,
         docs=f"docs/rules/{rule.id}.md",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from pveforensics.detect.clauses import VerdictClause
 from pveforensics.detect.index import FactIndex, Match
@@ -43,19 +44,24 @@ Result = Fired | Clear | Unknown
 CLEAR = Clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(NamedTuple):
     """What a clause is evaluated on: the facts, what was bound so far, and the node that `same` means.
 
-    `missing` keeps the results of optional steps that found nothing; `verdicts` answers a question.
+    `missing` keeps the results of optional steps that found nothing; `verdicts` answers a question. `why` is False where nobody asks
+    why a clause does not hold: then every clause that does not is Clear.
     """
 
-    index: FactIndex
+    facts: FactIndex
     bound: Mapping[str, Match]
     node: str
     missing: Mapping[str, Result]
     verdicts: Callable[[VerdictClause], Iterable[Match]]
     limit: int = COUNTED
+    why: bool = True
+
+    def quiet(self) -> Ground:
+        """The same, where nobody asks why a clause does not hold."""
+        return self._replace(why=False) if self.why else self
 
     def scene(self) -> Scene:
         """The placeholders that conditions on fields may use."""
@@ -75,17 +81,16 @@ def nodes_meant(on: str, ground: Ground, *, seen: bool = False) -> tuple[str, ..
     on = on or "same"
     if on == "any" or not ground.node:
         return None
-    others = ground.index.subjects if seen else ground.index.nodes
+    others = ground.facts.subjects if seen else ground.facts.nodes
     return (ground.node,) if on == "same" else tuple(node for node in others if node != ground.node)
 
 
 def uncovered(on: str, window: Window, ground: Ground, *, peers: bool = False) -> Unknown | None:
     """Why the logs of the nodes meant do not show the whole window, or None if they do."""
-    index = ground.index
+    index = ground.facts
     nodes = nodes_meant(on, ground)
     meant = index.nodes if nodes is None or peers else nodes
-    low, high = window.span()
-    bare = [node for node in meant if not index.covers(node, low, high)]
+    bare = [node for node in meant if not index.covers(node, window.low.us, window.high.us)]
     if not bare and meant:
         return None
     if peers and len(bare) < len(meant):

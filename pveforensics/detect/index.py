@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
 from pveforensics.timebase import SECOND, Instant
+
+Fact = TypeVar("Fact")
 
 _TOUCHING_US = 2 * SECOND
 """Two logs that are this close leave no hole between them: stamps have a resolution of a second."""
@@ -65,7 +68,7 @@ class Match:
 class Lane:
     """Matches of one sort on one node in order of time, and those without a time."""
 
-    __slots__ = ("_ends", "_reach", "_starts", "matches", "undated")
+    __slots__ = ("_by_value", "_ends", "_reach", "_starts", "matches", "undated")
 
     def __init__(self, matches: Iterable[Match], *, moments: bool) -> None:
         """Sort once. With `moments` a missing time means unplaced; else a missing edge is open."""
@@ -76,16 +79,36 @@ class Lane:
         self.matches = [row[3] for row in dated]
         self._starts = [row[0] for row in dated]
         self._ends = [row[1] for row in dated]
+        self._by_value: dict[str, dict[str, list[int]]] = {}
         self._reach: list[float] = []
         for end in self._ends:  # the furthest end so far ascends, so it can be bisected
             self._reach.append(max(end, self._reach[-1]) if self._reach else end)
 
-    def within(self, low: float, high: float, *, backwards: bool = False) -> Iterator[Match]:
-        """Those that touch a span of microseconds (infinite for open), in order of start."""
-        places: Iterable[int] = range(bisect_left(self._reach, low), bisect_right(self._starts, high))
-        for place in reversed(list(places)) if backwards else places:
-            if self._ends[place] >= low:
-                yield self.matches[place]
+    def with_value(self, name: str, values: Iterable[str]) -> list[Match]:
+        """Those with a time of which a field has one of these values (empty: it is not there), in order of start."""
+        if name not in self._by_value:
+            by_value = self._by_value[name] = defaultdict(list)
+            for place, match in enumerate(self.matches):
+                by_value[match.fields.get(name, "")].append(place)
+        places = [place for value in set(values) for place in self._by_value[name].get(value, ())]
+        return [self.matches[place] for place in sorted(places)]
+
+    def within(
+        self, low: float, high: float, doubt: int = 0, holds: Callable[[Match], bool] = lambda _: True, *, backwards: bool = False
+    ) -> list[Match]:
+        """Those that touch a span of microseconds (infinite for open), in order of start.
+
+        One that only comes as near as the `doubt` belongs to them if it `holds`.
+        """
+        first, last = bisect_left(self._reach, low - doubt), bisect_right(self._starts, high + doubt)
+        if first >= last:
+            return []
+        starts, ends, matches = self._starts, self._ends, self.matches
+        return [
+            matches[place]
+            for place in (range(last - 1, first - 1, -1) if backwards else range(first, last))
+            if (starts[place] <= high and ends[place] >= low) or (ends[place] >= low - doubt and holds(matches[place]))
+        ]
 
 
 def _low(match: Match) -> float:
@@ -99,23 +122,53 @@ def _high(match: Match) -> float:
 _EMPTY = Lane((), moments=True)
 
 
+class _Lanes(Generic[Fact]):
+    """The lanes of one sort of facts by key and node. A lane is made when it is first asked for: of most kinds no rule asks."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, Fact]], match_of: Callable[[Fact], Match], *, moments: bool) -> None:
+        """`rows` are key, node and fact."""
+        self._facts: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
+        for key, node, fact in rows:
+            self._facts[key][node].append(fact)
+        self._match_of = match_of
+        self._moments = moments
+        self._lanes: dict[str, dict[str, Lane]] = {}
+        self.keys = self._facts.keys()
+        self.nodes = frozenset(node for by_node in self._facts.values() for node in by_node)
+
+    def by_node(self, key: str) -> Mapping[str, Lane]:
+        """The lanes of a key by node, sorted."""
+        if key not in self._facts:
+            return {}
+        if key not in self._lanes:
+            every = sorted(self._facts[key].items())
+            self._lanes[key] = {node: Lane(map(self._match_of, facts), moments=self._moments) for node, facts in every}
+        return self._lanes[key]
+
+    def of(self, key: str, nodes: Iterable[str] | None) -> list[Lane]:
+        """The lanes of a key on some nodes (None: on all)."""
+        by_node = self.by_node(key)
+        return list(by_node.values()) if nodes is None or not by_node else [by_node.get(node, _EMPTY) for node in nodes]
+
+
 class FactIndex:
     """All facts of a case by what they are about and by node, and each node's covered spans."""
 
     def __init__(self, facts: Facts) -> None:
         """Build the lanes: one pass over the facts, then sorting."""
-        self._events = _lanes(((event.kind, event.node, Match.of_event(event)) for event in facts.events), moments=True)
-        self._states = _lanes(
-            ((f"{each.subject.partition(':')[0]}.{each.state}", each.node, Match.of_interval(each)) for each in facts.history.intervals),
+        self._events = _Lanes(((event.kind, event.node, event) for event in facts.events), Match.of_event, moments=True)
+        self._states = _Lanes(
+            ((f"{each.subject.partition(':')[0]}.{each.state}", each.node, each) for each in facts.history.intervals),
+            Match.of_interval,
             moments=False,
         )
-        self._snapshots = _lanes(((dump.kind, dump.node, Match.of_snapshot(dump)) for dump in facts.snapshots), moments=True)
+        self._snapshots = _Lanes(((dump.kind, dump.node, dump) for dump in facts.snapshots), Match.of_snapshot, moments=True)
         settings = (*facts.settings, *(each for each in facts.history.intervals if each.subject.startswith("setting:")))
-        self._settings = _lanes(((each.subject.partition("/")[2], each.node, Match.of_interval(each)) for each in settings), moments=False)
+        self._settings = _Lanes(((each.subject.partition("/")[2], each.node, each) for each in settings), Match.of_interval, moments=False)
         self.nodes: tuple[str, ...] = tuple(sorted({*facts.nodes, *facts.in_bundle, *(each.node for each in facts.coverage)} - {""}))
         self.in_bundle = facts.in_bundle
-        lanes = (*self._events.values(), *self._states.values(), *self._snapshots.values(), *self._settings.values())
-        self.subjects: tuple[str, ...] = tuple(sorted({*self.nodes, *(node for by_node in lanes for node in by_node)}))
+        spoken_of = self._events.nodes | self._states.nodes | self._snapshots.nodes | self._settings.nodes
+        self.subjects: tuple[str, ...] = tuple(sorted(spoken_of.union(self.nodes)))
         self.coverage = _covered(facts)
         self.extent = {node: (spans[0][0], spans[-1][1]) for node, spans in self.coverage.items()}
         self._log_of = {each.path: each.log or each.path for each in facts.coverage}
@@ -127,27 +180,27 @@ class FactIndex:
 
     def events(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
         """The lanes of an event kind on some nodes (None: on all)."""
-        return _of(self._events.get(kind), nodes)
+        return self._events.of(kind, nodes)
 
     def states(self, state: str, nodes: Iterable[str] | None) -> list[Lane]:
         """The lanes of a state such as `node.inquorate` on some nodes (None: on all)."""
-        return _of(self._states.get(state), nodes)
+        return self._states.of(state, nodes)
 
     def snapshots(self, kind: str, nodes: Iterable[str] | None) -> list[Lane]:
         """The lanes of a kind of status dump on some nodes (None: on all)."""
-        return _of(self._snapshots.get(kind), nodes)
+        return self._snapshots.of(kind, nodes)
 
     def settings(self, key: str) -> Mapping[str, Lane]:
         """The lanes of a setting by node."""
-        return self._settings.get(key, {})
+        return self._settings.by_node(key)
 
     def configured(self, section: str) -> frozenset[str]:
         """Nodes with any setting whose key begins with a section's name and a dot."""
-        return frozenset(node for key, lanes in self._settings.items() if key.startswith(section + ".") for node in lanes)
+        return frozenset(node for key in self._settings.keys if key.startswith(section + ".") for node in self._settings.by_node(key))
 
     def holds(self, source: str) -> bool:
         """True if the bundle has a dump of a kind, or settings of a section."""
-        return source in self._snapshots or bool(self.configured(source))
+        return source in self._snapshots.keys or bool(self.configured(source))
 
     def covers(self, node: str, low: float, high: float) -> bool:
         """True if the node's whole logs show the span; an open end reaches as far as the log does."""
@@ -169,19 +222,6 @@ class FactIndex:
         logs = {self._log_of.get(evidence.path, "") for evidence in match.evidence[:4]}
         ends = [high for log in logs for low, high in self._logs.get(log, ()) if low - SECOND <= start.us <= high]
         return max((start.us, self.extent.get(match.node, (0, start.us))[1], *ends))
-
-
-def _lanes(rows: Iterable[tuple[str, str, Match]], *, moments: bool) -> dict[str, dict[str, Lane]]:
-    grouped: dict[str, dict[str, list[Match]]] = defaultdict(lambda: defaultdict(list))
-    for key, node, match in rows:
-        grouped[key][node].append(match)
-    return {key: {node: Lane(matches, moments=moments) for node, matches in sorted(by_node.items())} for key, by_node in grouped.items()}
-
-
-def _of(by_node: Mapping[str, Lane] | None, nodes: Iterable[str] | None) -> list[Lane]:
-    if not by_node:
-        return []
-    return list(by_node.values()) if nodes is None else [by_node.get(node, _EMPTY) for node in nodes]
 
 
 def _covered(facts: Facts) -> dict[str, list[tuple[float, float]]]:

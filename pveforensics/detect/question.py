@@ -56,6 +56,7 @@ def evidence_of(matches: Iterable[Match], limit: int = CITED_LINES) -> tuple[Evi
 def ask(hypotheses: tuple[Hypothesis, ...], ground: Ground) -> Answered:
     """Weigh the hypotheses on the ground: log-odds, then softmax over those that nothing excludes."""
     rows = []
+    ground = ground.quiet()
     for hypothesis in hypotheses:
         speaks_for = _held(hypothesis.speaks_for, ground)
         against = _held(hypothesis.against, ground)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 
 from pveforensics.detect.clauses import BenignRule, Question, Rule
-from pveforensics.detect.evaluate import evaluate
+from pveforensics.detect.evaluate import evaluate, fires
 from pveforensics.detect.findings import write
-from pveforensics.detect.ground import Clear, Fired, Unknown
+from pveforensics.detect.ground import Clear, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.inquiry import PRIMARIES, Inquiry, Primaries
 from pveforensics.detect.question import evidence_of
@@ -107,7 +107,7 @@ def _harmless(rule: BenignRule, inquiry: Inquiry) -> list[Benign]:
     kept: list[Match] = []
     for match, *_ in inquiry.primaries(rule.step.clause).matches:
         ground = inquiry.ground(match.node, {rule.step.name: match})
-        if rule.unless is None or not isinstance(evaluate(rule.unless, ground), Fired):
+        if rule.unless is None or not fires(rule.unless, ground):
             kept.append(match)
     if not kept:
         return []

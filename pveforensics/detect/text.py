@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from pveforensics.detect.index import Match
-from pveforensics.timebase import Instant, duration_words
+from pveforensics.timebase import SECOND, Instant, duration_words
 
 UNKNOWN_TIME = "an unknown time"
 UNKNOWN_NODE = "unknown"
@@ -28,12 +30,47 @@ def stray_braces(template: str) -> bool:
     return bool(re.search(r"[{}]", _PLACEHOLDER.sub("", template)))
 
 
+class _Section(NamedTuple):
+    """A part of a template in pieces: text, or name and part of a placeholder. An optional one is left out if it is not known."""
+
+    pieces: tuple[str | tuple[str, str], ...]
+    optional: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(template: str) -> tuple[str, tuple[_Section, ...]]:
+    """A template taken apart, once, as its rule may fire hundreds of times: its sections, or the text of one that has no placeholder."""
+    texts = _OPTIONAL.split(template)  # what stands between two optional parts, and those, by turns
+    sections = tuple(_Section(tuple(_pieces(text)), bool(place % 2)) for place, text in enumerate(texts))
+    plain = not any(isinstance(piece, tuple) for section in sections for piece in section.pieces)
+    return (_evened("".join(texts)), ()) if plain else ("", sections)
+
+
+def _evened(text: str) -> str:
+    """A text without the gaps of what was left out."""
+    return (_GAP.sub(" ", text) if "  " in text else text).strip()
+
+
+def _pieces(text: str) -> Iterator[str | tuple[str, str]]:
+    end = 0
+    for found in _PLACEHOLDER.finditer(text):
+        yield text[end : found.start()]
+        yield found[1], found[2] or ""
+        end = found.end()
+    yield text[end:]
+
+
 def clock(moment: Instant | None, *, dated: bool) -> str:
     """`02:14:31 UTC`, with the date in front where the time of day alone does not tell."""
     if moment is None:
         return UNKNOWN_TIME
+    return _clock(moment.us // SECOND, dated=dated)
+
+
+@functools.lru_cache(maxsize=4096)
+def _clock(second: int, *, dated: bool) -> str:
     try:
-        return moment.as_datetime().strftime("%Y-%m-%d %H:%M:%S UTC" if dated else "%H:%M:%S UTC")
+        return Instant(second * SECOND).as_datetime().strftime("%Y-%m-%d %H:%M:%S UTC" if dated else "%H:%M:%S UTC")
     except (OverflowError, ValueError):
         return UNKNOWN_TIME
 
@@ -65,15 +102,25 @@ class Scene:
 
     def render(self, template: str) -> str:
         """The sentence. A part in `[[ ]]` is left out if a placeholder in it is unknown."""
-        kept = _OPTIONAL.sub(lambda found: found[1] if self._known(found[1]) else "", template)
-        return _GAP.sub(" ", _PLACEHOLDER.sub(lambda found: self._value(found[1], found[2] or "")[0], kept)).strip()
+        return self._rendered(template)[0]
 
     def value(self, template: str) -> str | None:
         """A value for a comparison, or None if a placeholder in it is unknown."""
-        return self.render(template) if self._known(template) else None
+        text, known = self._rendered(template)
+        return text if known else None
 
-    def _known(self, template: str) -> bool:
-        return all(self._value(name, part)[1] for name, part in placeholders(template))
+    def _rendered(self, template: str) -> tuple[str, bool]:
+        """The sentence, and whether everything in it was known."""
+        plain, sections = _parsed(template)
+        words: list[str] = []
+        complete = True
+        for section in sections:
+            told = [(piece, True) if isinstance(piece, str) else self._value(*piece) for piece in section.pieces]
+            known = all(known for _, known in told)
+            complete = complete and known
+            if known or not section.optional:
+                words += [word for word, _ in told]
+        return _evened("".join(words)) if sections else plain, complete
 
     def _value(self, name: str, part: str) -> tuple[str, bool]:
         """The words for a placeholder and whether they are known."""

@@ -131,7 +131,7 @@ def obstacle(clause: Clause, ground: Ground, inquiry: Inquiry) -> str:
         case SettingClause():
             stated = [
                 f"{node}: {match.fields.get('state', '')}"
-                for node, lane in ground.index.settings(clause.key).items()
+                for node, lane in ground.facts.settings(clause.key).items()
                 for match in lane.matches
             ]
             return f"configured is {'; '.join(stated[:5])}" if stated else "it is not configured"
@@ -200,7 +200,7 @@ def _too_few(clause: Placed, both: tuple[Match, ...]) -> str:
 def _difference(clause: Placed, match: Match, ground: Ground) -> str:
     """The fields of a match that do not pass, with what was asked for."""
     wrong = []
-    for name, test in resolve_where(clause.where, ground.scene()):
+    for name, test in resolve_where(clause.where, ground.scene):
         if passes(((name, test),), match.fields) is not Answer.YES:
             asked = test_words(test) if test.values else "known at all (what it is compared with is not)"
             wrong.append(f"`{name}` is `{match.fields.get(name, '')}`, asked is that it {asked}")

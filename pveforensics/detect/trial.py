@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pveforensics.detect.clauses import Rule, VerdictClause
-from pveforensics.detect.evaluate import evaluate
+from pveforensics.detect.evaluate import evaluate, fires
 from pveforensics.detect.ground import CLEAR, Clear, Fired, Ground, Result, Unknown
 from pveforensics.detect.index import Match
 from pveforensics.detect.inquiry import Inquiry
@@ -107,7 +107,7 @@ def _confidence(rule: Rule, primary: Match, inquiry: Inquiry, ground: Ground) ->
         confidence = sum(each.confidence for each in answer.weighings if each.hypothesis.name in clause.names)
     remarks = []
     for each in rule.confidence_when:
-        if isinstance(evaluate(each.clause, ground), Fired):
+        if fires(each.clause, ground):
             confidence += each.add
             remarks.append(f"{'Surer' if each.add > 0 else 'Less sure'}: {ground.scene().render(each.because)}.")
     top = 1.0 if rule.confidence == 1.0 else 0.99  # only what is so by definition is certain
@@ -117,7 +117,7 @@ def _confidence(rule: Rule, primary: Match, inquiry: Inquiry, ground: Ground) ->
 def _criticality(rule: Rule, ground: Ground) -> tuple[Criticality, tuple[str, ...]]:
     """The rule's word, or that of the first condition that holds."""
     for each in rule.criticality_when:
-        if isinstance(evaluate(each.clause, ground), Fired):
+        if fires(each.clause, ground):
             return each.to, (f"Rated {each.to.value}: {ground.scene().render(each.because)}.",)
     return rule.criticality, ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pveforensics.detect.clauses import Test, Where
 from pveforensics.detect.text import Scene
@@ -12,6 +12,10 @@ from pveforensics.detect.versions import compare, is_version
 
 Resolved = Where
 """Fields and tests whose placeholders are filled in."""
+
+
+UNKNOWN = "unknown"
+"""The value of a field that the logs do not tell."""
 
 
 class Answer(enum.Enum):
@@ -22,12 +26,15 @@ class Answer(enum.Enum):
     YES = 2
 
 
-def resolve_where(where: Where, scene: Scene) -> Resolved:
-    """The tests with their placeholders filled in; a value that is unknown can equal nothing."""
+def resolve_where(where: Where, scene: Callable[[], Scene]) -> Resolved:
+    """The tests with their placeholders filled in from the scene, if there are any; a value that is unknown can equal nothing."""
+    if not any("{" in value for _, test in where for value in test.values):
+        return where
+    value_of = scene().value
     return tuple(
         (
             name,
-            test if not any("{" in value for value in test.values) else Test(test.op, tuple(filter(None, map(scene.value, test.values)))),
+            test if not any("{" in value for value in test.values) else Test(test.op, tuple(filter(None, map(value_of, test.values)))),
         )
         for name, test in where
     )
@@ -38,7 +45,9 @@ def passes(where: Resolved, fields: Mapping[str, str], *, doubtful: bool = False
     answer = Answer.YES
     for name, test in where:
         value = fields.get(name, "")
-        if doubtful and value == "unknown" and test.op in ("in", "not") and "unknown" not in test.values:
+        if test.op == "in" and value in test.values:  # by far the most frequent, and always right
+            continue
+        if doubtful and value == UNKNOWN and test.op in ("in", "not") and UNKNOWN not in test.values:
             answer = Answer.MAYBE
         elif not _passes(test, value):
             return Answer.NO

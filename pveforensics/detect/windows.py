@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
@@ -17,46 +18,34 @@ SAME_NODE_SLACK_US = SECOND
 """Two stamps of one clock differ by no more than their resolution (a syslog second beside a journal microsecond)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One resolved edge of a window: its moment (None: open) and the node whose clock it stands on."""
+class Bound(NamedTuple):
+    """One resolved edge of a window: its moment in microseconds (infinite: open), how far that may be off, and the node whose clock it is."""
 
-    moment: Instant | None
-    node: str
+    us: float
+    error_us: int = 0
+    node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A resolved window. Without `low` and `high` it holds everything; `undated` means that neither edge has a moment."""
+class Window(NamedTuple):
+    """A resolved window. With open edges it holds everything; `undated` means that neither edge has a moment."""
 
-    low: Bound | None = None
-    high: Bound | None = None
+    low: Bound = Bound(-math.inf)
+    high: Bound = Bound(math.inf)
     undated: bool = False
 
     @property
     def bounded(self) -> bool:
         """True if at least one edge has a moment."""
-        return any(edge is not None and edge.moment is not None for edge in (self.low, self.high))
-
-    def span(self) -> tuple[float, float]:
-        """The edges in microseconds, infinite where open."""
-        low = self.low.moment.us if self.low and self.low.moment else -math.inf
-        high = self.high.moment.us if self.high and self.high.moment else math.inf
-        return low, high
-
-    def reach(self) -> tuple[float, float]:
-        """The span with the most doubt that any match could add."""
-        low, high = self.span()
-        return low - OTHER_NODE_SLACK_US, high + OTHER_NODE_SLACK_US
+        return self.low.us > -math.inf or self.high.us < math.inf
 
     def holds(self, match: Match) -> bool:
         """True if a match touches the window within the doubt of the clocks that both stand on."""
         low, high = self.low, self.high
-        if high and high.moment and match.start and match.start.us > high.moment.us:  # doubt is asked for only where it matters
-            if match.start.us > high.moment.us + _slack(high, match, match.start):
+        if match.start and match.start.us > high.us:  # doubt is asked for only where it matters
+            if match.start.us > high.us + _slack(high, match, match.start):
                 return False
-        elif low and low.moment and match.end and match.end.us < low.moment.us:
-            return match.end.us >= low.moment.us - _slack(low, match, match.end)
+        elif match.end and match.end.us < low.us:
+            return match.end.us >= low.us - _slack(low, match, match.end)
         return True
 
 
@@ -77,8 +66,8 @@ def resolve(between: Between | None, bound: Mapping[str, Match]) -> Window | Unp
     for edge in (between.start, between.end):
         if edge.name not in bound:
             return Unplaced(edge.name)
-    low, high = _bound(between.start, bound), _bound(between.end, bound)
-    return Window(low, high, undated=low.moment is None and high.moment is None)
+    low, high = _bound(between.start, bound, -math.inf), _bound(between.end, bound, math.inf)
+    return Window(low, high, undated=low.us == -math.inf and high.us == math.inf)
 
 
 def moment_of(edge: Edge, bound: Mapping[str, Match]) -> Instant | None:
@@ -90,11 +79,14 @@ def moment_of(edge: Edge, bound: Mapping[str, Match]) -> Instant | None:
     return moment.plus(edge.offset_s) if moment else None
 
 
-def _bound(edge: Edge, bound: Mapping[str, Match]) -> Bound:
-    return Bound(moment_of(edge, bound), bound[edge.name].node)
+def _bound(edge: Edge, bound: Mapping[str, Match], unknown: float) -> Bound:
+    match = bound[edge.name]
+    moment = match.end if edge.which == "end" else match.start
+    if moment is None:
+        return Bound(unknown, 0, match.node)
+    return Bound(moment.us + round(edge.offset_s * SECOND), moment.error_us, match.node)
 
 
-def _slack(edge: Bound, match: Match, moment: Instant | None) -> float:
-    error = (edge.moment.error_us if edge.moment else 0) + (moment.error_us if moment else 0)
+def _slack(edge: Bound, match: Match, moment: Instant) -> float:
     same = edge.node == match.node and edge.node != ""
-    return min(error, SAME_NODE_SLACK_US if same else OTHER_NODE_SLACK_US)
+    return min(edge.error_us + moment.error_us, SAME_NODE_SLACK_US if same else OTHER_NODE_SLACK_US)

@@ -29,9 +29,9 @@ def built(number, class_, start, length, nodes, error_s, guests):
 
 FINDINGS = st.lists(
     st.tuples(
-        st.sampled_from(CLASSES),
-        st.one_of(st.none(), st.integers(0, 1500)),
-        st.one_of(st.none(), st.integers(0, 60), st.integers(0, 2000)),
+        st.one_of(st.sampled_from(["network_failure", "quorum_loss", "fencing", "misconfiguration"]), st.sampled_from(CLASSES)),
+        st.one_of(st.none(), st.integers(0, 400), st.integers(0, 1500)),
+        st.one_of(st.none(), st.integers(0, 20), st.integers(0, 2000)),
         st.sets(st.sampled_from(NODES), min_size=1),
         st.sampled_from([0.0, 0.5, 5.0, 90.0]),
         st.sampled_from([(), ("vm:1",), ("vm:1", "vm:2")]),
