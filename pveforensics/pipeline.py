@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
 from pveforensics.clocks import Shifts, align_with_shifts
-from pveforensics.dating import FileClock, date
+from pveforensics.dating import FileClock, FileClocks, date, date_and_clocks
 from pveforensics.detect import detect
 from pveforensics.events import Signature, recalled
 from pveforensics.identity import identify
@@ -56,12 +56,16 @@ def _for_inventory(signatures: Sequence[Signature]) -> Iterator[Signature]:
 
 
 class Dated(NamedTuple):
-    """What is known once everything has its moment: `own` is the timeline on the nodes' own clocks, `common` on the case's."""
+    """What is known once everything has its moment: `own` is the timeline on the nodes' own clocks, `common` on the case's.
+
+    `clocks` are those by which the lines of each log can be dated as well.
+    """
 
     naming: Naming
     own: Timeline
     common: Timeline
     shifts: Shifts
+    clocks: FileClocks
 
 
 class Reconstruction(NamedTuple):
@@ -85,9 +89,9 @@ def examine(intake: Intake, pack: RulePack, options: Options = Options()) -> Cas
 def dated(intake: Intake, options: Options = Options()) -> Dated:
     """The stages between reading and state: who, and when on one common clock."""
     naming = identify(intake.scans, intake.documents)
-    own = date(intake.scans, intake.documents, naming, options, functools.partial(_recalled, intake, naming))
+    own, clocks = date_and_clocks(intake.scans, intake.documents, naming, options, functools.partial(_recalled, intake, naming))
     common, shifts = align_with_shifts(own)
-    return Dated(naming, own, common, shifts)
+    return Dated(naming, own, common, shifts, clocks)
 
 
 def _recalled(intake: Intake, naming: Naming, scans: Sequence[LogScan], clocks: Mapping[str, FileClock]) -> Sequence[LogScan]:
@@ -101,7 +105,7 @@ def _recalled(intake: Intake, naming: Naming, scans: Sequence[LogScan], clocks: 
 
 def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:
     """The stages between reading and rules."""
-    naming, _, timeline, _ = dated(intake, options)
+    naming, _, timeline, _, _ = dated(intake, options)
     history = reconstruct(timeline, naming)
     facts = Facts(
         timeline.events, history, timeline.coverage, timeline.snapshots, naming.nodes, naming.in_bundle, settings=timeline.settings

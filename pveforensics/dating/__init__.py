@@ -18,11 +18,14 @@ from pveforensics.model import Cluster, Coverage, Evidence, Interval, NodeClock,
 from pveforensics.readings import Document, LogScan, Naming, RawSnapshot
 from pveforensics.timebase import SECOND, Basis, Instant, parse_local, parse_offset
 
-__all__ = ["FileClock", "KernelStart", "date", "file_clocks", "window"]
+__all__ = ["FileClock", "FileClocks", "KernelStart", "date", "date_and_clocks", "window"]
 
 
 Recall = Callable[[Sequence[LogScan], Mapping[str, FileClock]], Sequence[LogScan]]
 """Gives the scans with records of those everyday lines that matter, now that their stamps can be read."""
+
+FileClocks = Mapping[str, tuple[FileClock, KernelStart | None]]
+"""How the stamps of each log are read: its clock, and when second zero was of a log that counts kernel seconds alone."""
 
 
 def date(
@@ -36,18 +39,30 @@ def date(
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
+    return date_and_clocks(scans, documents, naming, options, recall)[0]
+
+
+def date_and_clocks(
+    scans: Sequence[LogScan],
+    documents: Sequence[Document],
+    naming: Naming,
+    options: Options,
+    recall: Recall = lambda scans, _: scans,
+) -> tuple[Timeline, FileClocks]:
+    """The same, with the clock by which each log was dated."""
     scans = judged_together(scans, naming.node_of_path)
     books, zoned, clocks = _clocks(scans, documents, naming, options)
     if (full := recall(scans, clocks)) is not scans:
         # lines in an hour that a clock change repeats are told apart by the lines around them, so each file is walked through again
         scans, clocks = full, _file_clocks(full, naming, books, zoned)
-    drafts, _ = merge(drafts_of(scans, clocks, naming), scans)
+    starts = starts_of(scans, clocks, naming)
+    drafts, _ = merge(drafts_of(scans, clocks, starts, naming), scans)
     places = places_of(scans, clocks, naming.node_of_path)
     coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming, places[scan.path]))
     since, until = window(options, _last(coverage, drafts))
     if since is not None or until is not None:
         drafts = [draft for draft in drafts if inside(draft.at.us if draft.at else draft.key, since, until)]
-    return Timeline(
+    timeline = Timeline(
         events=finish(drafts),
         coverage=tuple(sorted(clip(coverage, since, until), key=lambda each: (each.start, each.node, each.path))),
         snapshots=tuple(_snapshots(documents, naming, zoned)),
@@ -57,16 +72,7 @@ def date(
         sources=tuple(_sources(scans, documents, naming, clocks)),
         notes=tuple(_notes(scans, naming, books, zoned)),
     )
-
-
-def file_clocks(
-    scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options
-) -> Mapping[str, tuple[FileClock, KernelStart | None]]:
-    """How the stamps of each log are read: its clock, and when second zero was of a log that counts kernel seconds alone."""
-    scans = judged_together(scans, naming.node_of_path)
-    _, _, clocks = _clocks(scans, documents, naming, options)
-    starts = starts_of(scans, clocks, naming)
-    return {scan.path: (clocks[scan.path], starts[scan.path]) for scan in scans}
+    return timeline, {scan.path: (clocks[scan.path], starts[scan.path]) for scan in scans}
 
 
 def _clocks(

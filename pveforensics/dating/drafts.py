@@ -64,9 +64,11 @@ class Draft:
         )  # fmt: skip
 
 
-def drafts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, list[Draft]]:
-    """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by a boot of the same node."""
-    starts, places = starts_of(scans, clocks, naming), places_of(scans, clocks, naming.node_of_path)
+def drafts_of(
+    scans: Sequence[LogScan], clocks: Mapping[str, FileClock], starts: Mapping[str, KernelStart | None], naming: Naming
+) -> dict[str, list[Draft]]:
+    """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by `starts`: a boot of the same node."""
+    places = places_of(scans, clocks, naming.node_of_path)
     return {scan.path: _drafts(scan, places[scan.path].log, clocks[scan.path], naming, starts[scan.path]) for scan in scans}
 
 

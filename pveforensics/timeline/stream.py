@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pveforensics.bundle import Limits, open_bundles
-from pveforensics.dating import file_clocks
 from pveforensics.intake import Intake, take_in
 from pveforensics.model import Event, Options, Timeline
 from pveforensics.pipeline import Dated, RulePack, dated
@@ -73,7 +72,7 @@ def open_timeline(
         window = Options(since=request.since, until=request.until)
         chosen = selection(window, _last(known.common), known.naming.nodes, nodes=request.nodes, kinds=request.kinds, grep=request.grep)
         if request.every_line:
-            yield Stream(LINES, _lines(spool, intake, known, options, chosen), known.naming.nodes, intake)
+            yield Stream(LINES, _lines(spool, known, chosen), known.naming.nodes, intake)
         else:
             yield Stream(EVENTS, _events(known.common.events, chosen), known.naming.nodes, intake)
     finally:
@@ -86,10 +85,9 @@ def _last(common: Timeline) -> Instant | None:
     return max(moments, default=None)
 
 
-def _lines(spool: LineSpool, intake: Intake, known: Dated, options: Options, chosen: Selection) -> Iterator[pa.RecordBatch]:
-    clocks = file_clocks(intake.scans, intake.documents, known.naming, options)
-    calendar = Calendar(clocks, known.naming, known.shifts, known.own.events)
-    files = [file for file in spool.files if file.path in clocks and file.blocks]
+def _lines(spool: LineSpool, known: Dated, chosen: Selection) -> Iterator[pa.RecordBatch]:
+    calendar = Calendar(known.clocks, known.naming, known.shifts, known.own.events)
+    files = [file for file in spool.files if file.path in known.clocks and file.blocks]
     for file in files:
         calendar.date(spool, file)
     return line_batches(spool, files, calendar, known.common.events, chosen)

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 from pveforensics.bundle import open_bundles
-from pveforensics.dating import file_clocks
 from pveforensics.dating.clock import file_clock
 from pveforensics.events.formats import LineReader
 from pveforensics.intake import take_in
@@ -23,12 +22,11 @@ def rows(folder, signatures, options=Options()):
     with open_bundles([str(folder)]) as bundle:
         intake = take_in(bundle, signatures)
     known = dated(intake, options)
-    clocks = file_clocks(intake.scans, intake.documents, known.naming, options)
     kinds = {}
     for event in known.common.events:
         for proof in event.evidence:
             kinds.setdefault((proof.path, proof.line), event.kind)
-    files = [_file(Path(folder), scan, known, clocks[scan.path]) for scan in intake.scans]
+    files = [_file(Path(folder), scan, known, known.clocks[scan.path]) for scan in intake.scans]
     files = sorted((file for file in files if file), key=lambda file: (min(key for key, _ in file), file[0][1][7]))
     everything = [(key, (*row, kinds.get(row[7:9]))) for file in files for key, row in file]
     everything.sort(key=lambda pair: pair[0])
