@@ -16,7 +16,7 @@ from pveforensics.dating.years import YearBook
 from pveforensics.events.scan.coverage import MONTH_BEGINS
 from pveforensics.readings import Stamp
 from pveforensics.timebase import DAY, SECOND, Basis, local_us, parse_offset, zone_of_abbreviation
-from pveforensics.timeline.spool import NO_FORM, Form
+from pveforensics.timeline.spool import NO_FORM, Alike, Form
 
 Indexes = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint16]
@@ -73,6 +73,42 @@ class FileMoments:
         self._claims = claims
         self._previous: int | None = None
         self._turns = _year_turns(clock.book)
+        self._days: dict[int, int | None] = {}
+
+    def date_alike(self, lines: Alike) -> tuple[int, int] | None:
+        """What makes the moments of lines that are alike from their stamps, and the number of their claim; None if they must be dated one by one."""
+        form = self._forms[lines.form]
+        found = self._delta(form, lines)
+        if found is None or lines.low + found[0] < EARLIEST_US or lines.high + found[0] >= LATEST_US:
+            return None
+        delta, claim = found
+        self._previous = lines.end + delta
+        return delta, self._claims.number(claim)
+
+    def _delta(self, form: Form, lines: Alike) -> tuple[int, Claim] | None:
+        """What lies between the stamps of lines and their moments, if that is the same for all."""
+        if form.kind == "epoch":
+            return 0, Claim(Basis.STATED, form.resolution_us)
+        if form.kind == "uptime":
+            start = self._start
+            return (start.us, Claim(start.basis, form.resolution_us + start.error_us)) if start is not None else None
+        if form == NO_FORM or lines.low // DAY != lines.high // DAY:
+            return None
+        years = [year for _, _, year in self._years(form, np.array([lines.low, lines.high]), np.array(lines.lines), 0, 2)]
+        midnight = _midnight(lines.low // DAY, years[0]) if len(years) == 1 and years[0] is not None else None
+        if midnight is None:
+            return None
+        own = parse_offset(form.zone) if form.zone else None
+        east = self._offset_of_day(midnight) if own is None else own
+        return (midnight - lines.low // DAY * DAY - east, Claim(_basis(form, own), form.resolution_us)) if east is not None else None
+
+    def _offset_of_day(self, midnight: int) -> int | None:
+        """Microseconds east of UTC on all of a day; None if a clock was changed on it."""
+        if midnight not in self._days:
+            quarters = range(midnight, midnight + DAY, _QUARTER)
+            told = {offset for begin in quarters for at in (begin, begin + _QUARTER - 1) for offset in self._clock.zone.offsets(at)}
+            self._days[midnight] = told.pop() if len(told) == 1 else None
+        return self._days[midnight]
 
     def date(self, at: Indexes, form: Codes, line: Indexes) -> tuple[Indexes, Codes]:
         """Moments and the numbers of their claims; where that is 0 there is no moment."""
@@ -105,16 +141,14 @@ class FileMoments:
             return at + start.us, self._claim(at, start.basis, form.resolution_us + start.error_us), nothing
         local, known = self._local(form, at, line)
         own = parse_offset(form.zone) if form.zone else None
-        basis = Basis.YEAR_INFERRED if form.kind == "yearless" else Basis.ZONE_INFERRED
         later = nothing
         if own is None:
             first, second = self._offsets(local)
             us, later = local - first, first - second
         else:
             us = local - own
-            if form.kind == "dated" and zone_of_abbreviation(form.zone) in (None, "UTC"):
-                basis = Basis.STATED
-        return us, np.where(known, self._claim(at, basis, form.resolution_us), 0).astype(np.uint16), np.where(known, later, 0)
+        claim = self._claim(at, _basis(form, own), form.resolution_us)
+        return us, np.where(known, claim, 0).astype(np.uint16), np.where(known, later, 0)
 
     def _claim(self, like: Indexes, basis: Basis, error: int) -> Codes:
         return np.full(len(like), self._claims.number(Claim(basis, error)), np.uint16)
@@ -190,6 +224,14 @@ class FileMoments:
         known = self._claims.known[int(claim[row])]
         if known is not None:
             claim[row] = self._claims.number(known._replace(error_us=known.error_us + error))
+
+
+def _basis(form: Form, own: int | None) -> Basis:
+    """What moments rest on whose stamps are local times, `own` being the offset that these state."""
+    if form.kind == "yearless":
+        return Basis.YEAR_INFERRED
+    plain = own is not None and zone_of_abbreviation(form.zone) in (None, "UTC")
+    return Basis.STATED if plain else Basis.ZONE_INFERRED
 
 
 def _year_turns(book: YearBook) -> Indexes:

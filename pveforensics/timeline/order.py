@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from pveforensics.readings import Naming
 from pveforensics.timebase import SECOND, Basis
 from pveforensics.timeline.moments import Claim, Claims, Codes, FileMoments, Indexes
 from pveforensics.timeline.selection import NEVER
-from pveforensics.timeline.spool import LAYOUT, Batch, Block, FileLines, Form, LineSpool
+from pveforensics.timeline.spool import LAYOUT, Alike, Batch, Block, FileLines, Form, LineSpool
 
 MOST_HELD = 192 << 20
 """Bytes of blocks that are held at once; where more of them overlap in time they are cut into finer ones."""
@@ -61,6 +62,11 @@ class Calendar:
         above: int | None = None
         waiting: list[tuple[Block, int]] = []
         for block in file.blocks:
+            if (keys := self._by_one_sum(file, block, moments, nodes)) is not None:
+                if above is None:
+                    _begin_at(spool, waiting, keys.begin)
+                above = keys.end
+                continue
             columns = dict(zip(LAYOUT.names or (), spool.columns(block), strict=True))
             line = columns["line"].astype(np.int64)
             at = columns["at"].astype(np.int64)
@@ -81,6 +87,34 @@ class Calendar:
                 if above is None:
                     _begin_at(spool, waiting, int(key[dated[0]]))
                 above = int(key[dated[-1]])
+
+    def _by_one_sum(self, file: FileLines, block: Block, moments: FileMoments, nodes: Sequence[str]) -> Alike | None:
+        """Date a block whose lines all move by the same and give its keys; None if they must be dated one by one."""
+        lines = block.alike
+        if lines is None or lines.form == 0 or (lines.host < 0 and any(node in self._shifts for node in nodes)):
+            return None
+        told = self._shifts.get(nodes[lines.host], ())
+        found = moments.date_alike(lines)
+        if found is None:
+            return None
+        delta, claim = found
+        if told:
+            place = self._one_offset(told, self._turns.get((file.path, nodes[lines.host])), lines.moved(delta))
+            if place is None:
+                return None
+            delta -= round(told[place].seconds * SECOND)
+            claim = self._moved(told[place], claim)
+        keys = lines.moved(delta)
+        block.delta, block.claim, block.first, block.last = delta, claim, keys.low, keys.high
+        return keys
+
+    def _one_offset(self, told: tuple[Offset, ...], turns: tuple[Indexes, Indexes] | None, moments: Alike) -> int | None:
+        """Which offset holds for all these lines; None if several do."""
+        ends = np.array(moments.lines, np.int64)
+        if turns is not None and len(np.unique(np.searchsorted(turns[0], ends, "right"))) > 1:
+            return None
+        places = self._offset(told, turns, ends, np.array([moments.low, moments.high], np.int64))
+        return int(places[0]) if places[0] == places[1] else None
 
     def _align(self, path: str, nodes: Sequence[str], host: Codes, line: Indexes, us: Indexes, claim: Codes) -> None:
         """Take the offset of each node's clock out."""
@@ -111,12 +145,17 @@ class Calendar:
         if not (offset.seconds or offset.doubt):
             return
         us[rows] -= round(offset.seconds * SECOND)
-        for number in np.flatnonzero(np.bincount(claim[rows])).tolist():
-            known = self.claims.known[number]
-            if known is not None:
-                error = known.error_us + round(offset.error * SECOND)
-                moved = self.claims.number(Claim(Basis.ALIGNED if offset.seconds else known.basis, error))
-                claim[rows[claim[rows] == number]] = moved
+        before = claim[rows]
+        for number in np.flatnonzero(np.bincount(before)).tolist():
+            claim[rows[before == number]] = self._moved(offset, number)
+
+    def _moved(self, offset: Offset, number: int) -> int:
+        """The claim of moments that an offset was taken out of."""
+        known = self.claims.known[number]
+        if known is None or not (offset.seconds or offset.doubt):
+            return number
+        error = known.error_us + round(offset.error * SECOND)
+        return self.claims.number(Claim(Basis.ALIGNED if offset.seconds else known.basis, error))
 
 
 def _turns(events: Sequence[Event], shifts: Shifts) -> dict[tuple[str, str], tuple[Indexes, Indexes]]:
@@ -125,7 +164,7 @@ def _turns(events: Sequence[Event], shifts: Shifts) -> dict[tuple[str, str], tup
     begins = {node: [offset.seq for offset in told] for node, told in shifts.items() if len(told) > 1}
     for event in events:
         if event.node in begins:
-            place = max(0, int(np.searchsorted(begins[event.node], event.seq, "right")) - 1)
+            place = max(0, bisect_right(begins[event.node], event.seq) - 1)
             for proof in event.evidence:
                 found.setdefault((proof.path, event.node), []).append((proof.line, place))
     turns = {}

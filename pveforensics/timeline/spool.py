@@ -75,17 +75,42 @@ class Batch(NamedTuple):
         return self[1:]
 
 
+class Alike(NamedTuple):
+    """What tells that one sum dates all lines of a block, whose stamps are of one form and one host (-1: of several).
+
+    `low`, `high`, `begin` and `end` are moments: the least, the greatest, the first line's and the last one's; `lines` are these two.
+    """
+
+    form: int
+    host: int
+    low: int
+    high: int
+    begin: int
+    end: int
+    lines: tuple[int, int]
+
+    def moved(self, delta: int) -> Alike:
+        """The same with other moments."""
+        return self._replace(low=self.low + delta, high=self.high + delta, begin=self.begin + delta, end=self.end + delta)
+
+
 @dataclass(slots=True)
 class Block:
-    """Where a batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key."""
+    """Where a batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key.
+
+    Where all lines are alike the spool is left as it is: once dated, `delta` is what makes keys of moments, and `claim` that of all lines.
+    """
 
     file: int
     rank: tuple[int, ...]
     place: int
     rows: int
     text: int
+    alike: Alike | None = None
     first: int = 0
     last: int = 0
+    delta: int = 0
+    claim: int = 0
 
 
 @dataclass(slots=True)
@@ -156,8 +181,12 @@ class LineSpool:
         return len(self.files) - 1 if self.files[-1] is file else self.files.index(file)
 
     def read(self, block: Block) -> Batch:
-        """A batch as it was written."""
-        return Batch(b"", *self.columns(block))._replace(text=self._get(block.place + block.rows * LAYOUT.itemsize, block.text))
+        """A batch with its keys and claims."""
+        batch = Batch(b"", *self.columns(block))._replace(text=self._get(block.place + block.rows * LAYOUT.itemsize, block.text))
+        if block.claim:
+            batch.at[:] += block.delta
+            batch.form[:] = block.claim
+        return batch
 
     def columns(self, block: Block) -> tuple[Array, ...]:
         """A block's columns alone, in the order of `LAYOUT`."""
@@ -353,7 +382,19 @@ class FileSink:
         ]
         whole = Batch(b"".join(batch.text for batch in batches), *columns)
         rank = (self._number, len(self._file.blocks))
-        self._file.blocks.append(self._spool.write(self._number, rank, whole))
+        block = self._spool.write(self._number, rank, whole)
+        block.alike = _alike(whole)
+        self._file.blocks.append(block)
+
+
+def _alike(batch: Batch) -> Alike | None:
+    """What the lines of a batch have in common; None if their stamps have several forms."""
+    form, host, at = int(batch.form[0]), int(batch.host[0]), batch.at
+    if batch.form.max() != batch.form.min():
+        return None
+    same_host = bool(batch.host.max() == batch.host.min())
+    ends = int(batch.line[0]), int(batch.line[-1])
+    return Alike(form, host if same_host else -1, int(at.min()), int(at.max()), int(at[0]), int(at[-1]), ends)
 
 
 def _without_returns(lines: Page, begin: Array) -> Array:

@@ -1,8 +1,10 @@
 """`timeline --all`: every line of every log, in order of time, as the slow twin reads them one by one."""
 
+import contextlib
 import gzip
 import os
 import random
+from pathlib import Path
 from unittest import mock
 
 import journal_files
@@ -15,10 +17,11 @@ from pveforensics.errors import UsageError
 from pveforensics.events.scan import fast
 from pveforensics.model import Options
 from pveforensics.rulepack import load_pack
-from pveforensics.timeline import lines, order, spool
+from pveforensics.timeline import lines, moments, order, spool
 from pveforensics.timeline.files import rows_of
 from pveforensics.timeline.stream import Request, open_timeline
 
+SCENARIOS = Path(__file__).parents[2] / "fixtures" / "scenarios"
 NAMES = ("time", "basis", "error_s", "node", "program", "pid", "message", "path", "line", "kind")
 NEWEST = 1_773_500_000
 """File times: 14 March 2026."""
@@ -184,6 +187,43 @@ def ring(at, host, number, ahead=0):
     return f"{stamp('zulu', at + ahead)} {host} corosync[15]:   [TOTEM ] {members}\n"
 
 
+@contextlib.contextmanager
+def small_blocks(size):
+    def cut(chunks, _):
+        return (chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
+
+    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(spool, "BLOCK", size):
+        yield
+
+
+@pytest.mark.parametrize("scenario", sorted(each.name for each in SCENARIOS.iterdir() if "clock" in each.name or "fenced" in each.name))
+def test_blocks_dated_by_one_sum_have_the_moments_that_their_lines_have(scenario):
+    folder = SCENARIOS / scenario / "bundle"
+    date_alike, summed = moments.FileMoments.date_alike, []
+    with (
+        small_blocks(500),
+        mock.patch.object(moments.FileMoments, "date_alike", lambda *given: summed.append(date_alike(*given)) or summed[-1]),
+    ):
+        found = every_line(folder)
+        with mock.patch.object(order.Calendar, "_by_one_sum", return_value=None):
+            assert every_line(folder) == found
+    assert sum(each is not None for each in summed) > 10
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Apia", "UTC"])
+def test_a_block_across_a_clock_change_a_year_or_a_midnight_is_dated_line_by_line(tmp_path, zone):
+    text = []
+    for begin in (1_774_740_000, 1_792_882_000, 1_772_954_000, 1_793_500_000, 1_767_217_000):  # clock changes of 2026, and new year
+        text += [f"{stamp('bsd', begin + 90 * step)} alpha x[{step + 101}]: y\n" for step in range(400)]
+    text.sort(key=lambda line: (MONTHS.index(line[:3]) if line[:3] != "Dec" else -1, line))
+    folder = bundle(tmp_path, {"alpha/var/log/syslog": "".join(text).encode(), "alpha/etc/timezone": f"{zone}\n".encode()})
+    os.utime(folder / "alpha/var/log/syslog", (1_793_600_000, 1_793_600_000))
+    with small_blocks(1_500):
+        found = the_same(folder)
+        with mock.patch.object(order.Calendar, "_by_one_sum", return_value=None):
+            assert every_line(folder) == found
+
+
 def test_lines_of_a_clock_that_runs_ahead_stand_on_the_common_one(tmp_path):
     files = {}
     for host, ahead in (("alpha", 0), ("beta", 0), ("gamma", 300)):
@@ -195,6 +235,24 @@ def test_lines_of_a_clock_that_runs_ahead_stand_on_the_common_one(tmp_path):
     plain = [(row[0] // 1_000_000, row[3]) for row in found if row[6].startswith("y")]
     assert [at for at, _ in plain] == sorted(at for at in range(NEWEST - 2_000, NEWEST - 1_900, 10) for _ in range(3))
     assert {(row[3], row[1]) for row in found} == {("alpha", "stated"), ("beta", "stated"), ("gamma", "aligned")}
+
+
+def test_blocks_of_a_clock_that_was_set_move_by_the_offset_that_held(tmp_path):
+    files = {}
+    for host, turned in (("alpha", 0), ("beta", 0), ("gamma", 900)):
+        log = []
+        for number in range(24):
+            at, ahead = NEWEST - 30_000 + 1_000 * number, 300 * bool(turned) if number < 12 else turned
+            log.append(ring(at, host, 16 + number, ahead))
+            log += [f"{stamp('zulu', at + more + ahead)} {host} x[1]: y{at + more}\n" for more in range(100, 1_000, 50)]
+        files[f"{host}/var/log/syslog"] = "".join(log).encode()
+    folder = bundle(tmp_path, files)
+    with small_blocks(900):
+        found = the_same(folder)
+        with mock.patch.object(order.Calendar, "_by_one_sum", return_value=None):
+            assert every_line(folder) == found
+    assert all(int(row[6][1:]) == row[0] // 1_000_000 for row in found if row[6].startswith("y"))
+    assert {row[1] for row in found} == {"stated", "aligned"}
 
 
 def test_two_files_of_one_second_keep_the_order_of_rotation(tmp_path):
