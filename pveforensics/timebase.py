@@ -58,7 +58,7 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC with milliseconds, as in the case document."""
-        return (_MIDNIGHT_1970 + dt.timedelta(0, 0, self.us)).isoformat("T", "milliseconds") + "Z"
+        return _iso(self.us)
 
     def as_datetime(self) -> dt.datetime:
         """The same moment as an aware datetime in UTC."""
@@ -68,6 +68,12 @@ class Instant:
     def of(cls, moment: dt.datetime, *, error_us: int = 0, basis: Basis = Basis.STATED) -> Instant:
         """The instant of an aware datetime."""
         return cls((moment - _EPOCH) // dt.timedelta(microseconds=1), error_us, basis)
+
+
+@functools.lru_cache(maxsize=16384)
+def _iso(us: int) -> str:
+    """A case tells each moment several times: of a line, of what happened in it, and of what follows from that."""
+    return (_MIDNIGHT_1970 + dt.timedelta(0, 0, us)).isoformat("T", "milliseconds") + "Z"
 
 
 # --- calendars and zones -----------------------------------------------------------------------

@@ -7,9 +7,11 @@ can colour it). Widths are those of the widest usual fonts, so that no two label
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pveforensics.report import words
 from pveforensics.report.visible import one_line
@@ -46,12 +48,14 @@ _STEPS_S = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+Attributes = tuple[tuple[str, str], ...]
+
+
+class Shape(NamedTuple):
     """One SVG element: tag and attributes come from code alone, `text` and `title` may come from the evidence."""
 
     tag: str
-    attrs: tuple[tuple[str, str], ...]
+    attrs: Attributes
     text: str = ""
     title: str = ""
     block: int = -1
@@ -93,7 +97,7 @@ class Scale:
     def x(self, us: int) -> float:
         """The place of a moment, held inside the axis."""
         share = (us - self.t0) / max(1, self.t1 - self.t0)
-        return self.x0 + (self.x1 - self.x0) * min(1.0, max(0.0, share))
+        return self.x0 + (self.x1 - self.x0) * (0.0 if share < 0.0 else min(share, 1.0))
 
 
 @dataclass(slots=True)
@@ -137,16 +141,21 @@ class Sheet:
         anchored: float | None = None,
     ) -> None:
         """A bar; `fill` is a colour's name, `none`, or a hatch (`hatch-bad`, `hatch-log`)."""
-        attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *paint("fill", fill)]
-        attrs += paint("stroke", stroke) if stroke else []
-        attrs += [("stroke-dasharray", dash)] if dash else []
-        attrs += [("data-a", num(anchored))] if anchored is not None else []
-        self._add("rect", attrs, title=title)
+        colours, classes = painted(fill, stroke)
+        attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *colours]
+        if dash:
+            attrs.append(("stroke-dasharray", dash))
+        if anchored is not None:
+            attrs.append(("data-a", num(anchored)))
+        self._add("rect", (*attrs, *classes), title=title)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1.0, dash: str = "") -> None:
         """A straight line."""
-        attrs = [("x1", num(x1)), ("y1", num(y1)), ("x2", num(x2)), ("y2", num(y2)), *paint("stroke", stroke), ("stroke-width", num(width))]
-        self._add("line", [*attrs, ("stroke-dasharray", dash)] if dash else attrs)
+        colours, classes = painted("", stroke)
+        attrs = [("x1", num(x1)), ("y1", num(y1)), ("x2", num(x2)), ("y2", num(y2)), *colours, ("stroke-width", num(width))]
+        if dash:
+            attrs.append(("stroke-dasharray", dash))
+        self._add("line", (*attrs, *classes))
 
     def text(
         self,
@@ -167,15 +176,15 @@ class Sheet:
         wide = text_width(text, size, bold=bold)
         left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         self.boxes.append(Box(left, left + wide, y - size * 0.78, y + size * 0.22))
-        attrs = [("x", num(x)), ("y", num(y)), ("font-size", str(size)), ("text-anchor", anchor), *paint("fill", fill)]
+        colours, classes = painted(fill, "", halo=halo)
+        attrs = [("x", num(x)), ("y", num(y)), ("font-size", str(size)), ("text-anchor", anchor), *colours]
         attrs += [("font-weight", "700")] if bold else []
-        attrs += [("class", "halo")] if halo else []
         attrs += [("data-a", num(x if anchored is None else anchored))] if not self.fixed else []
         attrs += [("data-e", num(until))] if until is not None else []
-        self._add("text", attrs, text, title)
+        self._add("text", (*attrs, *classes), text, title)
 
-    def _add(self, tag: str, attrs: list[tuple[str, str]], text: str = "", title: str = "") -> None:
-        self.shapes.append(Shape(tag, merged(attrs), text, title, self.block, self.fixed))
+    def _add(self, tag: str, attrs: Attributes, text: str = "", title: str = "") -> None:
+        self.shapes.append(Shape(tag, attrs, text, title, self.block, self.fixed))
 
     def clear(self, x: float) -> float:
         """The first place from `x` on at which a text would not touch a leader with its beginning."""
@@ -188,20 +197,18 @@ class Sheet:
         return not any(box.touches(other) for other in self.boxes)
 
 
-def merged(attrs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The attributes with their classes joined into one."""
-    classes = " ".join(value for key, value in attrs if key == "class")
-    rest = tuple((key, value) for key, value in attrs if key != "class")
-    return (*rest, ("class", classes)) if classes else rest
+@functools.cache
+def painted(fill: str, stroke: str, *, halo: bool = False) -> tuple[Attributes, Attributes]:
+    """What is filled and stroked, each with a colour's name if at all: as attributes, and as one attribute with all classes."""
+    given = [(kind, colour) for kind, colour in (("fill", fill), ("stroke", stroke)) if colour]
+    classes = [f"{'f' if kind == 'fill' else 'k'}-{colour}" for kind, colour in given if colour in COLOURS] + (["halo"] if halo else [])
+    return tuple((kind, _colour(colour)) for kind, colour in given), (("class", " ".join(classes)),) if classes else ()
 
 
-def paint(kind: str, colour: str) -> list[tuple[str, str]]:
-    """`fill` or `stroke` as attribute and as class."""
-    if colour.startswith(("hatch", "fade")):
-        return [(kind, f"url(#{colour})")]
-    if colour == "none":
-        return [(kind, "none")]
-    return [(kind, COLOURS[colour]), ("class", f"{'f' if kind == 'fill' else 'k'}-{colour}")]
+def _colour(name: str) -> str:
+    if name.startswith(("hatch", "fade")):
+        return f"url(#{name})"
+    return "none" if name == "none" else COLOURS[name]
 
 
 def num(value: float) -> str:
@@ -211,7 +218,7 @@ def num(value: float) -> str:
 
 def text_width(text: str, size: int = 11, *, bold: bool = False) -> float:
     """Pixels that a text takes; characters beyond ASCII count as a full em, which is more than most need."""
-    return sum(_em(char) for char in text) * size / 1000 * (_BOLD if bold else 1.0)
+    return sum([_em(char) for char in text]) * size / 1000 * (_BOLD if bold else 1.0)
 
 
 def _em(char: str) -> int:

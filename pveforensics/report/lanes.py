@@ -85,38 +85,42 @@ class Lane:
     cited: dict[str, None] = field(default_factory=dict)
 
 
+class _Rows(dict[tuple[str, str, str], Lane]):
+    """Lanes by group, name and part, each made when something first stands in it."""
+
+    def __missing__(self, key: tuple[str, str, str]) -> Lane:
+        group, name, sub = key
+        row = self[key] = Lane(name, sub, group=group)
+        return row
+
+
 def lanes(doc: shape.Document) -> list[Lane]:
     """All lanes of a document: cluster, nodes in their order, links, storages, guests, people and what has no lane of its own."""
-    found: dict[tuple[str, str, str], Lane] = {}
-
-    def lane(group: str, name: str, sub: str) -> Lane:
-        return found.setdefault((group, name, sub), Lane(name, sub, group=group))
-
+    found = _Rows()
     for node in doc.nodes:
-        host = lane("Nodes", node.name, "host")
-        host.items += _life(node)
+        found["Nodes", node.name, "host"].items += _life(node)
     last = {node.name: _last(node) for node in doc.nodes}
     for interval in doc.intervals:
         group, name, sub, item = _placed(interval, last)
         if item is not None:
-            lane(group, name, sub).items.append(item)
+            found[group, name, sub].items.append(item)
     for partition in doc.partitions:
         for rank, item in enumerate(_divide(partition)):
-            lane("Cluster", "Partition", "ring id" if rank == 0 else f"apart {rank}" if rank > 1 else "apart").items.append(item)
+            found["Cluster", "Partition", "ring id" if rank == 0 else f"apart {rank}" if rank > 1 else "apart"].items.append(item)
     if any(group.votes for partition in doc.partitions for group in partition.groups):
-        lane("Cluster", "Votes", "votes").divisions = tuple(doc.partitions)
+        found["Cluster", "Votes", "votes"].divisions = tuple(doc.partitions)
     for node in doc.nodes:
         _cut_by_the_end(found["Nodes", node.name, "host"].items)
     for change in doc.changes:
         us = words.micros(change.at)
         what = f"{change.what} on {change.node}" if change.node else change.what
-        lane("People", "Changes", "").items.append(Item("act", us, us, what, change.node, what, tuple(change.evidence)))
+        found["People", "Changes", ""].items.append(Item("act", us, us, what, change.node, what, tuple(change.evidence)))
     _mark(doc, found)
     known = {node.name: k for k, node in enumerate(doc.nodes)}
     return sorted(found.values(), key=lambda each: (_ORDER[each.group], known.get(each.name, len(known)), each.name, _place(each.sub)))
 
 
-def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
+def _mark(doc: shape.Document, found: _Rows) -> None:
     """Every dated event stands in the lane of its kind, or in the one for others; events of no known node in a lane of their own."""
     names = {node.name for node in doc.nodes}
     for event in doc.events:
@@ -130,9 +134,7 @@ def _mark(doc: shape.Document, found: dict[tuple[str, str, str], Lane]) -> None:
             key = ("Other", "events", event.node or "no node")
         elif key not in found:
             key = ("Nodes", event.node, OTHER)
-        row = found.get(key)
-        if row is None:
-            row = found[key] = Lane(key[1], key[2], group=key[0])
+        row = found[key]
         row.events.append((us, event.kind, event.count))
         for line in event.evidence:
             row.cited[line] = None
@@ -265,6 +267,8 @@ def _length(interval: shape.Interval, start: int | None, end: int | None) -> str
 
 def _detail(interval: shape.Interval) -> str:
     """The fields that a reader wants to see beside a state, in words."""
+    if not interval.fields:
+        return ""
     wanted = (
         "votes",
         "expected",
@@ -305,7 +309,7 @@ def clipped(found: Iterable[Lane], t0: int, t1: int) -> list[Lane]:
     kept = []
     for each in found:
         touching = [item for item in each.items if _touches(item.start, item.end, t0, t1)]
-        items = [replace(item, ends="") if item.end is not None and item.end > t1 else item for item in touching]
+        items = [replace(item, ends="") if item.ends and item.end is not None and item.end > t1 else item for item in touching]
         events = [event for event in each.events if t0 <= event[0] <= t1]
         divisions = tuple(part for part in each.divisions if _touches(words.micros(part.start), words.micros(part.end), t0, t1))
         if items or events or divisions or each.sub == "host":

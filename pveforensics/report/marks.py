@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,9 +59,9 @@ def merged(moments: Iterable[tuple[int, str, int]], apart: int) -> list[Mark]:
 
 
 def _mark(group: list[tuple[int, str, int]]) -> Mark:
-    kinds: Counter[str] = Counter()
+    kinds: dict[str, int] = {}
     for _, kind, count in group:
-        kinds[kind] += count
+        kinds[kind] = kinds.get(kind, 0) + count
     named = [f"{kind} ×{count}" if count > 1 else kind for kind, count in list(kinds.items())[:KINDS_NAMED]]
     more = f" and {len(kinds) - KINDS_NAMED} more kinds" if len(kinds) > KINDS_NAMED else ""
     return Mark(group[0][0], group[-1][0], sum(kinds.values()), ", ".join(named) + more)

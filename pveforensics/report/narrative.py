@@ -203,11 +203,12 @@ def went_wrong(g: Ground) -> Said:
     for guest in g.chain.incident.impact.guests if g.chain.incident else []:
         if guest.down_to is None and guest.planned is not True:
             yield g.say(f"{guest.name or guest.guest} had not come back when the logs end.", *_guest_lines(g, guest.guest))
+    own = {finding.id for finding in g.chain.findings}
     heads = {(finding.rule, node) for finding in g.chain.failures for node in finding.nodes}
     before = [
         (us, finding)
         for finding in g.story.findings
-        if finding not in g.chain.findings and any((finding.rule, node) in heads for node in finding.nodes)
+        if finding.id not in own and any((finding.rule, node) in heads for node in finding.nodes)
         if (us := words.micros(finding.start)) is not None and g.start is not None and us < g.start
     ]
     if before:

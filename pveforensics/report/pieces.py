@@ -25,6 +25,19 @@ def code(key: str, codes: Mapping[str, str]) -> Markup:
     return _markup(f'<a href="#{text(key)}">{text(codes[key])}</a>')
 
 
+@functools.lru_cache(maxsize=64)
+def criticality(rank: int, word: str) -> Markup:
+    """How bad, as a stair of five steps and in words."""
+    steps = "".join(
+        f'<rect x="{k * 4}" y="{8 - k * 2}" width="3" height="{3 + k * 2}" fill="{colour}" class="{name}"/>'
+        for k in range(5)
+        for colour, name in [("#434b55", "s-on") if k <= rank else ("#c5ccd4", "s-off")]
+    )
+    return _markup(
+        f'<span class="crit c{rank}"><svg width="20" height="11" viewBox="0 0 20 11" aria-hidden="true">{steps}</svg>{text(word)}</span>'
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def confidence(words: str, value: float) -> Markup:
     """How sure, as a bar and in words."""
@@ -71,5 +84,5 @@ def _place(one: Line | shape.Evidence) -> str:
     return f"<code>{text(one.path)}:{one.line}</code>"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"code": code, "conf": confidence, "cites": cites, "line": line}
+FILTERS: Mapping[str, Callable[..., Any]] = {"code": code, "crit": criticality, "conf": confidence, "cites": cites, "line": line}
 """The names by which templates use them."""

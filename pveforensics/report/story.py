@@ -59,6 +59,13 @@ class Chain:
         times = [us for finding in self.happened for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
         return max(times, default=None)
 
+    @cached_property
+    def weight(self) -> tuple[int, tuple[int, int, float], int, bool, int]:
+        """Sort key: the larger, the worse, and of equals the first one that has a time; -1 at the front where nothing failed."""
+        nodes = {node for finding in self.failures for node in finding.nodes}
+        loudest = max((loudness(finding) for finding in self.failures), default=(-1, 0, 0.0))
+        return self.worst, loudest, len(nodes), self.start is not None, -(self.start or 0)
+
 
 @dataclass(frozen=True)
 class Story:
@@ -107,7 +114,7 @@ def tell(document: Mapping[str, Any]) -> Story:
 
 
 def _lead(chains: tuple[Chain, ...]) -> Chain | None:
-    return max((chain for chain in chains if chain.failures), key=weight, default=None)
+    return max((chain for chain in chains if chain.failures), key=lambda chain: chain.weight, default=None)
 
 
 def is_failure(finding: shape.Finding) -> bool:
@@ -144,13 +151,6 @@ def telling(doc: shape.Document, finding: shape.Finding) -> list[str]:
 def loudness(finding: shape.Finding) -> tuple[int, int, float]:
     """Sort key: the larger, the more the finding is the news."""
     return words.rank(finding.criticality), _PLACES.get(finding.class_, -len(LOUDEST)), finding.confidence
-
-
-def weight(chain: Chain) -> tuple[int, tuple[int, int, float], int, bool, int]:
-    """Sort key of chains: the larger, the worse, and of equals the first one that has a time; -1 at the front where nothing failed."""
-    nodes = {node for finding in chain.failures for node in finding.nodes}
-    loudest = max((loudness(finding) for finding in chain.failures), default=(-1, 0, 0.0))
-    return chain.worst, loudest, len(nodes), chain.start is not None, -(chain.start or 0)
 
 
 def _chains(doc: shape.Document) -> tuple[Chain, ...]:

@@ -106,8 +106,11 @@ def _same_news(finding: shape.Finding, head: shape.Finding, *, loose: bool) -> b
 
 def in_order(doc: shape.Document, nodes: Iterable[str]) -> tuple[str, ...]:
     """Names of nodes, each once, in the order of the cluster."""
+    names = tuple(dict.fromkeys(nodes))
+    if len(names) < 2:
+        return names
     place = {node.name: k for k, node in enumerate(doc.nodes)}
-    return tuple(sorted(dict.fromkeys(nodes), key=lambda name: place.get(name, len(place))))
+    return tuple(sorted(names, key=lambda name: place.get(name, len(place))))
 
 
 def whom(doc: shape.Document, nodes: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+_MARKUP = re.compile("[&<>\"']")
+
 _STAMP = re.compile(
     r"(?P<stamp>(?P<day>\d{4}-\d\d-\d\d) (?P<clock>\d\d:\d\d:\d\d(?:\.\d{3})?))(?: to (?P<until>\d\d:\d\d:\d\d(?:\.\d{3})?))?(?P<rest> UTC)?"
 )
@@ -34,7 +36,8 @@ def visible(value: object) -> object:
 
 def text(value: str) -> str:
     """The visible form of a text as HTML."""
-    return str(escape(visible(value)))
+    shown = str(visible(value))
+    return str(escape(shown)) if _MARKUP.search(shown) else shown
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pveforensics.report import words
-from pveforensics.report.story import Chain, Story, weight
+from pveforensics.report.story import Chain, Story
 from pveforensics.report.verdict import in_order
 
 SHOWN = 15
@@ -48,7 +48,7 @@ def build(story: Story) -> View | None:
     rows = tuple(_row(story, chain, numbers[chain.incident.id]) for chain in told if chain.incident)
     if len(rows) <= SHOWN:
         return View("Incidents", "In the order of time.", rows, ())
-    worst = {chain.incident.id for chain in sorted(told, key=weight, reverse=True)[:WORST] if chain.incident}
+    worst = {chain.incident.id for chain in sorted(told, key=lambda chain: chain.weight, reverse=True)[:WORST] if chain.incident}
     by = [sum(row.rank == rank for row in rows) for rank in range(5)]
     sums = words.names([f"{by[rank]} {words.CRITICALITIES[rank]}" for rank in (4, 3, 2, 1, 0) if by[rank]], 5)
     lead = f"{len(rows)} in all: {sums}. The {WORST} worst, in the order of time; below them all."

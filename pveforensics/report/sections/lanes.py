@@ -282,7 +282,8 @@ def _callouts(story: Story, chain: Chain) -> list[picture.Callout]:
 
 def _told(found: Sequence[lanes.Lane]) -> tuple[tuple[lanes.Item, str], ...]:
     """What the table tells, in order, with the names of the lanes that draw it."""
-    items = [(item, BETWEEN.join(names_of(lane))) for lane in found for item in lane.items if item.told]
+    named = [(BETWEEN.join(names_of(lane)), lane.items) for lane in found]
+    items = [(item, names) for names, items in named for item in items if item.told]
     return tuple(sorted(items, key=_place))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from pveforensics.model import CONFIDENCE_BANDS, content_id
@@ -33,6 +34,7 @@ class View:
         return frozenset(place for place, *_ in self.sources)
 
 
+@functools.lru_cache(maxsize=4096)
 def source_id(path: str) -> str:
     """The place of a file in the manifest, as lines of evidence link to it."""
     return content_id("s", path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pveforensics.events import load_signatures
 from pveforensics.model import Criticality, Event, Finding, Group, Incident, Interval, Partition
 from pveforensics.report import document, lanes, marks, picture, words
-from pveforensics.report.drawing import Scale, shortened, text_width, ticks
+from pveforensics.report.drawing import Scale, Sheet, shortened, text_width, ticks
 from pveforensics.report.overview import Frame, overview
 from pveforensics.report.room import Room
 from pveforensics.report.rows import WIDTH
@@ -313,3 +313,23 @@ def test_numbers_of_incidents_that_would_touch_are_one_badge():
         (shape.text, shape.title, dict(shape.attrs)["class"]) for shape in sheet.shapes if shape.title.startswith(("1 n", "4 n", "5 n"))
     ]
     assert badges == [("1–3", "1 n1; 2 n2; 3 n3", "f-bad"), ("4", "4 n4", "f-ink2"), ("5", "5 n5", "f-ink2")]
+
+
+def test_a_shape_has_its_colours_as_attributes_and_all_its_classes_in_one_at_the_end():
+    sheet = Sheet(100.0, fixed=False)
+    sheet.rect(0, 1, 2, 3, "hatch-bad", stroke="bad", dash="3 2", anchored=7)
+    sheet.rect(0, 1, 2, 3, "none")
+    sheet.line(0, 1, 2, 3, "line", width=2, dash="1 3")
+    sheet.text(0, 1, "t", "ink", bold=True, halo=True, until=9)
+    assert [shape.attrs for shape in sheet.shapes] == [
+        (("x", "0"), ("y", "1"), ("width", "2"), ("height", "3"), ("fill", "url(#hatch-bad)"), ("stroke", "#a83606"), ("stroke-dasharray", "3 2"), ("data-a", "7"), ("class", "k-bad")),
+        (("x", "0"), ("y", "1"), ("width", "2"), ("height", "3"), ("fill", "none")),
+        (("x1", "0"), ("y1", "1"), ("x2", "2"), ("y2", "3"), ("stroke", "#e3e7eb"), ("stroke-width", "2"), ("stroke-dasharray", "1 3"), ("class", "k-line")),
+        (("x", "0"), ("y", "1"), ("font-size", "11"), ("text-anchor", "start"), ("fill", "#14181d"), ("font-weight", "700"), ("data-a", "0"), ("data-e", "9"), ("class", "f-ink halo")),
+    ]  # fmt: skip
+
+
+@given(st.integers(-(10**16), 10**16), st.integers(0, 10**15), st.integers(0, 10**12))
+def test_a_moment_beyond_the_axis_stands_at_its_end(us, t0, length):
+    scale = Scale(t0, t0 + length, 132.0, 1160.0)
+    assert scale.x(us) == 132.0 + (1160.0 - 132.0) * min(1.0, max(0.0, (us - t0) / max(1, length)))

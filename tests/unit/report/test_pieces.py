@@ -12,6 +12,10 @@ from pveforensics.report.sections.findings import Line
 from pveforensics.report.visible import prose, times, visible
 
 SLOW = """
+{% macro crit(rank, word) -%}
+<span class="crit c{{ rank }}"><svg width="20" height="11" viewBox="0 0 20 11" aria-hidden="true">{% for k in range(5) %}<rect x="{{ k * 4 }}" y="{{ 8 - k * 2 }}" width="3" height="{{ 3 + k * 2 }}" fill="{{ '#434b55' if k <= rank else '#c5ccd4' }}" class="{{ 's-on' if k <= rank else 's-off' }}"/>{% endfor %}</svg>{{ word }}</span>
+{%- endmacro %}
+
 {% macro code(id, codes) -%}
 <a href="#{{ id }}">{{ codes[id] }}</a>
 {%- endmacro %}
@@ -58,7 +62,9 @@ def test_cited_lines(keys, anchors, evidence):
 
 
 @given(TEXTS, TEXTS, st.floats(-2, 2))
-def test_codes_and_confidences(key, text, value):
+def test_codes_and_marks(key, text, value):
+    for rank in range(5):
+        assert pieces.criticality(rank, text) == slow.crit(rank, text)
     assert pieces.code(key, {key: text}) == slow.code(key, {key: text})
     assert pieces.confidence(text, value) == slow.conf(text, value)
 
@@ -72,5 +78,11 @@ def test_sentences_with_code(parts):
 @pytest.mark.parametrize("name", pieces.FILTERS)
 def test_what_is_written_is_markup_that_a_template_takes_as_it_is(name):
     one = Line("e-1", True, "<n>", "p", 1, "w", "a", "b", "h", "a")
-    made = {"code": ("f", {"f": "F1"}), "conf": ("likely 0.81", 0.81), "cites": (["e-1"], {"e-1"}, {}), "line": (one, ())}[name]
+    made = {
+        "code": ("f", {"f": "F1"}),
+        "crit": (4, "high"),
+        "conf": ("likely 0.81", 0.81),
+        "cites": (["e-1"], {"e-1"}, {}),
+        "line": (one, ()),
+    }[name]
     assert isinstance(pieces.FILTERS[name](*made), Markup)
