@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from pveforensics.model import Belief, Boot, Cluster, History, Interval, Partition, Timeline
+from pveforensics.model import Belief, Cluster, History, Interval, Partition, Timeline
 from pveforensics.readings import Naming
 from pveforensics.state.containers import DATABASE, container_kind, open_database, open_report
 from pveforensics.state.documents import document_score, read_document
@@ -60,22 +60,21 @@ class _Attempts:
 def outline(timeline: Timeline, naming: Naming) -> History:
     """The cluster and its nodes' boots alone: what an inventory needs."""
     attempt = _Attempts()
-    chosen, boots = _frame(timeline, naming, attempt)
-    return History(chosen, boots=boots, notes=tuple(attempt.notes))
+    view = _frame(timeline, naming, attempt)
+    return History(view.cluster, boots=view.boots, notes=tuple(attempt.notes))
 
 
-def _frame(timeline: Timeline, naming: Naming, attempt: _Attempts) -> tuple[Cluster, tuple[Boot, ...]]:
+def _frame(timeline: Timeline, naming: Naming, attempt: _Attempts) -> View:
     chosen = attempt("cluster", lambda: cluster.choose(timeline, naming), Cluster())
     first = view_of(timeline, naming, chosen)
-    return chosen, attempt("boots", lambda: BOOTS(first), ())
+    return first.with_boots(attempt("boots", lambda: BOOTS(first), ()))
 
 
 def reconstruct(timeline: Timeline, naming: Naming) -> History:
     """What held when. A tracker that fails leaves a note with its name, and the others' work stands."""
     attempt = _Attempts()
     notes = attempt.notes
-    chosen, boots = _frame(timeline, naming, attempt)
-    view = view_of(timeline, naming, chosen, boots)
+    view = _frame(timeline, naming, attempt)
     found: list[Interval] = [*timeline.clock_states]
     for name, tracker in TRACKERS:
         found += attempt(name, lambda run=tracker: run(view), ())  # type: ignore[misc]
@@ -87,7 +86,7 @@ def reconstruct(timeline: Timeline, naming: Naming) -> History:
     disputed: tuple[Interval, ...] = attempt("quorum arithmetic", lambda: contradictions.track(view, intervals, parts), ())
     intervals = tuple(sorted((*intervals, *disputed), key=_order))
     held: tuple[Belief, ...] = attempt("beliefs", lambda: beliefs.track(view, intervals), ())
-    return History(chosen, intervals, boots, parts, held, tuple(notes), told.placement, told.changes)
+    return History(view.cluster, intervals, view.boots, parts, held, tuple(notes), told.placement, told.changes)
 
 
 def _order(interval: Interval) -> tuple[str, str, int, int]:

@@ -83,6 +83,11 @@ def is_corosync(event: Event) -> bool:
     )
 
 
+def corosync_of(view: View, node: str) -> tuple[Event, ...]:
+    """The lines of a node that corosync itself wrote, in order."""
+    return view.once(("corosync", node), lambda: tuple(filter(is_corosync, view.written_by(node, "corosync", ""))))
+
+
 def is_unit_failure(event: Event) -> bool:
     """True for systemd's word that corosync's process ended by a fault."""
     if event.kind != "service_failed":
@@ -97,7 +102,7 @@ def runs_of(view: View, node: str) -> tuple[Run, ...]:
 
 
 def _read(view: View, node: str) -> tuple[Run, ...]:
-    signs = [(at, event) for at, event in view.dated(node) if is_corosync(event)]
+    signs = [(event.at, event) for event in corosync_of(view, node) if event.at is not None]
     stops = Moments.of(at for at, event in signs if event.kind in STOPPING or event.kind == ANNOUNCED)
     unreachable = Moments.of(at for at, _ in view.dated(node, UNREACHABLE))
     times = [at.us for at, _ in signs]
@@ -153,8 +158,9 @@ def _sign(view: View, reading: _Reading, at: Instant, event: Event) -> None:
 def _marks(view: View, node: str) -> Iterator[tuple[Instant, str, Event | None]]:
     """Events and ends of boots in order; an end comes after the events of its moment."""
     marks: list[tuple[int, int, int, Instant, str, Event | None]] = []
-    for place, (at, event) in enumerate(view.dated(node)):
-        if is_corosync(event) or event.kind == DISCONNECTED or is_unit_failure(event):
+    for place, event in enumerate(view.written_by(node, "corosync", "", kinds=(DISCONNECTED, "service_failed"))):
+        at = event.at
+        if at is not None and (is_corosync(event) or event.kind == DISCONNECTED or is_unit_failure(event)):
             marks.append((at.us, 0, place, at, "line", event))
     for boot in view.boots_of(node):
         if boot.end is not None and boot.manner != "open":

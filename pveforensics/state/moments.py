@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence, Interval
@@ -16,6 +16,21 @@ def common_at(event: Event, evidence: Evidence) -> Instant | None:
     if evidence.at is None or own is None or event.at is None or own.us == event.at.us:
         return evidence.at
     return Instant(evidence.at.us + event.at.us - own.us, event.at.error_us, event.at.basis)
+
+
+def moments_of(event: Event) -> Iterator[Instant]:
+    """Every moment on the common clock at which a line of an event was written, its own first; one that is its own is not told again."""
+    at, evidence = event.at, event.evidence
+    if at is not None:
+        yield at
+    if event.last is not None:
+        yield event.last
+    if len(evidence) == 1 and at is not None and (evidence[0].at is at or (evidence[0].at is not None and evidence[0].at.us != at.us)):
+        return  # the only line's moment is the event's, also where both were moved
+    for line in evidence:
+        moment = common_at(event, line)
+        if moment is not None:
+            yield moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from pveforensics.model import Event
+from pveforensics.state.nodelog import NodeLog
 from pveforensics.timebase import SECOND
 
 _LISTS = frozenset({"corosync_members", "corosync_sync_members"})
@@ -15,16 +15,17 @@ _WORD_US = 5 * SECOND
 _NAMED_BY = ("totem_membership_changed", "pacemaker_peer_state")
 
 
-def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
+def learned(logs: Mapping[str, NodeLog], known: Mapping[int, str]) -> dict[int, str]:
     """Ids of nodes that have a log: a node is in every member list that it writes, and is no end of its own links.
 
     An id is taken only if it is the only one left for its node, no other node claims it, and no configuration
     names it otherwise.
     """
-    known = {**_told(events), **known}
+    told = _told(logs)
+    known = {**told, **known}
     named = {name for number, name in known.items() if name != f"node{number}"}
     claims: dict[str, int] = {}
-    for node, log in events.items():
+    for node, log in logs.items():
         if node in named or _PLACEHOLDER.fullmatch(node):
             continue
         own = _own_id(log)
@@ -32,26 +33,26 @@ def learned(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> 
             claims[node] = own
     count = Counter(claims.values())
     found = {number: node for node, number in claims.items() if count[number] == 1}
-    return _told(events) | found | _last_left(events, {**known, **found})
+    return told | found | _last_left(logs, {**known, **found})
 
 
-def _told(events: Mapping[str, Iterable[Event]]) -> dict[int, str]:
+def _told(logs: Mapping[str, NodeLog]) -> dict[int, str]:
     """Names that another cluster manager's lines put beside an id; one that is told two ways is left out."""
     told: dict[int, set[str]] = {}
-    for log in events.values():
-        for event in log:
+    for log in logs.values():
+        for event in log.of(("pacemaker_peer_named", "pacemaker_peer_state")):
             number = event.fields.get("nodeid") or ""
-            if event.kind in ("pacemaker_peer_named", "pacemaker_peer_state") and number.isdecimal() and len(number) <= 10:
+            if number.isdecimal() and len(number) <= 10:
                 told.setdefault(int(number), set()).add((event.fields.get("node") or "").partition(".")[0])
-    for log in events.values():
+    for log in logs.values():
         for left, name in _lost_by_name(log):
             told.setdefault(left, set()).add(name)
     return {number: next(iter(names)) for number, names in told.items() if len(names) == 1 and names != {""}}
 
 
-def _lost_by_name(log: Iterable[Event]) -> Iterator[tuple[int, str]]:
+def _lost_by_name(log: NodeLog) -> Iterator[tuple[int, str]]:
     """The id that corosync says has left alone and the one name that pacemaker calls lost within the next seconds."""
-    seen = [event for event in log if event.at is not None and event.kind in _NAMED_BY]
+    seen = [event for event in log.of(_NAMED_BY) if event.at is not None]
     for place, event in enumerate(seen):
         left = (event.fields.get("left") or "").split()
         if event.at is None or len(left) != 1 or not left[0].isdecimal() or len(left[0]) > 10:
@@ -66,36 +67,36 @@ def _lost_by_name(log: Iterable[Event]) -> Iterator[tuple[int, str]]:
             yield int(left[0]), names.pop()
 
 
-def _last_left(events: Mapping[str, Iterable[Event]], known: Mapping[int, str]) -> dict[int, str]:
+def _last_left(logs: Mapping[str, NodeLog], known: Mapping[int, str]) -> dict[int, str]:
     """The one id without a name, if exactly one node with a log has none either and the member lists name no more ids than nodes."""
     listed = {
         int(word)
-        for log in events.values()
-        for event in log
-        if event.kind in _LISTS
+        for log in logs.values()
+        for event in log.of(_LISTS)
         for word in (event.fields.get("ids") or "").split()
         if word.isdecimal() and len(word) <= 10
     }
     named = {name for number, name in known.items() if name != f"node{number}"}
     nameless = [number for number in listed if known.get(number, f"node{number}") == f"node{number}"]
-    numberless = [node for node in events if node not in named and not _PLACEHOLDER.fullmatch(node)]
-    if len(nameless) == len(numberless) == 1 and len(listed) == len(events):
+    numberless = [node for node in logs if node not in named and not _PLACEHOLDER.fullmatch(node)]
+    if len(nameless) == len(numberless) == 1 and len(listed) == len(logs):
         return {nameless[0]: numberless[0]}
     return {}
 
 
-def _own_id(log: Iterable[Event]) -> int | None:
+def _own_id(log: NodeLog) -> int | None:
     common: set[str] | None = None
     peers: set[str] = set()
     wrapped = False
-    for event in log:
+    of_links = [kind for kind in log.kinds if kind.startswith("knet_link_") or kind == "knet_no_active_links"]
+    for event in log.of((*_LISTS, *of_links)):
         if event.kind in _LISTS:
             more = bool(event.fields.get("more"))
             if not more and not wrapped:
                 ids = set((event.fields.get("ids") or "").split())
                 common = ids if common is None else common & ids
             wrapped = more
-        elif event.kind.startswith("knet_link_") or event.kind == "knet_no_active_links":
+        else:
             peers.add(event.fields.get("node") or "")
     left = (common or set()) - peers
     only = next(iter(left)) if len(left) == 1 else ""

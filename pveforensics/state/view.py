@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pveforensics.model import Boot, Cluster, Coverage, Event, Snapshot, Timeline
 from pveforensics.readings import Naming
+from pveforensics.state.nodelog import NO_LOG, NodeLog, logs_by_node
 from pveforensics.state.own_ids import learned
 from pveforensics.timebase import Instant
 
@@ -27,8 +28,7 @@ class View:
     cluster: Cluster = field(default_factory=Cluster)
     boots: tuple[Boot, ...] = ()
     nodes: tuple[str, ...] = ()
-    _events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict, repr=False)
-    _kinds: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict, repr=False)
+    _logs: Mapping[str, NodeLog] = field(default_factory=dict, repr=False)
     _learned: Mapping[int, str] = field(default_factory=dict, repr=False)
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -41,11 +41,12 @@ class View:
 
     def events_of(self, node: str, *kinds: str) -> tuple[Event, ...]:
         """The events of a node of the named kinds (all if none is named), in the timeline's order; undated ones last."""
-        events = self._events.get(node, ())
-        if not kinds:
-            return events
-        places = sorted({place for kind in kinds for place in self._kinds.get((node, kind), ())})
-        return tuple(events[place] for place in places)
+        log = self._logs.get(node, NO_LOG)
+        return log.of(kinds) if kinds else log.events
+
+    def written_by(self, node: str, *programs: str, kinds: Iterable[str] = ()) -> tuple[Event, ...]:
+        """The events of a node that these programs wrote (lower-case names, empty for lines without one) or of these kinds, in order."""
+        return self._logs.get(node, NO_LOG).of(kinds, programs)
 
     def dated(self, node: str, *kinds: str) -> Iterator[tuple[Instant, Event]]:
         """Like `events_of`, with each event's moment; events without one are left out."""
@@ -74,7 +75,7 @@ class View:
         return max((*self._dated_moments(node), *(c.end for c in self.timeline.coverage if c.node == node)), default=None)
 
     def _dated_moments(self, node: str) -> Iterator[Instant]:
-        return (event.at for event in self._events.get(node, ()) if event.at is not None)
+        return (event.at for event in self.events_of(node) if event.at is not None)
 
     def boots_of(self, node: str) -> tuple[Boot, ...]:
         """The boots of a node in order."""
@@ -106,26 +107,24 @@ class View:
         values = [s.state for s in self.timeline.settings if s.subject == f"setting:{node}/{key}"]
         return values[-1] if values else None
 
+    def with_boots(self, boots: Iterable[Boot]) -> View:
+        """The same with the boots, once they are found; what was made of this view so far rests on none, as it had none, and is kept."""
+        return replace(self, boots=tuple(boots))
+
 
 def view_of(timeline: Timeline, naming: Naming, cluster: Cluster | None = None, boots: Iterable[Boot] = ()) -> View:
     """The view of a timeline, indexed once."""
     chosen = cluster or Cluster()
-    events: dict[str, list[Event]] = {}
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for event in timeline.events:
-        line = events.setdefault(event.node, [])
-        kinds.setdefault((event.node, event.kind), []).append(len(line))
-        line.append(event)
-    seen = {*events, *(c.node for c in timeline.coverage), *(s.node for s in timeline.snapshots)} - {""}
+    logs = logs_by_node(timeline.events)
+    seen = {*logs, *(c.node for c in timeline.coverage), *(s.node for s in timeline.snapshots)} - {""}
     return View(
         timeline,
         naming,
         chosen,
         tuple(boots),
         (*(node for node in naming.nodes if node in seen), *sorted(seen - set(naming.nodes))),
-        {node: tuple(line) for node, line in events.items()},
-        {key: tuple(places) for key, places in kinds.items()},
-        learned(events, {**{member.nodeid: member.name for member in chosen.members if member.nodeid}, **naming.ids}),
+        logs,
+        learned(logs, {**{member.nodeid: member.name for member in chosen.members if member.nodeid}, **naming.ids}),
     )
 
 

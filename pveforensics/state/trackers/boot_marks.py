@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from pveforensics.model import Event, Evidence
-from pveforensics.state.moments import common_at
+from pveforensics.state.moments import common_at, moments_of
 from pveforensics.state.trackers.boot_records import Row, rows_of
 from pveforensics.state.trackers.daemons import Restart, restarts_of
 from pveforensics.state.trackers.nearby import known_before, line_moment, neighbours_of, place_of
@@ -81,14 +82,9 @@ class _Group:
 
 def signs_of(view: View, node: str) -> list[Instant]:
     """Every moment at which some log of the node holds a line, in order."""
-    moments = [
-        at
-        for event in view.events_of(node)
-        for at in (event.at, event.last, *(common_at(event, e) for e in event.evidence))
-        if at is not None
-    ]
+    moments = [at for event in view.events_of(node) for at in moments_of(event)]
     moments += [at for c in view.coverage_of(node) for at in (c.start, c.end)]
-    return sorted(moments)
+    return sorted(moments, key=attrgetter("us", "error_us", "basis"))  # the order of instants, without a call for each comparison
 
 
 def starts_of(view: View, node: str, signs: list[Instant]) -> tuple[Start, ...]:

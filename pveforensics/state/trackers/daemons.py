@@ -86,29 +86,29 @@ def _before(signs: list[Instant], at: Instant) -> int | None:
 def _fresh(view: View, node: str, daemon: str) -> Iterator[tuple[Instant, str, Event]]:
     """Starts of a daemon that had run before and was not stopped since, unless the whole node was told to go down."""
     shutdowns = [at for at, _ in view.dated(node, *NODE_SHUTDOWN)]
-    alive: Instant | None = None
+    first = next((event for _, event in view.dated(node)), None)
+    alive = False
     stopped: Instant | None = None
     begun: Instant | None = None
-    for at, event in view.dated(node):
-        if not _is(event, daemon):
-            if daemon == "rsyslog" and event.kind not in _STARTS["rsyslog"]:
-                alive = at
+    for event in _of(view, node, daemon):
+        at = event.at
+        if at is None:
             continue
         if _starts(event, daemon):
             planned = stopped is not None and any(-120 * SECOND <= when.us - stopped.us <= 600 * SECOND for when in shutdowns)
             again = begun is not None and at.us - begun.us <= 10 * SECOND  # `starting server`, then `status change startup => ...`
-            if alive is not None and not again and (stopped is None or planned):
+            wrote = alive or (daemon == "rsyslog" and event is not first)  # every line went through rsyslog
+            if wrote and not again and (stopped is None or planned):
                 yield at, daemon, event
             begun, stopped = at, None
         elif event.kind in _STOPS[daemon]:
             stopped = at
-        alive = at
+        alive = True
 
 
-def _is(event: Event, daemon: str) -> bool:
-    if daemon == "rsyslog":
-        return event.kind in (*_STARTS["rsyslog"], *_STOPS["rsyslog"])
-    return event.program.lower() == daemon
+def _of(view: View, node: str, daemon: str) -> tuple[Event, ...]:
+    """The lines of a daemon; rsyslog's are those of its starts and stops, whichever program they name."""
+    return view.events_of(node, *_STARTS[daemon], *_STOPS[daemon]) if daemon == "rsyslog" else view.written_by(node, daemon)
 
 
 def _starts(event: Event, daemon: str) -> bool:

@@ -55,6 +55,8 @@ def _sign(event: Event) -> tuple[str, str]:
     """The guest, and what became of its process: started, ended or moving; two empty words for other events."""
     fields = event.fields
     match event.kind:
+        case "task.start" | "task.end":
+            return _of_task(event)
         case "ha_service_started" if fields.get("state") == "started":
             return fields.get("sid") or "", "started"
         case "ha_service_migrate":
@@ -65,14 +67,21 @@ def _sign(event: Event) -> tuple[str, str]:
             return f"vm:{fields['vmid']}", "ended"
         case "noise.unit_done" if found := _UNIT.fullmatch(fields.get("unit") or ""):
             return (f"vm:{found['vm']}" if found["vm"] else f"ct:{found['ct']}"), "ended"
-        case "task.start" | "task.end" if _NUMBER.fullmatch(fields.get("tid") or ""):
-            kind = fields.get("type") or ""
-            sid = f"{'ct' if kind.startswith('vz') else 'vm'}:{fields['tid']}"
-            if kind in MOVES or kind == "hamigrate":
-                return sid, "moving"
-            if kind in ("qmstart", "vzstart") and event.kind == "task.end" and (fields.get("status") or "").startswith(("OK", "WARNINGS")):
-                return sid, "started"
     return "", ""
+
+
+def _of_task(event: Event) -> tuple[str, str]:
+    fields = event.fields
+    kind = fields.get("type") or ""
+    if kind in MOVES or kind == "hamigrate":
+        what = "moving"
+    elif kind in ("qmstart", "vzstart") and event.kind == "task.end" and (fields.get("status") or "").startswith(("OK", "WARNINGS")):
+        what = "started"
+    else:
+        return "", ""
+    if not _NUMBER.fullmatch(fields.get("tid") or ""):
+        return "", ""
+    return f"{'ct' if kind.startswith('vz') else 'vm'}:{fields['tid']}", what
 
 
 def _of_guest(view: View, sid: str, signs: list[Sign]) -> Iterator[Interval]:

@@ -23,6 +23,7 @@ STOPS = frozenset(
 MOVES = frozenset({"qmigrate", "vzmigrate"})
 
 _STARTED = frozenset({"qmstart", "vzstart"})
+_STOPPED = frozenset({"qmstop", "qmshutdown", "vzstop", "vzshutdown"})
 _KINDS = (
     "crm_service_state_changed", "ha_service_recovered", "ha_service_added", "ha_service_started", "ha_service_stop",
     "task.start", "task.end", "task.vm_started", "guest.cleanup", "backup.guest_start", "ha_service_migrate",
@@ -77,6 +78,8 @@ def _word(view: View, at: Instant, event: Event, containers: frozenset[str]) -> 
     fields, proof = event.fields, event.evidence[:1]
     sid = fields.get("sid") or ""
     match event.kind:
+        case "task.start" | "task.end":
+            return _of_task(at, event)
         case "crm_service_state_changed" if sid:
             return Word(at, sid, "state", _place(view, event), fields.get("from") or "", fields.get("to") or "", proof)
         case "ha_service_recovered" if sid:
@@ -91,8 +94,6 @@ def _word(view: View, at: Instant, event: Event, containers: frozenset[str]) -> 
             return Word(at, sid, "order", event.node, to="stop", evidence=proof)
         case "ha_service_migrate" if sid:
             return Word(at, sid, "order", event.node, to="move", evidence=proof)
-        case "task.start" | "task.end":
-            return _of_task(at, event)
     number = fields.get("vmid") or ""
     if not _NUMBER.fullmatch(number):
         return None
@@ -109,19 +110,15 @@ def _word(view: View, at: Instant, event: Event, containers: frozenset[str]) -> 
 
 def _of_task(at: Instant, event: Event) -> Word | None:
     kind, number = event.fields.get("type") or "", event.fields.get("tid") or ""
-    if not _NUMBER.fullmatch(number):
-        return None
-    guest, proof = f"{'ct' if kind.startswith('vz') else 'vm'}:{number}", event.evidence[:1]
+    to = what = ""
     if event.kind == "task.start":
         to = "stop" if kind in STOPS else "move" if kind in MOVES else ""
-        return Word(at, guest, "order", event.node, to=to, evidence=proof) if to else None
-    if not (event.fields.get("status") or "").startswith(("OK", "WARNINGS")):
+        what = "order" if to else ""
+    elif (event.fields.get("status") or "").startswith(("OK", "WARNINGS")):
+        what = "started" if kind in _STARTED else "moved" if kind in MOVES else "stopped" if kind in _STOPPED else ""
+    if not what or not _NUMBER.fullmatch(number):
         return None
-    if kind in _STARTED:
-        return Word(at, guest, "started", event.node, evidence=proof)
-    if kind in MOVES:
-        return Word(at, guest, "moved", event.node, evidence=proof)
-    return Word(at, guest, "stopped", event.node, evidence=proof) if kind in ("qmstop", "qmshutdown", "vzstop", "vzshutdown") else None
+    return Word(at, f"{'ct' if kind.startswith('vz') else 'vm'}:{number}", what, event.node, to=to, evidence=event.evidence[:1])
 
 
 def _place(view: View, event: Event) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pveforensics.model import Boot, Evidence, Interval
-from pveforensics.state.moments import common_at
+from pveforensics.state.moments import moments_of
 from pveforensics.state.trackers.boot_ends import Ending, Life, ending_of
 from pveforensics.state.trackers.boot_marks import Start, signs_of, starts_of
 from pveforensics.state.trackers.boot_records import rows_of
@@ -97,12 +97,7 @@ def _last_sign(view: View, node: str, floor: Instant | None, opening: Start | No
 
 def _lines(view: View, node: str) -> list[tuple[Instant, str]]:
     """The moments of a node's lines with the boot id that each states, and those of its logs' ends."""
-    lines = [
-        (at, event.boot)
-        for event in view.events_of(node)
-        for at in (event.at, event.last, *(common_at(event, e) for e in event.evidence))
-        if at is not None
-    ]
+    lines = [(at, event.boot) for event in view.events_of(node) for at in moments_of(event)]
     return sorted([*lines, *((c.end, "") for c in view.coverage_of(node))], key=lambda line: line[0].us)
 
 

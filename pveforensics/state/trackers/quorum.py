@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.arithmetic import votes_of
-from pveforensics.state.machine import DISCONNECTED, Run, is_corosync, runs_of
+from pveforensics.state.machine import DISCONNECTED, Run, corosync_of, runs_of
 from pveforensics.state.moments import Moments
 from pveforensics.state.rings import rings_of
 from pveforensics.state.trackers.cluster import dump_value, has_quorum
@@ -216,7 +216,7 @@ def _reset_after(view: View, node: str, end: Instant, next_start: Instant | None
 
 def _from_pmxcfs(view: View, node: str, stops: Moments) -> Iterator[_Mark]:
     """Pmxcfs' words; it also says `lost` as its corosync stops, and `has quorum` as it starts itself."""
-    own = any(is_corosync(event) for _, event in view.dated(node))
+    own = any(event.at is not None for event in corosync_of(view, node))
     cut = Moments.of(at for at, _ in view.dated(node, DISCONNECTED))
     joins = Moments.of(at for at, _ in view.dated(node, "pmxcfs_cluster_info", "pmxcfs_started"))
     for at, event in view.dated(node, "pmxcfs_quorum_lost"):

@@ -176,8 +176,8 @@ def _alive(view: View, node: str, spell: Spell) -> Instant | None:
     if spell.last is None:
         return None
     after = spell.last.us + 2 * SECOND
-    spoke = (at for at, event in view.dated(node) if at.us > after and event.program.lower() == program and event.kind not in FAILURES)
-    return next(spoke, None)
+    spoke = (event.at for event in view.written_by(node, program) if event.at is not None and event.kind not in FAILURES)
+    return next((at for at in spoke if at.us > after), None)
 
 
 def _returned(event: Event) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pveforensics.model import Event, Evidence, Interval
-from pveforensics.state.machine import DISCONNECTED, is_corosync
+from pveforensics.state.machine import DISCONNECTED, corosync_of
 from pveforensics.state.trackers import quorum
 from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
@@ -23,7 +23,7 @@ def track(view: View) -> tuple[Interval, ...]:
     """`node:<n>` inquorate and network_trouble without edges, for nodes of whose corosync no dated line is at hand."""
     found: list[Interval] = []
     for node in view.nodes:
-        if any(is_corosync(event) for _, event in view.dated(node)):
+        if any(event.at is not None for event in corosync_of(view, node)):
             continue
         dated = any(True for _ in view.dated(node, *LOST, *GAINED))
         quoted = [event for event in view.events_of(node) if event.at is None and event.evidence]
