@@ -4,7 +4,7 @@ import math
 import re
 
 from facts import at, event, facts, span
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.detect.clauses import AbsenceClause, AllClause, AnyClause, Between, Edge, EventClause, StateClause, Test, ThresholdClause
@@ -74,6 +74,7 @@ def looked_at_all(lanes, window, passing, *, backwards, limit):
 )  # fmt: skip
 def test_matches_are_those_of_every_match(lanes, primaries, between, where, backwards, doubtful, limit):
     window = resolve(between, {"x": primaries[0]}) if primaries else EVERYTHING
+    assume(window.low.us <= window.high.us)
 
     def passing(match):
         return passes(where, match.fields, doubtful=doubtful) is not Answer.NO
