@@ -108,6 +108,7 @@ def analyze(
     from pveforensics.pipeline import analyze as run
     from pveforensics.report import document, render, summary
     from pveforensics.report import markdown as markdown_of
+    from pveforensics.report import tell as told
     from pveforensics.rulepack import load_pack
     from pveforensics.workers import cores
 
@@ -122,15 +123,16 @@ def analyze(
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
     drawn = document.to_document(case)
-    html = render(drawn).encode("utf-8", "backslashreplace")
+    story = told(drawn)
+    html = render(story).encode("utf-8", "backslashreplace")
     write(report, html)
     if json:
         write(json, document.dump(drawn))
     if markdown:
-        write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
+        write(markdown, markdown_of(story).encode("utf-8", "backslashreplace"))
     write_events(case)
     if not quiet:
-        tell(f"{summary(drawn)}\nreport: {report}")
+        tell(f"{summary(story)}\nreport: {report}")
     if verbose:
         # In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it.
         typer.echo(f"{hashlib.sha256(html).hexdigest()}  {report}", err=True)
@@ -153,6 +155,7 @@ def render(
     from pveforensics.report import document, summary
     from pveforensics.report import markdown as markdown_of
     from pveforensics.report import render as draw
+    from pveforensics.report import tell as told
 
     try:
         data = Path(case).read_bytes()
@@ -160,12 +163,12 @@ def render(
         raise InputError(f"{case}: cannot be read: {error.strerror or error}") from error
     report = output or default_output(case.removesuffix(".json"))
     check_outputs([report, markdown], [case])
-    drawn = document.load(data, case)
-    write(report, draw(drawn).encode("utf-8", "backslashreplace"))
+    story = told(document.load(data, case))
+    write(report, draw(story).encode("utf-8", "backslashreplace"))
     if markdown:
-        write(markdown, markdown_of(drawn).encode("utf-8", "backslashreplace"))
+        write(markdown, markdown_of(story).encode("utf-8", "backslashreplace"))
     if not quiet:
-        tell(f"{summary(drawn)}\nreport: {report}")
+        tell(f"{summary(story)}\nreport: {report}")
 
 
 app.command()(timeline)

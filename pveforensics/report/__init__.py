@@ -2,7 +2,8 @@
 
 from pveforensics.report.document import dump, load, to_document
 from pveforensics.report.html import render
+from pveforensics.report.story import tell
 from pveforensics.report.text import summary
 from pveforensics.report.ticket import markdown
 
-__all__ = ["dump", "load", "markdown", "render", "summary", "to_document"]
+__all__ = ["dump", "load", "markdown", "render", "summary", "tell", "to_document"]

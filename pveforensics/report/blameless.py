@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from pveforensics.report import shape
 
 _ACCOUNT = re.compile(r"(?<![\w/@.+-])(?P<user>[\w.+-]+)@(?P<realm>[A-Za-z][\w.-]*)(?P<token>![\w.-]+)?")
-_FIELDS = ("user", "userid", "username", "login")
+_FIELDS = frozenset({"user", "userid", "username", "login"})
 _ROLES = frozenset({"root", "root@pam", "www-data", "backup", "nobody", "daemon", "system"})
 """Accounts of programs and roles: they name nobody."""
 
 
 def people(events: Iterable[shape.Event]) -> frozenset[str]:
     """The account names that events carry and that may be a person's."""
-    named = {event.fields[key].partition("@")[0] for event in events for key in _FIELDS if event.fields.get(key)}
+    told = (event.fields for event in events if not _FIELDS.isdisjoint(event.fields))
+    named = {fields[key].partition("@")[0] for fields in told for key in _FIELDS if fields.get(key)}
     return frozenset(name for name in named if len(name) > 1 and name not in _ROLES and re.fullmatch(r"[\w.+-]+", name))
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
 from pveforensics.report.story import Chain, Story
+from pveforensics.report.verdict import Verdict, verdict
 
 MEMBERSHIP = frozenset({"totem_membership_changed", "corosync_members", "corosync_sync_members", "pmxcfs_members"})
 CITED = 4
@@ -43,6 +44,11 @@ class Ground:
     def doc(self) -> shape.Document:
         """The case document."""
         return self.story.doc
+
+    @cached_property
+    def said(self) -> Verdict:
+        """The report's first sentence, and what it rests on."""
+        return verdict(self.story)
 
     def say(self, text: str, *evidence: str) -> Sentence | None:
         """The sentence, blameless, if at least one of its lines is in the document."""

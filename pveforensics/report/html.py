@@ -17,15 +17,15 @@ from pveforensics.report.pieces import FILTERS
 from pveforensics.report.room import CAP, Fitting, Room, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
 from pveforensics.report.sections.lanes import common_zone
-from pveforensics.report.story import Story, tell
+from pveforensics.report.story import Story, Tellable, tell
 from pveforensics.report.svg import elements
-from pveforensics.report.ticket import markdown_of
+from pveforensics.report.ticket import markdown
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line, prose, times, visible
 from pveforensics.resources import templates_folder
 
 
-def render(document: Mapping[str, Any], cap: int = CAP) -> str:
+def render(document: Tellable, cap: int = CAP) -> str:
     """The report of a case document; the run stamp is the document's own, so equal documents give equal bytes.
 
     A report beyond `cap` bytes is drawn again with less of its long lists, and says so. Raises UsageError if the document is damaged.
@@ -43,7 +43,7 @@ class Report:
         self._made = {name: build(story) for name, build in SECTIONS}
         self._drawn: dict[str, Markup] = {}
         self._title = f"Post-mortem: {one_line(verdict(story).strong)}"
-        self._markdown = markdown_of(story)
+        self._markdown = markdown(story)
 
     @overload
     def within(self, room: Room) -> str: ...

@@ -8,7 +8,6 @@ from pveforensics.report import shape, words
 from pveforensics.report.actions import acts
 from pveforensics.report.ground import MEMBERSHIP, Ground, Sentence, lines, told
 from pveforensics.report.lanes import ENDED, UNCLEAN
-from pveforensics.report.verdict import verdict
 
 BEFORE_US = 1_800_000_000
 """How far back an action is looked for that may have started it: half an hour."""
@@ -19,7 +18,7 @@ Said = Iterator[Sentence | None]
 
 def summary(g: Ground) -> Said:
     """The verdict, and how one thing led to the next."""
-    said = verdict(g.story)
+    said = g.said
     boots = [key for boot, _ in _ended(g) for key in boot.evidence[:1]]
     yield g.say(
         said.strong + said.news,
@@ -78,7 +77,7 @@ def trigger(g: Ground) -> Said:
 def root_cause(g: Ground) -> Said:
     """The best-supported cause with what speaks for it, and what is ruled out."""
     root = next(iter(_root(g)), None)
-    head = verdict(g.story).head
+    head = g.said.head
     for finding in dict.fromkeys(filter(None, (root and root.id, head and head.id))):
         one = next(each for each in g.chain.findings if each.id == finding)
         best = max(one.causes, key=lambda cause: cause.confidence, default=None)
@@ -299,7 +298,7 @@ def _guest_lines(g: Ground, guest: str) -> tuple[str, ...]:
     """Lines that name the guest's outage; else those of what took its node away."""
     own = [key for each in g.about(f"guest:{guest}") for key in each.evidence]
     named = [key for finding in g.chain.findings if guest in finding.guests for key in finding.evidence[:2]]
-    return tuple(own or named or lines(verdict(g.story).group, 1))
+    return tuple(own or named or lines(g.said.group, 1))
 
 
 def _act(event: shape.Event) -> str:

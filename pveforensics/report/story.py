@@ -102,8 +102,14 @@ class Story:
         return _lead(self.chains)
 
 
-def tell(document: Mapping[str, Any]) -> Story:
+Tellable = Mapping[str, Any] | Story
+"""A case document, or its story: whoever needs several outputs tells it once."""
+
+
+def tell(document: Tellable) -> Story:
     """The story of a case document. Raises UsageError if the document is damaged."""
+    if isinstance(document, Story):
+        return document
     doc = documents.view(document)
     chains = _chains(doc)
     lead = _lead(chains)

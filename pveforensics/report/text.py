@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
 from pveforensics.report import words
-from pveforensics.report.story import Story, foremost, tell
+from pveforensics.report.story import Story, Tellable, foremost, tell
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
@@ -15,7 +13,7 @@ WIDTH, LINES = 80, 22
 """Two lines less than the screen: the command line prints the paths of the outputs below."""
 
 
-def summary(document: Mapping[str, Any]) -> str:
+def summary(document: Tellable) -> str:
     """The verdict, the findings in causal order and what could not be checked."""
     story = tell(document)
     head = _wrap(verdict(story).sentence, lines=7)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from pveforensics.report import shape, words
-from pveforensics.report.story import Story, foremost, tell, telling
+from pveforensics.report.story import Story, Tellable, foremost, tell, telling
 from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
@@ -19,13 +18,9 @@ URGENT_SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!&@$])")
 
 
-def markdown(document: Mapping[str, Any]) -> str:
-    """The summary of a case document. Raises UsageError if the document is damaged."""
-    return markdown_of(tell(document))
-
-
-def markdown_of(story: Story) -> str:
-    """The summary; whole blocks are left out at the end, and counted, rather than cut in the middle."""
+def markdown(document: Tellable) -> str:
+    """The summary; whole blocks are left out at the end, and counted, rather than cut in the middle. Raises UsageError if the document is damaged."""
+    story = tell(document)
     said = verdict(story)
     closing = _closing(story)
     blocks = [

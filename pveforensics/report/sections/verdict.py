@@ -8,7 +8,7 @@ from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story
 from pveforensics.report.urgent import BEFORE_ALL, urgent
-from pveforensics.report.verdict import in_order, verdict, whom
+from pveforensics.report.verdict import Verdict, in_order, verdict, whom
 
 _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
 """Classes in which data can still be lost after the fact."""
@@ -55,7 +55,7 @@ def build(story: Story) -> View:
     """The first screen. It always stands."""
     said = verdict(story)
     return View(
-        _eyebrow(story), said.strong, said.news, said.aside, said.calm, _first(story), tuple(cell for cell in _cells(story) if cell)
+        _eyebrow(story), said.strong, said.news, said.aside, said.calm, _first(story), tuple(cell for cell in _cells(story, said) if cell)
     )
 
 
@@ -91,12 +91,11 @@ def _first(story: Story) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _cells(story: Story) -> tuple[Cell | None, ...]:
-    return (_what(story), _cause(story), _began(story), _impact(story), _data(story), _now(story))
+def _cells(story: Story, said: Verdict) -> tuple[Cell | None, ...]:
+    return (_what(story, said), _cause(said.head), _began(story, said), _impact(story), _data(story), _now(story))
 
 
-def _what(story: Story) -> Cell:
-    said = verdict(story)
+def _what(story: Story, said: Verdict) -> Cell:
     if said.head is None:
         planned = [finding for finding in story.findings if finding.class_ == "planned_shutdown"]
         if planned:
@@ -112,8 +111,7 @@ def _what(story: Story) -> Cell:
     return Cell("What", words.class_word(said.head.class_), note, min(finding.confidence for finding in said.group), said.head.id)
 
 
-def _cause(story: Story) -> Cell | None:
-    head = verdict(story).head
+def _cause(head: shape.Finding | None) -> Cell | None:
     if head is None:
         return None
     ranked = sorted(head.causes, key=lambda cause: -cause.confidence)
@@ -128,10 +126,10 @@ def _cause(story: Story) -> Cell | None:
     return Cell("Cause", words.cause_word(best.cause).capitalize(), note, best.confidence, head.id)
 
 
-def _began(story: Story) -> Cell | None:
+def _began(story: Story, said: Verdict) -> Cell | None:
     chain = story.lead
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None) if chain else None
-    if root is None or root in verdict(story).group:
+    if root is None or root in said.group:
         return None
     start = words.micros(root.start)
     where = f" on {words.names(root.nodes, 3)}" if root.nodes else ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pveforensics.errors import UsageError
 from pveforensics.model import Event, Options
-from pveforensics.report import document, markdown, render, summary
+from pveforensics.report import document, markdown, render, summary, tell
 
 GOLDEN = Path(__file__).parent / "golden" / "fenced.json"
 KEYS = {
@@ -112,6 +112,16 @@ def test_a_document_read_back_draws_the_same_bytes(name):
     assert render(again) == render(whole)
     assert markdown(again) == markdown(whole)
     assert summary(again) == summary(whole)
+
+
+@pytest.mark.parametrize("name", cases.ALL)
+def test_a_story_that_was_told_once_gives_every_output(name):
+    whole = document.to_document(cases.ALL[name]())
+    story = tell(whole)
+    for _ in range(2):
+        assert render(story) == render(whole)
+        assert markdown(story) == markdown(whole)
+        assert summary(story) == summary(whole)
 
 
 def test_lone_surrogates_survive_as_json_escapes():
