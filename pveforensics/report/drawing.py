@@ -10,8 +10,9 @@ import datetime
 import functools
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from pveforensics.report import words
 from pveforensics.report.visible import one_line
@@ -62,8 +63,7 @@ class Shape(NamedTuple):
     fixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """A row of the drawing that script may move: its place, its height, and the lane's whole name (none for a heading)."""
 
     y: float
@@ -71,8 +71,7 @@ class Block:
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """The place that a text takes: what the overlap test looks at."""
 
     x0: float
@@ -85,8 +84,7 @@ class Box:
         return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """A linear axis: microseconds to pixels."""
 
     t0: int
@@ -100,8 +98,7 @@ class Scale:
         return self.x0 + (self.x1 - self.x0) * (0.0 if share < 0.0 else min(share, 1.0))
 
 
-@dataclass(slots=True)
-class Sheet:
+class Sheet(msgspec.Struct):
     """A drawing in the making: shapes in painting order and the places of its texts.
 
     `leaders` are the places of lines that go down through all rows. Shapes belong to the row `block` (-1: none, -2: the axis), and stand on the time axis unless `fixed`. `scale` is that axis, if there is one.
@@ -109,11 +106,11 @@ class Sheet:
 
     width: float
     height: float = 0.0
-    shapes: list[Shape] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    shapes: list[Shape] = []
+    boxes: list[Box] = []
+    blocks: list[Block] = []
     scale: Scale | None = None
-    leaders: list[float] = field(default_factory=list)
+    leaders: list[float] = []
     block: int = -1
     fixed: bool = True
 

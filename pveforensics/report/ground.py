@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
 from pveforensics.report.story import Chain, Story
@@ -18,8 +20,7 @@ CITED = 4
 """Lines cited by one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(msgspec.Struct, frozen=True):
     """One sentence and the ids of the lines that it rests on; without such a line it is not written."""
 
     text: str

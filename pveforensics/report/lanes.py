@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.report import shape, words
 from pveforensics.report.marks import OTHER, lane_of
@@ -46,8 +48,7 @@ _HIDDEN = frozenset({"running", "ended"})
 """Node states that the boots already draw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One bar or mark of a lane, drawn over the whole window where an edge is None; `told` items also stand in the table.
 
     `unended`: nothing shows the end; the bar is drawn to the end of the boot or of the log. `doubt` is the error of both edges in microseconds.
@@ -67,8 +68,7 @@ class Item:
     doubt: tuple[int, int] = (0, 0)
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(msgspec.Struct):
     """A row: its name (of a node, or of a group of things), what it shows of it, its items, its events (moment, kind, count), and what these cite.
 
     `divisions` are those of the cluster, for the lane that draws votes; `step` is one of the protocol, for the lane that draws its times.
@@ -76,13 +76,13 @@ class Lane:
 
     name: str
     sub: str
-    items: list[Item] = field(default_factory=list)
+    items: list[Item] = []
     group: str = "Nodes"
     thin: bool = False
-    events: list[tuple[int, str, int]] = field(default_factory=list)
+    events: list[tuple[int, str, int]] = []
     divisions: tuple[shape.Partition, ...] = ()
     step: shape.Measure | None = None
-    cited: dict[str, None] = field(default_factory=dict)
+    cited: dict[str, None] = {}
 
 
 class _Rows(dict[tuple[str, str, str], Lane]):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.actions import acts
@@ -28,8 +29,7 @@ KINDS_NAMED = 40
 """Kinds named by one mark; the others are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """What happened at one place of a lane: from the first to the last moment, how often, and what."""
 
     first: int
@@ -67,8 +67,7 @@ def _mark(group: list[tuple[int, str, int]]) -> Mark:
     return Mark(group[0][0], group[-1][0], sum(kinds.values()), ", ".join(named) + more)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of event in the table: lane, nodes, how often, first and last moment, and a line."""
 
     kind: str

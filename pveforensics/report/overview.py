@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width
 from pveforensics.report.lanes import UNCLEAN, Lane
@@ -16,8 +17,7 @@ _COLUMNS = ((136, "resets"), (70, "no quorum"), (4, "links down"))
 """Pixels from the right edge, and what is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """An incident in the overview: its window, its number, its name, and whether a drawing of its own follows."""
 
     start: int
@@ -116,15 +116,14 @@ def _badges(sheet: Sheet, scale: Scale, frames: Sequence[Frame], top: float) -> 
     return top + 16
 
 
-@dataclass(slots=True)
-class _Badge:
+class _Badge(msgspec.Struct):
     """Incidents whose numbers share a place: the place of the first, the least and the greatest number."""
 
     x: float
     least: int
     most: int
     bad: bool = False
-    frames: list[Frame] = field(default_factory=list)
+    frames: list[Frame] = []
 
     def add(self, frame: Frame) -> None:
         """One more."""

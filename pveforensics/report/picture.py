@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import stopwatch
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width, ticks
@@ -13,8 +14,7 @@ from pveforensics.report.rows import LABELS, WIDTH, bars, labels, ticks_of, vote
 from pveforensics.report.shape import Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class Callout:
+class Callout(msgspec.Struct, frozen=True):
     """A numbered moment above the lanes."""
 
     at: int
@@ -154,8 +154,7 @@ _LONGEST = 420.0
 """Pixels of a callout's text."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(msgspec.Struct, frozen=True):
     """A callout with its leader's place, its row, and the stretch that its text takes."""
 
     callout: Callout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from pveforensics.report.visible import LONGEST
 
@@ -11,8 +12,7 @@ CAP = 5_000_000
 """Bytes of the report that are not exceeded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """Most evidence lines in cards, whether they carry neighbours, lines cited elsewhere, table rows, characters of a line, and cards."""
 
     lines: int = 3_000
@@ -24,12 +24,10 @@ class Room:
     said: str = ""
 
 
-class Fitting(ABC):
+@runtime_checkable
+class Fitting(Protocol):
     """A section of which less is drawn where there is less room: all that does not depend on the room is made once."""
 
-    __slots__ = ()
-
-    @abstractmethod
     def within(self, room: Room) -> object:
         """Its view in so much room."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.drawing import Box, Scale, Sheet, shortened, text_width
@@ -19,8 +20,7 @@ _AXES = ((1, 5), (1.5, 3), (2, 4), (3, 3), (4, 4), (5, 5), (6, 3), (8, 4))
 """Round ends of the axis and the parts into which they are cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One step in words."""
 
     step: str

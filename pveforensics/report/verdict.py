@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import confidence_word
 from pveforensics.report import shape, words
@@ -51,8 +52,7 @@ _LEAST_HOLE_US = 60_000_000
 """A rotated log may be silent for some seconds between its halves: that is no hole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The first sentence in two parts, the bold one first, and what stands beside it; `calm` is True if nothing failed.
 
     `aside` tells of many incidents how many they are, and of a calm case what was looked at.

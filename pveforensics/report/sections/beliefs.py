@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
@@ -15,8 +15,7 @@ _APART_US = 1_500_000
 _PAD_US = 30_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """What a node believed: a line in bold, a line below; `wrong` if the merged truth contradicts it, `style` blind where no log tells."""
 
     text: str
@@ -25,16 +24,14 @@ class Cell:
     style: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A moment, in UTC and in the nodes' zone."""
 
     utc: str
     local: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     heading: str

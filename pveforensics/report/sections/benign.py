@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import shape
 from pveforensics.report.story import Story
@@ -10,8 +10,7 @@ from pveforensics.report.story import Story
 SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section: text, why, and up to two lines of evidence each."""
 
     heading: str

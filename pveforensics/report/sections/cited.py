@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import shape
 from pveforensics.report.room import Room
@@ -11,8 +12,7 @@ from pveforensics.report.sections.findings import Line, line_of
 from pveforensics.report.story import Story
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section; `total` counts the lines that were asked for."""
 
     heading: str

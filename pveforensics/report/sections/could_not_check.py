@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import words
 from pveforensics.report.story import Story
@@ -13,8 +14,7 @@ MOST_COMMANDS = 4
 """Nodes without a log for which the command is written out; for more it stands once, with NODE for the name."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section: what was missing, on which nodes and for which rules; the notes of the run; nodes without logs, and how to get them."""
 
     heading: str

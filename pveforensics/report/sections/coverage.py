@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import lanes, shape, words
 from pveforensics.report.story import Story
@@ -20,8 +20,7 @@ _ANCHORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One node."""
 
     node: shape.Node
@@ -34,8 +33,7 @@ class Row:
     more_boots: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """One anchor: its kind, this node's stamp and line, the other's, and how far apart the two stand on their own clocks."""
 
     kind: str
@@ -47,8 +45,7 @@ class Pair:
     apart: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """One offset that was applied, and what proves it."""
 
     node: str
@@ -58,8 +55,7 @@ class Clock:
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section; `more_clocks` counts offsets that are not listed."""
 
     heading: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.lane_names import BETWEEN, of_findings
-from pveforensics.report.room import Fitting, Room
+from pveforensics.report.room import Room
 from pveforensics.report.sections.method import source_id
 from pveforensics.report.story import Chain, Story, foremost, loudness, telling
 from pveforensics.report.visible import cut, marked
@@ -22,8 +23,7 @@ WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One line of evidence; `anchor` is False where the same line already stands further up under its id.
 
     `file` is the place of its file with size and hash in the manifest.
@@ -44,8 +44,7 @@ class Line:
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CauseView:
+class CauseView(msgspec.Struct, frozen=True):
     """A cause with what speaks for and against it; each reason with its evidence ids."""
 
     name: str
@@ -56,8 +55,7 @@ class CauseView:
     decided_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True):
     """One finding; `folded` if only its head is shown at once, `inside` says what is folded."""
 
     finding: shape.Finding
@@ -80,8 +78,7 @@ class Card:
     edges: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """The cards of one incident."""
 
     id: str
@@ -91,8 +88,7 @@ class Group:
     cards: tuple[Card, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section; `nodes` feed the filter.
 
     `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn,
@@ -106,11 +102,10 @@ class View:
     short: tuple[tuple[str, str, str, str], ...] = ()
     bare: tuple[str, ...] = ()
     brief: tuple[shape.Finding, ...] = ()
-    lanes: Mapping[str, str] = field(default_factory=dict)
+    lanes: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Findings(Fitting):
+class Findings(msgspec.Struct, frozen=True):
     """The section before it is known for how many cards there is room; `open` are the findings whose cards stand open."""
 
     story: Story

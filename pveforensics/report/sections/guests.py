@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story
@@ -18,8 +19,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
+class Down(msgspec.Struct, frozen=True):
     """One outage of a guest."""
 
     guest: str
@@ -32,8 +32,7 @@ class Down:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """Whether the guest can start on the node."""
 
     verdict: str
@@ -42,8 +41,7 @@ class Cell:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     heading: str

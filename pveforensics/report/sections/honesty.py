@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.report import shape, words
 from pveforensics.report.drawing import Scale, Sheet
-from pveforensics.report.room import Fitting, Room
+from pveforensics.report.room import Room
 from pveforensics.report.story import Story
 from pveforensics.report.verdict import gaps, zone_assumed
 
@@ -16,8 +17,7 @@ BARS = 12
 """Nodes whose span is drawn on the first screen; the others stand in the section on coverage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True):
     """One node's log over the whole span; `flag` is what the reader must not miss."""
 
     node: str
@@ -26,8 +26,7 @@ class Bar:
     flag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """`name` and text; `flag` is what the reader must not miss."""
 
     name: str
@@ -35,8 +34,7 @@ class Fact:
     flag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class View(Fitting):
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     bars: tuple[Bar, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import words
 from pveforensics.report.story import Chain, Story
@@ -14,8 +14,7 @@ WORST = 10
 """Incidents that are shown of more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One incident."""
 
     id: str
@@ -29,8 +28,7 @@ class Row:
     findings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section: the rows that are shown, and all rows where that is not all of them."""
 
     heading: str

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
 from pveforensics.report.lane_names import BETWEEN, names_of
 from pveforensics.report.overview import Frame, overview
-from pveforensics.report.room import Fitting, Room
+from pveforensics.report.room import Room
 from pveforensics.report.story import Chain, Story, is_failure, loudness
 from pveforensics.report.verdict import zone_assumed
 
@@ -34,8 +36,7 @@ _OPEN_US = 120_000_000
 """Time that is drawn after a state whose end no line shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(msgspec.Struct, frozen=True):
     """The protocol's times of one finding beside the measured ones; `folded` where the drawing above has them under the events."""
 
     finding: str
@@ -45,8 +46,7 @@ class Watch:
     folded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """One drawing with its heading and its accessible description, and the stopwatches below it."""
 
     id: str
@@ -57,8 +57,7 @@ class Picture:
     watches: tuple[Watch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One row of the table: a state or a mark, in words and with its edges in milliseconds; `found` if a finding cites a line of it."""
 
     start: str
@@ -72,8 +71,7 @@ class Row:
     found: bool
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     heading: str
@@ -90,8 +88,7 @@ class View:
     marks: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing(Fitting):
+class Drawing(msgspec.Struct, frozen=True):
     """The section before it is known for how many rows of its tables there is room: `whole` has none yet, `items` are what rows tell, in order."""
 
     whole: View

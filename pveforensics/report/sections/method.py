@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import CONFIDENCE_BANDS, content_id
 from pveforensics.report import shape, words
@@ -13,8 +14,7 @@ from pveforensics.report.verdict import HEDGES
 FILES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     heading: str

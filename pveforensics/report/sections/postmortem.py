@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.report import words
 from pveforensics.report.blameless import blameless
@@ -28,8 +29,7 @@ _NODE_EDGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One part: its sentences, and the blanks that the team fills."""
 
     name: str
@@ -37,8 +37,7 @@ class Part:
     blanks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """One row of the timeline."""
 
     utc: str
@@ -47,8 +46,7 @@ class Moment:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One action item from a finding; owner and date stay blank."""
 
     text: str
@@ -56,8 +54,7 @@ class Action:
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section; `cited` are the ids of all lines that its sentences rest on."""
 
     heading: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story
@@ -10,8 +10,7 @@ from pveforensics.report.story import Story
 SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """What happened to a storage on a node: states with count and length, the guests hit, and the lines."""
 
     text: str
@@ -20,8 +19,7 @@ class Cell:
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section."""
 
     heading: str

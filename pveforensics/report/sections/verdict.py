@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
@@ -15,8 +15,7 @@ _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
 _STEPS = (("hold", "Hold"), ("look", "Look"), ("press", "Press"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """One cell of the strip; `confidence` is None where nothing is weighed."""
 
     name: str
@@ -26,8 +25,7 @@ class Cell:
     finding: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What to do first, with the finding that says so."""
 
     step: str
@@ -38,8 +36,7 @@ class Step:
     finding: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """The section; `finding` ids are resolved to codes by the template."""
 
     eyebrow: tuple[str, ...]
