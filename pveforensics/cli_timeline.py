@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from contextlib import ExitStack
@@ -25,8 +26,6 @@ from pveforensics.cli_outputs import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_AT_ONCE = 500
 
 
 def timeline(
@@ -83,21 +82,12 @@ def _wants_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _print(lines: Iterable[str]) -> None:
-    """Print to stdout; a reader who has left (`| head`) has seen enough."""
-    encoding = sys.stdout.encoding or "utf-8"
-    waiting: list[str] = []
-
-    def put() -> None:
-        sys.stdout.buffer.write("".join(waiting).encode(encoding, "backslashreplace"))
-        waiting.clear()
-
+def _print(lines: Iterable[memoryview]) -> None:
+    """Print lines of UTF-8 to stdout; a reader who has left (`| head`) has seen enough."""
+    encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
     try:
-        for line in lines:
-            waiting.append(line)
-            if len(waiting) >= _AT_ONCE:
-                put()
-        put()
+        for some in lines:
+            sys.stdout.buffer.write(some if encoding == "utf-8" else bytes(some).decode().encode(encoding, "backslashreplace"))
         sys.stdout.flush()
     except BrokenPipeError:
         leave_stdout()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pveforensics.errors import UsageError
+from pveforensics.timeline.arrays import Array, Mask
+from pveforensics.timeline.strings import content, fragments, joined, replaced, stamps
 
 PARQUET_LEVEL = 1
 """Of zstd: logs shrink hardly more at higher ones."""
 
 NOT_A_TIME = "1970-01-01T00:00:00.000000+00:00"
 """With `Not a time` for its meaning, what plaso writes for an event without a time: Timesketch takes no row without a date."""
+
+_AT_ONCE = 1 << 13
+"""Rows that are made text of at once: their strings stay in the processor's cache."""
 
 Batches = Iterable[pa.RecordBatch]
 
@@ -56,8 +58,13 @@ def write_csv(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
 
     plain = pa.schema([(field.name, _in_csv(field.type)) for field in schema])
     with csv.CSVWriter(file, plain) as writer:
-        for batch in batches:
+        for batch in _parts(batches):
             writer.write_batch(pa.RecordBatch.from_arrays([_as_text(column) for column in batch.columns], schema=plain))
+
+
+def _parts(batches: Batches) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield from (batch.slice(begin, _AT_ONCE) for begin in range(0, len(batch), _AT_ONCE))
 
 
 def _in_csv(kind: pa.DataType) -> pa.DataType:
@@ -66,34 +73,47 @@ def _in_csv(kind: pa.DataType) -> pa.DataType:
 
 def _as_text(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+        return stamps(column, 6, "Z")
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def write_jsonl(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
     """JSON, one object a row: the columns that have a value, and what Timesketch demands."""
     names = [name for name in schema.names if name not in ("time", "message")]
-    encode = msgspec.json.Encoder().encode
-    for batch in batches:
-        columns = {name: values_of(column) for name, column in zip(schema.names, batch.columns, strict=True)}
-        if "fields" in columns:
-            columns["fields"] = [msgspec.Raw(fields.encode()) if fields is not None else None for fields in columns["fields"]]
-            columns["last"] = [iso(last) if last is not None else None for last in columns["last"]]
-        rest = zip(*(columns[name] for name in names), strict=True)
-        rows = []
-        for time, basis, message, values in zip(columns["time"], columns["basis"], columns["message"], rest, strict=True):
-            row = _for_timesketch(message, time, basis)
-            row.update([pair for pair in zip(names, values, strict=True) if pair[1] is not None])
-            rows.append(encode(row))
-        file.write(b"\n".join((*rows, b"")))
+    for batch in _parts(batches):
+        message = replaced(batch.column("message"), _escaped_in_json, _in_json)
+        rest = [_member(name, batch.column(name)) for name in names]
+        file.write(
+            content(joined('{"message":"', message, '"', _for_timesketch(batch.column("time"), batch.column("basis")), *rest, "}\n"))
+        )
 
 
-def _for_timesketch(message: str, time: int | None, basis: str | None) -> dict[str, Any]:
-    if time is None:
-        return {"message": message, "datetime": NOT_A_TIME, "timestamp_desc": "Not a time", "time": None}
-    date = iso(time)
-    meaning = "Time logged" if basis == "stated" else f"Time logged ({basis})"
-    return {"message": message, "datetime": date, "timestamp_desc": meaning, "time": date}
+def _for_timesketch(time: pa.Array, basis: pa.Array) -> pa.Array:
+    date = stamps(time, 6, "+00:00")
+    meaning = fragments(basis, lambda basis: "Time logged" if basis == "stated" else f"Time logged ({basis})")
+    told = joined(',"datetime":"', date, '","timestamp_desc":"', meaning, '","time":"', date, '"')
+    return told.fill_null(f',"datetime":"{NOT_A_TIME}","timestamp_desc":"Not a time","time":null')
+
+
+def _member(name: str, column: pa.Array) -> pa.Array:
+    """A column's part of each object, empty where it has no value."""
+    begin = f',"{name}":'
+    if pa.types.is_dictionary(column.type) or pa.types.is_floating(column.type):
+        return fragments(column, lambda value: begin + msgspec.json.encode(value).decode()).fill_null("")
+    if pa.types.is_timestamp(column.type):
+        return joined(begin, '"', stamps(column, 6, "+00:00"), '"').fill_null("")
+    if pa.types.is_string(column.type) and name != "fields":
+        return joined(begin, '"', column, '"').fill_null("")
+    return joined(begin, column.cast(pa.string()), "").fill_null("")
+
+
+def _escaped_in_json(text: Array) -> Mask:
+    escaped: Mask = (text < 0x20) | (text == ord('"')) | (text == ord("\\"))
+    return escaped
+
+
+def _in_json(text: str) -> str:
+    return msgspec.json.encode(text)[1:-1].decode()
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
@@ -112,15 +132,6 @@ def values_of(column: pa.Array) -> list[Any]:
         return values
     names = column.dictionary.to_pylist()
     return [names[number] if number is not None else None for number in column.indices.to_pylist()]
-
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-@functools.lru_cache(10_000)
-def iso(us: int) -> str:
-    """ISO 8601 in UTC with microseconds and the offset written out."""
-    return (_EPOCH + dt.timedelta(microseconds=us)).isoformat(timespec="microseconds")
 
 
 WRITERS: dict[str, Callable[[BinaryIO, pa.Schema, Batches], None]] = {

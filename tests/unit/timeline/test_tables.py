@@ -11,6 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import row_by_row
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pveforensics
 from pveforensics.errors import UsageError
@@ -54,6 +57,10 @@ def all_formats(schema, batches):
     return [row for batch in parquet.to_batches() for row in rows_of(batch)], rows, objects
 
 
+def shown(batches, nodes, **more):
+    return [line + "\n" for some in text_lines(batches, nodes, **more) for line in bytes(some).decode().split("\n")[:-1]]
+
+
 def moment(text):
     return round(dt.datetime.fromisoformat(text).timestamp() * 1e6) if text else None
 
@@ -72,8 +79,10 @@ def test_parquet_csv_and_jsonl_tell_the_same_rows(every_line):
             assert plain[name] == one.get(name, "") == (row[name] or "")
         assert int(plain["line"]) == one["line"] == row["line"]
     assert [row["time"] for row in told] == sorted(row["time"] for row in told)
-    text = list(text_lines(batches, stream.nodes))
-    assert len(text) == len(told)
+    text = shown(batches, stream.nodes)
+    assert text == row_by_row.text(batches, stream.nodes)
+    assert shown(batches, stream.nodes, colour=True) == row_by_row.text(batches, stream.nodes, colour=True)
+    assert written(".jsonl", stream.schema, batches) == row_by_row.jsonl(batches)
     assert [line[:24] for line in text[:40]] == [Instant(row["time"]).iso() for row in told[:40]]
 
 
@@ -106,7 +115,7 @@ def test_no_rows_are_empty_files_with_their_columns():
 
 
 def test_a_terminal_obeys_nothing_that_a_log_says():
-    hostile = list(text_lines(tables.event_batches(EVENTS), ["alpha"]))
+    hostile = shown(tables.event_batches(EVENTS), ["alpha"])
     assert len(hostile) == 4
     for line in hostile:
         assert line.endswith("\n")
@@ -115,7 +124,7 @@ def test_a_terminal_obeys_nothing_that_a_log_says():
     assert hostile[0].startswith("2026-03-14T01:00:00.123Zy alpha  quorum_lost  corosync: [QUORUM] lost")
     assert hostile[1].rstrip().endswith("(× 3)")
     assert hostile[3].startswith("(no time)")
-    assert "\x1b" in "".join(text_lines(tables.event_batches(EVENTS), ["alpha"], colour=True))
+    assert "\x1b" in "".join(shown(tables.event_batches(EVENTS), ["alpha"], colour=True))
 
 
 def test_what_a_line_says_stands_behind_its_head():
@@ -126,6 +135,29 @@ def test_what_a_line_says_stands_behind_its_head():
     assert message_of("MESSAGE=said") == "said"
     assert message_of("{ no json") == "{ no json"
     assert message_of("") == ""
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+MOMENTS = st.one_of(st.none(), st.integers(-(1 << 47), 1 << 52), st.integers(AT.us, AT.us + 3_000_000))
+
+
+@given(st.lists(st.tuples(MOMENTS, TEXTS, st.integers(0, 99), st.sampled_from([1e-06, 1.0, 300.000001])), max_size=30), st.integers(0, 9))
+def test_any_rows_are_written_as_row_by_row(rows, skipped):
+    columns = [tables.texts([text for _, text, _, _ in rows])]
+    times = [at for at, *_ in rows]
+    undated = tables.np.array([at is None for at in times], bool)
+    basis = [("stated", "aligned", "year inferred")[number % 3] if at is not None else None for at, _, number, _ in rows]
+    names = [text or None for _, text, _, _ in rows]
+    numbers = tables.np.array([number for _, _, number, _ in rows], tables.np.int64)
+    columns = [
+        tables.numbers(tables.np.array([at or 0 for at in times], tables.np.int64), tables.TIME, undated), tables.coded(basis),
+        tables.numbers(tables.np.array([error for *_, error in rows]), pa.float64(), undated), tables.coded([str(number) for number in numbers]),
+        tables.coded([name and f"kind_{len(name)}" for name in names]), tables.coded(names), tables.numbers(numbers.astype("u4"), pa.uint32(), numbers % 2 == 0), columns[0],
+        tables.coded([f"{text}/x" for _, text, _, _ in rows]), tables.numbers(numbers, pa.int64()),
+    ]  # fmt: skip
+    batch = pa.RecordBatch.from_arrays(columns, schema=tables.LINES).slice(skipped)
+    assert written(".jsonl", tables.LINES, [batch]) == row_by_row.jsonl([batch])
+    assert shown([batch], ["7", "8"], colour=True) == row_by_row.text([batch], ["7", "8"], colour=True)
 
 
 def test_a_suffix_that_means_nothing_is_told():
