@@ -28,13 +28,18 @@ class LineReader:
 
         Offsets are those of `text` as given, with all that was pasted in front of it.
         """
+        found = self.take_apart(text)
+        if found is not None:
+            self.note(found[0])
+        return found
+
+    def take_apart(self, text: str) -> tuple[Format, Line] | None:
+        """The same, and the line is not counted."""
         if len(text) > LONGEST_HEAD:
             text = text[:LONGEST_HEAD]
         found = self._stamped(text) if peel.has_time(text) else None
         if found is None:
             found = _first(_UNSTAMPED, text) or _shifted(_UNSTAMPED, text, peel.before_text(text))
-        if found is not None:
-            self.note(found[0])
         return found
 
     def note(self, shape: Format, count: int = 1) -> None:

@@ -64,23 +64,37 @@ class Candidates:
         self._learnt: set[int] = set()
         self._todo: list[Todo] = []
         self._next = 0
+        self._repeated: Indexes
         self._places: Indexes
         self._anchors: Indexes
+        self._unique: Indexes
         self._lines: Page
         self._rows: Rows
         self._columns: Columns
 
-    def page(self, lines: Page, rows: Rows, columns: Columns, hits: list[int]) -> Indexes:
-        """Make a page the one at hand; gives the lines that only the reader of lines can judge."""
-        self._lines, self._rows, self._columns = lines, rows, columns
+    def locate(self, lines: Page, hits: list[int]) -> Indexes:
+        """Take the hits of the next page; gives the lines in which they stand, in order."""
         codes = np.array(hits, np.int64)
         places, anchors = np.searchsorted(lines.ends, codes >> CODE_BITS), codes & _INDEX
         marked = anchors >= self._scan.anchors
-        repeated = places[marked]
+        self._repeated = places[marked]
         codes = np.unique(places[~marked] << CODE_BITS | anchors[~marked])
         self._places, self._anchors = codes >> CODE_BITS, codes & _INDEX
-        unique = self._places[_firsts(self._places)]
-        return np.concatenate((repeated, np.array(self._with_second_head(unique[rows.ok[unique]]), np.int64)))
+        self._unique = self._places[_firsts(self._places)]
+        return self._unique
+
+    def by_line(self) -> dict[int, set[int]]:
+        """Which anchors stand in which line."""
+        found: dict[int, set[int]] = {}
+        for place, anchor in zip(self._places.tolist(), self._anchors.tolist(), strict=True):
+            found.setdefault(place, set()).add(anchor)
+        return found
+
+    def page(self, lines: Page, rows: Rows, columns: Columns) -> Indexes:
+        """Make the page of these hits the one at hand; gives the lines that only the reader of lines can judge."""
+        self._lines, self._rows, self._columns = lines, rows, columns
+        readable = self._unique[rows.ok[self._unique]]
+        return np.concatenate((self._repeated, np.array(self._with_second_head(readable), np.int64)))
 
     def _with_second_head(self, places: Indexes) -> list[int]:
         """Lines in which another record may stand behind the first."""

@@ -28,7 +28,8 @@ class Rows(NamedTuple):
     """What the columns of a page say. Where `ok` is false nothing else holds.
 
     `at` is the moment as coverage counts (microseconds), `host` and `tag` are numbers of `Heads`, `message` is the offset of the
-    message in the page, `taught` are lines from which a host or tag was learned.
+    message in the page, `taught` are lines from which a host or tag was learned. Of lines whose tags were not asked for `tag` and
+    `message` are 0, and `ok` says nothing of what stands behind the host.
     """
 
     ok: Mask
@@ -48,8 +49,8 @@ class Columns:
         self.heads = Heads(layout)
         self._midnights: dict[bytes, Midnight | None] = {}
 
-    def read(self, page: Page) -> Rows:
-        """Take the heads of all lines apart."""
+    def read(self, page: Page, wanted: Indexes | None = None) -> Rows:
+        """Take the heads of all lines apart; their tags only of the `wanted` lines, if these are given."""
         layout, starts = self.layout, page.starts
         ok = page.ends - starts <= LONGEST
         clock, valid = _clock(page.words[starts + layout.date])
@@ -65,7 +66,7 @@ class Columns:
         host = self.heads.find_hosts(page, ok, taught)
         ok &= host >= 0
         tag, message = np.zeros_like(starts), np.zeros_like(starts)
-        lines = np.flatnonzero(ok)
+        lines = np.flatnonzero(ok) if wanted is None else wanted[ok[wanted]]
         if len(lines):
             widths = np.array([known.width for known in self.heads.hosts], np.int64)
             places = starts[lines] + (layout.head + 2) + widths[host[lines]]

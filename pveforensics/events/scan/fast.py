@@ -16,7 +16,7 @@ from pveforensics.events.scan.candidates import Candidates
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.layout import Layout, layout_of
-from pveforensics.events.scan.lines import TextScan
+from pveforensics.events.scan.lines import NAMED, TextScan
 from pveforensics.events.scan.matcher import Matcher, hit_codes
 from pveforensics.events.scan.pieces import gathered, pieces
 from pveforensics.events.scan.sink import LineSink
@@ -55,7 +55,7 @@ def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: L
             continue
         if sink is not None:
             sink.text(line, data)
-        line += reader.feed(line, data, nuls)
+        line += reader.feed(line, data, nuls, anchors_by_line(matcher, data, scan.anchors))
     scan.finish()
 
 
@@ -71,9 +71,8 @@ class _Pages:
         self._candidates = Candidates(scan)
         self._room = Room()
 
-    def feed(self, first: int, data: bytes, nuls: int) -> int:
-        """Feed every line; gives the number of newlines."""
-        found = anchors_by_line(self._matcher, data, self._scan.anchors)
+    def feed(self, first: int, data: bytes, nuls: int, found: dict[int, set[int]]) -> int:
+        """Feed every line with the anchors found in it; gives the number of newlines."""
         place = 0
         for place, text in enumerate(data.decode("utf-8", "replace").split("\n")):
             self._scan.feed(first + place, text, found.get(place), nuls)
@@ -83,17 +82,18 @@ class _Pages:
     def take(self, first: int, data: bytes, nuls: int) -> int:
         """Read a page by its columns; gives the number of newlines."""
         lines = page(data, self._room)
-        rows = self._read(lines)
+        wanted = self._candidates.locate(lines, hit_codes(self._matcher, data))
+        rows = self._read(lines, wanted if self._sink is None and first > NAMED else None)
         if self._sink is not None:
             self._sink.page(first, lines, rows, self._columns)
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
-            return self.feed(first, data, nuls)
+            return self.feed(first, data, nuls, self._candidates.by_line())
         odd = ~rows.ok
         odd[rows.taught] = True
-        odd[self._candidates.page(lines, rows, self._columns, hit_codes(self._matcher, data))] = True
+        odd[self._candidates.page(lines, rows, self._columns)] = True
         feed = _around(odd)
         if np.count_nonzero(feed) * 2 > len(feed):
-            return self.feed(first, data, nuls)
+            return self.feed(first, data, nuls, self._candidates.by_line())
         found = self._candidates.choose(feed)
         cuts = _cuts(rows.at)
         for span in _spans(feed):
@@ -111,16 +111,16 @@ class _Pages:
             self._scan.feed(first + place, text, found.get(place), nuls)
             nuls = 0
 
-    def _read(self, lines: Page) -> Rows | None:
+    def _read(self, lines: Page, wanted: Indexes | None) -> Rows | None:
         """The rows by the layout at hand, or by a better one where half of the lines do not fit."""
-        rows = self._columns.read(lines) if self._columns is not None else None
+        rows = self._columns.read(lines, wanted) if self._columns is not None else None
         if rows is not None and np.count_nonzero(rows.ok) * 2 > len(rows.ok):
             return rows
         layout = layout_of(_samples(lines))
         if layout is None or (self._columns is not None and layout == self._columns.layout):
             return rows
         columns = self._known.setdefault(layout, Columns(layout))
-        other = columns.read(lines)
+        other = columns.read(lines, wanted)
         if rows is not None and np.count_nonzero(rows.ok) >= np.count_nonzero(other.ok):
             return rows
         self._columns = columns

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pveforensics.events.formats import Line
 from pveforensics.events.scan.layout import Layout, only_shape
 from pveforensics.events.scan.words import ALL, Indexes, Mask, Page, Words, first_byte, low_bytes, negative, word, zero_bytes
 
@@ -51,12 +52,15 @@ class Heads:
         found = np.full(len(ok), -1, np.int64)
         at = page.starts + self._layout.head
         left = np.flatnonzero(ok)
-        for number in range(MOST_HOSTS):
-            if not len(left):
-                break
+        number, tries = 0, 0
+        while len(left) and number < MOST_HOSTS:
             if number == len(self.hosts):
-                if len(taught) >= _TRIES_A_PAGE or not self._learn_host(page, int(left[0])):
+                if tries >= _TRIES_A_PAGE:
                     break
+                tries += 1
+                if not self._learn_host(page, int(left[0])):
+                    left = left[1:]
+                    continue
                 taught.append(int(left[0]))
             places = at[left]
             same = np.ones(len(left), np.bool_)
@@ -64,12 +68,16 @@ class Heads:
                 same &= (page.words[places + 8 * step] & mask) == wanted
             found[left[same]] = number
             left = left[~same]
+            number += 1
         return found
 
     def _learn_host(self, page: Page, line: int) -> bool:
         start = int(page.starts[line]) + self._layout.head
         token = page.data[start + 1 : start + 64].split(b" ", 1)[0]
         if not _HOST.fullmatch(token):
+            return False
+        read = self._read(_text(page, line))
+        if read is None or read.host.encode() != token:
             return False
         shown = b" " + token + b" "
         parts = [shown[at : at + 8] for at in range(0, len(shown), 8)]
@@ -120,11 +128,10 @@ class Heads:
 
     def _program(self, page: Page, line: int, place: int, tag: bytes) -> str:
         """The program's name if the reader of lines takes this head apart in the same way, else an empty text."""
-        start, end = int(page.starts[line]), int(page.ends[line])
-        text = page.data[start:end].decode("utf-8", "replace").rstrip("\r")
-        shape = only_shape(text)
-        read = shape.parse(text) if shape is not None and shape.name == self._layout.name else None
-        if read is None or read.stamp is None or len(read.stamp.text) != self._layout.head:
+        start = int(page.starts[line])
+        text = _text(page, line)
+        read = self._read(text)
+        if read is None:
             return ""
         host = page.data[start + self._layout.head + 1 : place - 1]
         # the message behind the tag begins with a pid or not: both are behind the colon, and where is checked for each line
@@ -134,6 +141,12 @@ class Heads:
         if read.host.encode() != host or plain is None or (read.uptime_us is None and read.message_offset != at + plain.end()):
             return ""
         return read.program
+
+    def _read(self, text: str) -> Line | None:
+        """A line as the reader of lines takes it apart, if no other shape than that of the columns could."""
+        shape = only_shape(text)
+        read = shape.parse(text) if shape is not None and shape.name == self._layout.name else None
+        return read if read is not None and read.stamp is not None and len(read.stamp.text) == self._layout.head else None
 
     def _place_all(self) -> bool:
         """Give every tag a slot of its own."""
@@ -146,6 +159,10 @@ class Heads:
                 self._slots[slots] = np.arange(1, count)
                 return True
         return False
+
+
+def _text(page: Page, line: int) -> str:
+    return page.data[int(page.starts[line]) : int(page.ends[line])].decode("utf-8", "replace").rstrip("\r")
 
 
 def _slot(parts: Words, factors: Words) -> Words:

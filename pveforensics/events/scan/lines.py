@@ -17,6 +17,10 @@ from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
 from pveforensics.readings import NulRun, Stamp
 
+NAMED = 50_000
+"""Lines of a file of which each tells who wrote it. Of those behind, only lines with an anchor do, and a line that begins with a stamp and host as earlier ones
+did is counted as one of them, whatever tag it has: they say nothing new."""
+
 MOST_CONTINUATIONS = 4
 MOST_NAMES = 1_000
 MOST_NUL_RUNS = 2_000
@@ -67,6 +71,7 @@ class TextScan:
         self.lines = 0
         self.recognized = 0
         self.cut = 0
+        self._begins: dict[tuple[int, str], Format] = {}
         self._open: _Open | None = None
         self._previous: Draft | Kept | None = None
         self._unclosed: list[tuple[int, int]] = []
@@ -85,7 +90,7 @@ class TextScan:
         if not text or text.isspace():
             self._end_record()
             return
-        read = self.reader.read(text)
+        read = self.reader.take_apart(text)
         if read is None:
             self._loose(number, text, found)
             return
@@ -120,7 +125,7 @@ class TextScan:
 
     def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None, *, whole: bool = True) -> None:
         line = read[1]
-        self._note(number, line)
+        self._count(number, text, read, named=number <= NAMED or bool(found))
         if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
             if self._previous is not None:
                 self._previous.repeat(int(again["times"]), number, line.stamp)
@@ -139,9 +144,22 @@ class TextScan:
         """Two records that lost the line end between them, as long as both are of one host."""
         self._try(number, text, line._replace(message=line.message[:at]), found)
         start = line.message_offset + at
-        read = self.reader.read(text[start:])
+        read = self.reader.take_apart(text[start:])
         if read is not None:
             self._head(number, text, (read[0], read[1]._replace(message_offset=read[1].message_offset + start)), found, whole=False)
+
+    def _count(self, number: int, text: str, read: tuple[Format, Line], *, named: bool) -> None:
+        """Count a line of a text that has a head; its program if it is `named`."""
+        shape, line = read
+        begin = _begin(text, line)
+        if begin is not None and not named and (known := self._begins.get(begin)) is not None:
+            self.reader.note(known)
+            self._note(number, line._replace(host=begin[1], program=""))
+            return
+        if begin is not None and not shape.weak and line.host == begin[1]:
+            self._begins.setdefault(begin, shape)
+        self.reader.note(shape)
+        self._note(number, line if named else line._replace(program=""))
 
     def _note(self, number: int, line: Line) -> None:
         """Count what every line with a head tells: time, host, program."""
@@ -237,6 +255,15 @@ class TextScan:
             return
         self._unclosed.append((len(self.nul_runs), number))
         self.nul_runs.append(NulRun(number, length, self.coverage.latest, None, text[:500]))
+
+
+def _begin(text: str, line: Line) -> tuple[int, str] | None:
+    """The length of a line's stamp and the word behind it, which is the host in most logs; None if one blank does not part them."""
+    if line.stamp is None or not text.startswith(line.stamp.text):
+        return None
+    length = len(line.stamp.text)
+    end = text.find(" ", length + 1)
+    return (length, text[length + 1 : end]) if end > length + 1 and text[length] == " " else None
 
 
 def _joined(head: str, rest: list[str], between: str) -> str:

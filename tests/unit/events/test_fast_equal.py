@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
-from pveforensics.events.scan import BACK_ENDS, candidates, coverage, fast
+from pveforensics.events.scan import BACK_ENDS, candidates, coverage, fast, lines
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -66,13 +66,13 @@ def stamp(kind, at):
     return date + {"iso": f".{at * 7919 % 1_000_000:06}+01:00", "short": "+0100", "zulu": f".{at * 31 % 1_000_000:06}Z"}[kind]
 
 
-def text_of(seed, *, lines=400, loose=0.02, kinds=("bsd", "iso", "short", "zulu")):
+def text_of(seed, *, length=400, loose=0.02, kinds=("bsd", "iso", "short", "zulu")):
     draw = random.Random(seed)
     kind, at, rows = draw.choice(kinds), draw.randrange(86_400 * 330, 86_400 * 400), []
     hosts = draw.choice([["alpha"], HOSTS])
     wanted = draw.sample(MESSAGES, draw.randint(1, len(MESSAGES)))
     loose *= draw.choice([0, 1, 1, 5])
-    while len(rows) < lines:
+    while len(rows) < length:
         at += draw.choice([0, 0, 0, 1, 1, 5, 40])
         if draw.random() < 0.01:
             at += draw.choice([-3, -100, -500, -90_000, 4_000, 90_000])
@@ -98,10 +98,27 @@ def both(data, *, size=0, page=1 << 20, matcher=None, index=INDEX, shelve=False)
 
 
 def the_same(data, **how):
-    slow, quick = both(data, **how)
-    assert quick == slow
-    assert list(quick.hosts) == list(slow.hosts)
+    """The scan, which is the same by both ways, also where only the first lines are asked for their programs."""
+    for named in (30, lines.NAMED):
+        with mock.patch.object(lines, "NAMED", named), mock.patch.object(fast, "NAMED", named):
+            slow, quick = both(data, **how)
+        assert quick == slow
+        assert list(quick.hosts) == list(slow.hosts)
     return quick
+
+
+def test_behind_the_first_lines_programs_are_told_by_lines_with_an_anchor_alone():
+    plain = [f"Mar 14 02:13:07 alpha tool{number}[1]: x" for number in range(60)]
+    known = "Mar 14 02:13:07 alpha corosync[15]: [TOTEM ] Retransmit List: 4a"
+    odd = "Mar 14 02:13:07 alpha no tag here"
+    told = the_same("\n".join([*plain, known, odd]).encode())
+    assert {"tool0", "tool59", "corosync"} <= told.programs
+    with mock.patch.object(lines, "NAMED", 30), mock.patch.object(fast, "NAMED", 30):
+        few = both("\n".join([*plain, known, odd]).encode())[1]
+    assert {"tool0", "tool29", "corosync"} <= few.programs
+    assert not {"tool30", "tool59"} & few.programs
+    assert (told.recognized, few.recognized) == (62, 62)
+    assert (told.hosts, few.hosts) == ({"alpha": 61}, {"alpha": 62})
 
 
 EVERYDAY = SignatureIndex(
@@ -163,7 +180,7 @@ def test_every_engine_gives_the_same(make):
 @given(st.integers(0, 1 << 32), st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_flipped_bytes_give_the_same(seed, flips):
-    data = bytearray(text_of(seed, lines=150))
+    data = bytearray(text_of(seed, length=150))
     for at, value in flips:
         data[at % len(data)] = value
     the_same(bytes(data), page=4_000)
