@@ -14,7 +14,8 @@ Words = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-PAD = 128
+_BLOCK = 64
+PAD = 2 * _BLOCK
 """Bytes behind a page that may be gathered, all NUL: they fit no column."""
 
 _LITTLE = np.dtype("<u8")
@@ -52,7 +53,7 @@ class Room:
 
     def take(self, data: bytes) -> tuple[npt.NDArray[np.uint8], Mask]:
         """The padded bytes, and as many flags."""
-        length = len(data) + PAD + -len(data) % 8
+        length = len(data) + PAD + -len(data) % _BLOCK
         if length > len(self._bytes):
             self._bytes, self._flags = np.zeros(length, np.uint8), np.zeros(length, np.bool_)
         self._bytes[: len(data)] = np.frombuffer(data, np.uint8)
@@ -75,20 +76,21 @@ def page(data: bytes, room: Room) -> Page:
 
 
 def _newlines(text: npt.NDArray[np.uint8], flags: Mask) -> Indexes:
-    """Offsets of the newlines, found eight bytes at a time."""
+    """Offsets of the newlines: a bit for each byte, and the bits of 64 bytes at a time."""
     np.equal(text, 10, out=flags)
-    words = flags.view(_LITTLE)
-    places = np.flatnonzero(words)
+    words = np.packbits(flags, bitorder="little").view(_LITTLE)
+    places = np.flatnonzero(words != 0)  # on flags it takes a fraction of the time
     left = words[places]
-    found = []
-    while len(places):
-        found.append(places * 8 + first_byte(left & negative(left)))
-        left &= left - np.uint64(1)
-        more = np.flatnonzero(left)
-        places, left = places[more], left[more]
-    if not found:
-        return np.empty(0, np.int64)
-    return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
+    counts = np.bitwise_count(left).astype(np.int64)
+    sums = np.cumsum(counts)
+    found: Indexes = np.empty(int(sums[-1]) if len(sums) else 0, np.int64)
+    at, base = sums - counts, places * _BLOCK
+    while len(left):
+        found[at] = base + np.bitwise_count((left & negative(left)) - np.uint64(1))
+        left = left & (left - np.uint64(1))
+        more = np.flatnonzero(left != 0)
+        left, at, base = left[more], at[more] + 1, base[more]
+    return found
 
 
 def negative(words: Words) -> Words:
