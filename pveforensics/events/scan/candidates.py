@@ -15,16 +15,13 @@ from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.shelving import Shelving
 from pveforensics.events.scan.templates import Templates
-from pveforensics.events.scan.words import Indexes, Mask, Page, low_bytes, word
+from pveforensics.events.scan.words import Indexes, Mask, Page
 from pveforensics.events.signatures import LONGEST_MESSAGE, Signature
 from pveforensics.timebase import SECOND
 
-DENSE = 100
-"""From so many lines of one storm in a page on it is folded as it comes."""
-
 _MOST_KNOWN = 50_000
-_NONE: Indexes = np.empty(0, np.int64)
 _CLOSING = ord("]")
 _INDEX = (1 << CODE_BITS) - 1
 
@@ -55,9 +52,9 @@ class Candidates:
         self._index = scan.index
         self._signatures = len(self._index.texts)
         self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
-        self._shelved: dict[tuple[int, int], int] = {}
-        self._everyday: tuple[Indexes, Indexes] = (_NONE, _NONE)
-        self._hinting: tuple[Indexes, Indexes] = (_NONE, _NONE)
+        self._shelving = Shelving(scan, lambda program, anchor: tuple(signature for signature, _ in self._make_tries(program, (anchor,))))
+        self._hints: list[tuple[int, int]] = []
+        self._next_hint = 0
         self._table: Mask = np.zeros((0, 0), np.bool_)
         self._programs: list[str] = []
         self._templates: dict[int, Templates] = {}
@@ -78,7 +75,9 @@ class Candidates:
         places, anchors = np.searchsorted(lines.ends, codes >> CODE_BITS), codes & _INDEX
         marked = anchors >= self._scan.anchors
         self._repeated = places[marked]
-        codes = np.unique(places[~marked] << CODE_BITS | anchors[~marked])
+        codes = places[~marked] << CODE_BITS | anchors[~marked]
+        codes.sort()
+        codes = codes[_firsts(codes)]
         self._places, self._anchors = codes >> CODE_BITS, codes & _INDEX
         self._unique = self._places[_firsts(self._places)]
         return self._unique
@@ -99,10 +98,12 @@ class Candidates:
     def _with_second_head(self, places: Indexes) -> list[int]:
         """Lines in which another record may stand behind the first."""
         data = self._lines.data
-        find = data.find
-        bounds = zip(places.tolist(), self._rows.message[places].tolist(), self._lines.ends[places].tolist(), strict=True)
-        maybe = [(place, begin, end) for place, begin, end in bounds if find(b"]: ", begin, end) >= 0]
-        return [place for place, begin, end in maybe if second_head(data[begin:end].decode("utf-8", "replace"))]
+        places, bounds = places.tolist(), zip(self._rows.message[places].tolist(), self._lines.ends[places].tolist(), strict=True)
+        messages = [data[begin:end] for begin, end in bounds]
+        if b"\n".join(messages).find(b"]: ") < 0:
+            return []
+        maybe = [(place, message) for place, message in zip(places, messages, strict=True) if b"]: " in message]
+        return [place for place, message in maybe if second_head(message.decode("utf-8", "replace"))]
 
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
@@ -111,16 +112,15 @@ class Candidates:
         found: dict[int, set[int]] = {}
         for place, anchor in zip(places[fed].tolist(), anchors[fed].tolist(), strict=True):
             found.setdefault(place, set()).add(anchor)
-        hinting = ~fed & (anchors >= self._signatures)
-        self._hinting = places[hinting], anchors[hinting] - self._signatures
-        wanted = ~fed & ~hinting
+        self._hints, self._next_hint = self._due_hints(feed), 0
+        wanted = ~fed & (anchors < self._signatures)
         wanted[wanted] = self._matrix()[rows.tag[places[wanted]], anchors[wanted]]
         places, anchors = places[wanted], anchors[wanted]
         begins = _firsts(places)
         ends = np.append(begins[1:], len(places))
         places = places[begins]
         only = np.where(ends - begins == 1, anchors[begins], -1)
-        left = self._shelve(places, only)
+        left = self._shelving.choose(self._lines, rows, self._columns, places, only)
         places, begins, ends, only = places[left], begins[left], ends[left], only[left]
         counts, lasts = self._storms(places, only, feed)
         kept = np.flatnonzero(counts)
@@ -132,77 +132,25 @@ class Candidates:
         self._next = 0
         return found
 
-    def _shelve(self, places: Indexes, anchors: Indexes) -> Mask:
-        """Set the candidates aside that are everyday lines without any doubt; gives a mask of the others."""
-        numbers = np.full(len(places), -1, np.int64)
-        if self._scan.collector.everyday is not None:
-            keys = self._rows.tag[places] << CODE_BITS | anchors
-            for key in np.unique(keys[anchors >= 0]).tolist():
-                number = self._everyday_of(key)
-                alike = np.flatnonzero(keys == key) if number >= 0 else _NONE
-                # a storm in earnest is better counted as it comes
-                if len(alike) and not (self._index.signatures[number].storm and len(alike) > DENSE):
-                    numbers[alike[self._fits(number, key >> CODE_BITS, places[alike])]] = number
-        chosen = numbers >= 0
-        self._everyday = places[chosen], numbers[chosen]
-        return ~chosen
+    def _due_hints(self, feed: Mask) -> list[tuple[int, int]]:
+        """Lines that state a moment twice and are not fed: of each anchor the first one in an hour, as far as this page tells."""
+        hinting = np.flatnonzero(self._anchors >= self._signatures)
+        if not len(hinting):
+            return []
+        hinting = hinting[np.argsort(self._anchors[hinting], kind="stable")]
+        places, anchors = self._places[hinting], self._anchors[hinting] - self._signatures
+        fed, stretches = feed[places], self._rows.at[places] // THIN_US
+        first = np.ones(len(places), np.bool_)
+        # what is fed may be of any hour, which is looked up there
+        first[1:] = (anchors[1:] != anchors[:-1]) | (stretches[1:] != stretches[:-1]) | fed[:-1]
+        first &= ~fed
+        return sorted(zip(places[first].tolist(), anchors[first].tolist(), strict=True))
 
-    def _everyday_of(self, key: int) -> int:
-        """The number of the everyday signature that is the only one to be tried on lines of a tag with one anchor; -1 for none."""
-        number = self._shelved.get((id(self._columns), key))
-        if number is None:
-            program = self._columns.heads.programs[key >> CODE_BITS]
-            tries = self._make_tries(program, (key & _INDEX,))
-            alone = len(tries) == 1 and tries[0][0].everyday is not None and not tries[0][0].pid
-            number = self._shelved[id(self._columns), key] = self._index.numbers[tries[0][0].id] if alone else -1
-        return number
-
-    def _fits(self, number: int, tag: int, places: Indexes) -> Mask:
-        """Which of these lines end as everyday lines do, and are not corosync's second copy with its level."""
-        signature, words = self._index.signatures[number], self._lines.words
-        ending = (signature.everyday or "").encode("ascii")
-        fits = np.ones(len(places), np.bool_)
-        if ending:
-            fits = words[self._lines.ends[places] - 8] >> np.uint64(8 * (8 - len(ending))) == word(ending)
-        if self._columns.heads.programs[tag] == "corosync":
-            begins = words[self._rows.message[places]] & low_bytes(3)
-            fits = fits & ((begins == word(b"  [")) | (begins & low_bytes(1) == word(b"[")))
-        # what a carriage return ends is taken apart by the slower way
-        fits &= words[self._lines.ends[places] - 8] >> np.uint64(56) != ord("\r")
-        return fits
-
-    def _shelve_span(self, first: int, begin: int, end: int) -> None:
-        """Keep the everyday lines among lines `begin` to `end`."""
-        places, numbers = self._everyday
-        shelf = self._scan.collector.everyday
-        low, high = np.searchsorted(places, (begin, end)).tolist()
-        if shelf is None or low == high:
-            return
-        here, rows, data = places[low:high], self._rows, self._lines.data
-        bounds = zip(self._lines.starts[here].tolist(), self._lines.ends[here].tolist(), strict=True)
-        texts = [data[start:stop] for start, stop in bounds]
-        known = np.array([shelf.host(host.name) for host in self._columns.heads.hosts], np.int64)
-        shelf.extend(first + here, texts, rows.at[here], known[rows.host[here]], numbers[low:high], self._scan.coverage.boot)
-
-    def _hint_span(self, first: int, begin: int, end: int) -> None:
-        """Look at lines that state a moment twice, one in an hour."""
-        places, anchors = self._hinting
-        low, high = np.searchsorted(places, (begin, end)).tolist()
-        if low == high:
-            return
-        here, anchors = places[low:high], anchors[low:high]
-        stretches = self._rows.at[here] // THIN_US
-        first_ones = np.zeros(len(here), np.bool_)
-        for anchor in np.unique(anchors).tolist():
-            alike = np.flatnonzero(anchors == anchor)
-            first_ones[alike[_firsts(stretches[alike])]] = True
-        hints = self._scan.hints
-        for place, anchor in zip(here[first_ones].tolist(), anchors[first_ones].tolist(), strict=True):
-            if hints.due(anchor, int(self._rows.at[place])):
-                text = (
-                    self._lines.data[self._lines.starts.item(place) : self._lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
-                )
-                hints.look(first + place, text, self._columns.stamp(self._lines, self._rows, place))
+    def _hint(self, first: int, place: int, anchor: int) -> None:
+        hints, lines = self._scan.hints, self._lines
+        if hints.due(anchor, int(self._rows.at[place])):
+            text = lines.data[lines.starts.item(place) : lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
+            hints.look(first + place, text, self._columns.stamp(lines, self._rows, place))
 
     def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes]:
         """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last of them.
@@ -262,13 +210,19 @@ class Candidates:
         if self._scan.collector.waits:  # a record among the lines that were fed before
             shown = min(end, begin + NEIGHBOURS)
             self._show(first, begin, shown)
-        self._shelve_span(first, begin, end)
-        self._hint_span(first, begin, end)
+        self._shelving.pass_by(begin)
+        while self._next_hint < len(self._hints) and self._hints[self._next_hint][0] < end:
+            self._hint(first, *self._hints[self._next_hint])
+            self._next_hint += 1
         todo = self._todo
         while self._next < len(todo) and todo[self._next].place < end:
             self._try(first, todo[self._next])
             self._next += 1
         self._show(first, max(shown, end - NEIGHBOURS), end)
+
+    def leave(self, first: int) -> None:
+        """All lines of the page have been fed or taken."""
+        self._shelving.keep(first, self._lines, self._rows, self._columns)
 
     def _show(self, first: int, begin: int, end: int) -> None:
         """Let the collector see lines as neighbours."""

@@ -60,7 +60,9 @@ class EverydayLines:
             column.append(value)
         return Kept(self, len(self) - 1)
 
-    def extend(self, numbers: Numbers, texts: Sequence[bytes], moments: Numbers, hosts: Numbers, signatures: Numbers, boot: int) -> None:
+    def extend(
+        self, numbers: Numbers, texts: Sequence[bytes], moments: Numbers, hosts: Numbers, signatures: Numbers, boots: Numbers
+    ) -> None:
         """Keep many lines at once; `hosts` are numbers given by `host`."""
         if len(self) + len(texts) > MOST:
             self.lost += len(texts)
@@ -68,7 +70,7 @@ class EverydayLines:
         ends = len(self._text) + np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
         self._text += b"".join(texts)
         same = np.ones(len(texts), np.int64)
-        values = (numbers, moments, moments, ends, signatures, hosts, same * boot, same, same * 0)
+        values = (numbers, moments, moments, ends, signatures, hosts, boots, same, same * 0)
         for column, value in zip(self._columns.values(), values, strict=True):
             column.frombytes(value.astype(np.int64).tobytes())
 

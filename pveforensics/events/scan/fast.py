@@ -103,6 +103,7 @@ class _Pages:
             else:
                 self._count(first, lines, rows, cuts, span)
                 self._candidates.take(first, span.begin, span.end)
+        self._candidates.leave(first)
         return len(lines.starts) - 1
 
     def _feed_span(self, first: int, lines: Page, found: dict[int, set[int]], span: Span, nuls: int) -> None:
