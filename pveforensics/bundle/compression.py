@@ -22,7 +22,7 @@ else:
 
 STEP = 1 << 18
 """Most bytes out of one call: what a call was working on is lost if it fails, so keep it small."""
-FEED = 1 << 16
+FEED = 1 << 18
 
 ERRORS: tuple[type[Exception], ...] = (
     *INFLATE_ERRORS,

@@ -15,7 +15,7 @@ except ImportError:  # no wheel for this platform: three times slower, same resu
     _decompressor = zlib.decompressobj
     INFLATE_ERRORS = (zlib.error,)
 
-STEP = 1 << 18
+STEP = 1 << 20
 KEPT = 4 << 20
 
 
