@@ -30,7 +30,7 @@ Tries = tuple[tuple[Signature, Callable[[str, int, int], re.Match[str] | None]],
 
 
 class Todo(NamedTuple):
-    """A candidate: its place in the page, offsets, tag and host, its anchors, and how many lines count with it (the last of them)."""
+    """A candidate: its place in the page, offsets, tag and host, its anchors, and how many lines count with it: the last and the newest of them."""
 
     place: int
     start: int
@@ -41,6 +41,7 @@ class Todo(NamedTuple):
     anchors: tuple[int, ...]
     lines: int
     last: int
+    newest: int
 
 
 class Candidates:
@@ -122,13 +123,14 @@ class Candidates:
         only = np.where(ends - begins == 1, anchors[begins], -1)
         left = self._shelving.choose(self._lines, rows, self._columns, places, only)
         places, begins, ends, only = places[left], begins[left], ends[left], only[left]
-        counts, lasts = self._storms(places, only, feed)
+        counts, lasts, newest = self._storms(places, only, feed)
         kept = np.flatnonzero(counts)
         texts = anchors.tolist()
         groups = [tuple(texts[begin:end]) for begin, end in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True)]
         here = places[kept]
         columns = (here, self._lines.starts[here], self._lines.ends[here], rows.message[here], rows.tag[here], rows.host[here])
-        self._todo = list(map(Todo, *(column.tolist() for column in columns), groups, counts[kept].tolist(), lasts[kept].tolist()))
+        ends_of_storms = (counts[kept].tolist(), lasts[kept].tolist(), newest[kept].tolist())
+        self._todo = list(map(Todo, *(column.tolist() for column in columns), groups, *ends_of_storms))
         self._next = 0
         return found
 
@@ -152,16 +154,16 @@ class Candidates:
             text = lines.data[lines.starts.item(place) : lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
             hints.look(first + place, text, self._columns.stamp(lines, self._rows, place))
 
-    def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes]:
-        """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last of them.
+    def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes, Indexes]:
+        """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last and the newest of them.
 
         Lines of one host, program and minute between the same fed lines that begin with one template count together.
         """
-        counts, lasts = np.ones(len(places), np.int64), places.copy()
+        counts, lasts, newest = np.ones(len(places), np.int64), places.copy(), places.copy()
         self._learnt.clear()
         templates = self._templates.get(id(self._columns))
         if templates is None:
-            return counts, lasts
+            return counts, lasts, newest
         rows, tags = self._rows, self._rows.tag[places]
         keys = tags << CODE_BITS | anchors
         gaps = np.cumsum(feed)
@@ -186,7 +188,8 @@ class Candidates:
                     counts[group] = 0
                     counts[group[0]] = len(group)
                     lasts[group[0]] = places[group[-1]]
-        return counts, lasts
+                    newest[group[0]] = places[group[rows.at[places[group]].argmax()]]
+        return counts, lasts, newest
 
     def _matrix(self) -> Mask:
         """Which anchor can mean anything on a line of which tag."""
@@ -241,7 +244,7 @@ class Candidates:
 
     def _try(self, first: int, todo: Todo) -> None:
         """Try one line."""
-        place, start, end, begin, tag, _, anchors, _, _ = todo
+        place, start, end, begin, tag, _, anchors, *_ = todo
         program = self._columns.heads.programs[tag]
         tries = self._tries.get((program, anchors))
         if tries is None:
@@ -280,7 +283,7 @@ class Candidates:
             line_bytes = text.encode("utf-8", "replace")
             kept = shelf.add(first + todo.place, line_bytes, stamp, host, number, boot, count=todo.lines, leveled=leveled)
             if kept is not None and todo.lines > 1:
-                kept.repeat(0, first + todo.last, columns.stamp(self._lines, self._rows, todo.last))
+                kept.repeat(0, first + todo.last, columns.stamp(self._lines, self._rows, todo.newest))
             return
         host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
         near = None if scan.collector.fold(signature, host, line.program, boot, stamp) else self._near(todo.place)

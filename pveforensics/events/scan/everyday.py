@@ -42,9 +42,12 @@ class EverydayLines:
         self._hosts: dict[str, int] = {}
         self._columns = _columns()
         self._text = bytearray()
+        self._pages: list[tuple[Numbers, ...]] = []
+        self._page_texts: list[bytes] = []
+        self._paged = 0
 
     def __len__(self) -> int:
-        return len(self._columns["line"])
+        return len(self._columns["line"]) + self._paged
 
     def add(
         self, number: int, text: bytes, stamp: Stamp | None, host: str, signature: int, boot: int, *, count: int = 1, leveled: bool = False
@@ -55,24 +58,23 @@ class EverydayLines:
             return None
         self._text += text
         at = moment(stamp)[1] if stamp is not None else -1
-        row = (number, at, at, len(self._text), signature, self.host(host), boot, count, leveled)
+        row = (number, at, at, len(text), signature, self.host(host), boot, count, leveled)
         for column, value in zip(self._columns.values(), row, strict=True):
             column.append(value)
-        return Kept(self, len(self) - 1)
+        return Kept(self, len(self._columns["line"]) - 1)
 
     def extend(
         self, numbers: Numbers, texts: Sequence[bytes], moments: Numbers, hosts: Numbers, signatures: Numbers, boots: Numbers
     ) -> None:
-        """Keep many lines at once; `hosts` are numbers given by `host`."""
+        """Keep the lines of a page at once; `hosts` are numbers given by `host`."""
         if len(self) + len(texts) > MOST:
             self.lost += len(texts)
             return
-        ends = len(self._text) + np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
-        self._text += b"".join(texts)
+        self._paged += len(texts)
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        self._page_texts.append(b"".join(texts))
         same = np.ones(len(texts), np.int64)
-        values = (numbers, moments, moments, ends, signatures, hosts, boots, same, same * 0)
-        for column, value in zip(self._columns.values(), values, strict=True):
-            column.frombytes(value.astype(np.int64).tobytes())
+        self._pages.append((numbers, moments, moments, lengths, signatures, hosts, boots, same, same * 0))
 
     def host(self, name: str) -> int:
         """The number that stands for a name in the host column here."""
@@ -88,20 +90,22 @@ class EverydayLines:
         """All lines in file order, those of a storm folded by the minute; None if there are none."""
         if not len(self):
             return None
-        columns = {name: np.frombuffer(column, np.int64) for name, column in self._columns.items()}
-        starts = np.concatenate((np.zeros(1, np.int64), columns["end"][:-1]))
+        singles = tuple(np.frombuffer(column, np.int64) for column in self._columns.values())
+        columns = dict(zip(self._columns, map(np.concatenate, zip(singles, *self._pages, strict=True)), strict=True))
+        columns["end"] = np.cumsum(columns["length"])
+        starts = columns["end"] - columns["length"]
         order = np.argsort(columns["line"], kind="stable")
         counts, lasts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
         packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot", "end")}
         return Everyday(
             packed["line"], packed["moment"], array("q", lasts[kept].tobytes()), packed["signature"], packed["boot"], array("q", counts[kept].tobytes()),
-            array("q", starts[kept].tobytes()), packed["end"], lz4.block.compress(bytes(self._text)),
+            array("q", starts[kept].tobytes()), packed["end"], lz4.block.compress(b"".join((self._text, *self._page_texts))),
         )  # fmt: skip
 
 
 def _columns() -> dict[str, Any]:
-    return {name: array("q") for name in ("line", "moment", "last", "end", "signature", "host", "boot", "count", "leveled")}
+    return {name: array("q") for name in ("line", "moment", "last", "length", "signature", "host", "boot", "count", "leveled")}
 
 
 def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:

@@ -37,7 +37,7 @@ class Layout:
     @property
     def shape(self) -> Format:
         """The format that reads such a line."""
-        return _SHAPES[self.name]
+        return SHAPES[self.name]
 
     @property
     def zone_at(self) -> int:
@@ -79,7 +79,13 @@ class Midnight(NamedTuple):
         return Stamp(text, None, first.year, first.month, first.day, second, micro, first.resolution_us, first.zone)
 
 
-_SHAPES = {shape.name: shape for shape in STRICT if shape.name in _DATES}
+SHAPES = {shape.name: shape for shape in STRICT if shape.name in _DATES}
+"""Formats with fixed columns, by name."""
+
+
+def has_date(text: str) -> bool:
+    """True for a line that begins as one of these formats does."""
+    return any(date.match(text[:12].encode("utf-8", "replace")) for date in _DATES.values())
 
 
 def layout_of(lines: Iterable[bytes]) -> Layout | None:
@@ -93,7 +99,7 @@ def _of_line(line: bytes) -> Layout | None:
     if columns is None:
         return None
     shape = only_shape(line.decode("utf-8", "replace").rstrip("\r"))
-    if shape is None or shape.name not in _SHAPES:
+    if shape is None or shape.name not in SHAPES:
         return None
     return Layout(shape.name, len(columns["date"]), bool(columns["fraction"]), columns["zone"])
 

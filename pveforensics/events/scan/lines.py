@@ -13,6 +13,7 @@ from pveforensics.events.scan.collector import Collector, Draft, is_leveled
 from pveforensics.events.scan.coverage import RunBuilder
 from pveforensics.events.scan.everyday import Kept
 from pveforensics.events.scan.hints import ANCHORS, Hints
+from pveforensics.events.scan.layout import SHAPES, has_date
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
 from pveforensics.readings import NulRun, Stamp
@@ -152,12 +153,13 @@ class TextScan:
         """Count a line of a text that has a head; its program if it is `named`."""
         shape, line = read
         begin = _begin(text, line)
-        if begin is not None and not named and (known := self._begins.get(begin)) is not None:
+        known = self._begins.get(begin) if begin is not None and shape.weak and not named and has_date(text) else None
+        if begin is not None and known is not None:
             self.reader.note(known)
             self._note(number, line._replace(host=begin[1], program=""))
             return
-        if begin is not None and not shape.weak and line.host == begin[1]:
-            self._begins.setdefault(begin, shape)
+        if begin is not None and shape.name in SHAPES and line.host == begin[1]:
+            self._begins[begin] = shape
         self.reader.note(shape)
         self._note(number, line if named else line._replace(program=""))
 

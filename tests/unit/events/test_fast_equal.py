@@ -5,7 +5,7 @@ import random
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
@@ -143,6 +143,7 @@ def test_everyday_lines_are_kept_and_recalled_the_same(seed, size, page, dense):
 
 
 @given(st.integers(0, 1 << 32))
+@example(41910)  # within a minute of a storm the time steps back
 @settings(max_examples=40, deadline=None)
 def test_of_many_everyday_lines_the_same_ones_are_recalled(seed):
     with mock.patch.object(recall, "FEW", 0):
