@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sys
 from pathlib import Path
@@ -122,7 +123,8 @@ def analyze(
     pack = load_pack(options.rules)
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
-    drawn = document.to_document(case)
+    gc.freeze()  # the case stays to the end: no search for cycles goes through it again
+    drawn = document.compose(case)
     story = told(drawn)
     html = render(story).encode("utf-8", "backslashreplace")
     write(report, html)

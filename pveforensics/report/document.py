@@ -25,6 +25,14 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 def to_document(case: model.Case) -> dict[str, Any]:
     """The case document: plain dictionaries, lists, texts and numbers, with every key of the schema present."""
+    document = compose(case)
+    encoded = _encoded(document)
+    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(msgspec.to_builtins(document))
+    return made
+
+
+def compose(case: model.Case) -> shape.Document:
+    """The same with types, for who draws it or dumps it and needs it in no other form."""
     cited = Cited()
     history = case.history
     intervals = _kept_intervals(history.intervals)
@@ -39,7 +47,7 @@ def to_document(case: model.Case) -> dict[str, Any]:
     ]
     changes = [shape.Change(at=_time(c.at), node=c.node, what=c.what, evidence=cited.cite(c.evidence)) for c in history.changes]
     events = [_event(event, cited) for event in _kept_events(case.events, cited)]
-    document = shape.Document(
+    return shape.Document(
         schema=shape.SCHEMA,
         generator=_generator(case),
         complete=case.complete,
@@ -63,17 +71,15 @@ def to_document(case: model.Case) -> dict[str, Any]:
         notes=list(case.notes),
         evidence={key: _evidence(cited.lines[key]) for key in sorted(cited.lines)},
     )
-    encoded = _encoded(document)
-    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(msgspec.to_builtins(document))
-    return made
 
 
-def dump(document: Mapping[str, Any]) -> bytes:
+def dump(document: Mapping[str, Any] | shape.Document) -> bytes:
     """The document as UTF-8 JSON; equal documents give equal bytes. Lone surrogates (undecodable bytes) become JSON escapes."""
     encoded = _encoded(document)
     if encoded is not None:
         return msgspec.json.format(encoded, indent=1) + b"\n"
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    plain = _joined(msgspec.to_builtins(document)) if isinstance(document, shape.Document) else document
+    text = json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
@@ -99,9 +105,14 @@ def load(data: bytes, name: str = "the case document") -> dict[str, Any]:
     return plain
 
 
-def view(document: Mapping[str, Any], name: str = "the case document") -> shape.Document:
-    """The document with types. Raises UsageError, one line, where a part has the wrong type."""
+def view(document: Mapping[str, Any] | shape.Document, name: str = "the case document") -> shape.Document:
+    """The document with types, and as it is read back from JSON. Raises UsageError, one line, where a part has the wrong type."""
     try:
+        if isinstance(document, shape.Document):
+            encoded = _encoded(document)
+            if encoded is not None:
+                return msgspec.json.decode(encoded, type=shape.Document)
+            document = _joined(msgspec.to_builtins(document))
         return msgspec.convert(document, shape.Document)
     except (msgspec.ValidationError, RecursionError) as error:
         raise UsageError(f"{name}: is damaged: {_one_line(error)}") from error

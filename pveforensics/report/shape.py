@@ -2,6 +2,7 @@
 
 Keys are only ever added. A reader ignores keys that it does not know and gives missing ones their default,
 so a newer document still draws. Times are RFC 3339 texts in UTC with milliseconds, or None.
+A document is a tree: no search for cycles need look at its parts (`gc=False`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ SCHEMA = "pveforensics.case/1"
 Time = str | None
 
 
-class Generator(msgspec.Struct, frozen=True, kw_only=True):
+class Generator(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who made the document, with which rules and options; `now` is the run stamp."""
 
     name: str = "pveforensics"
@@ -25,7 +26,7 @@ class Generator(msgspec.Struct, frozen=True, kw_only=True):
     now: str | None = None
 
 
-class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+class Bundle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One input: base name, bytes, hash."""
 
     name: str
@@ -33,7 +34,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str = ""
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class Member(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A node as the cluster's configuration names it."""
 
     name: str
@@ -41,7 +42,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     votes: int = 1
 
 
-class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The cluster's name, nodes and votes."""
 
     name: str = ""
@@ -59,7 +60,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     members: list[Member] = []
 
 
-class Boot(msgspec.Struct, frozen=True, kw_only=True):
+class Boot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One life of a node; `ended_by` is the verdict, `manner` what the markers alone say."""
 
     start: Time = None
@@ -72,14 +73,14 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span of time."""
 
     start: Time = None
     end: Time = None
 
 
-class AnchorPair(msgspec.Struct, frozen=True, kw_only=True):
+class AnchorPair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One round of a protocol that two nodes logged: the id of this node's line, the other node, and the id of its line."""
 
     kind: str = ""
@@ -88,7 +89,7 @@ class AnchorPair(msgspec.Struct, frozen=True, kw_only=True):
     other: str = ""
 
 
-class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
+class ClockOffset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An offset applied to a node's times from `start` on its own clock (None: from its first line), and what proves it."""
 
     start: Time = None
@@ -100,7 +101,7 @@ class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
     pairs: list[AnchorPair] = []
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One node, its clock, its boots and the spans of its log."""
 
     name: str
@@ -116,7 +117,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     coverage: list[Span] = []
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One file that was read."""
 
     path: str
@@ -131,7 +132,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     recognized: int = 0
 
 
-class NotRead(msgspec.Struct, frozen=True, kw_only=True):
+class NotRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One member that was not read and why; `damage` is False for a file of unknown kind."""
 
     path: str
@@ -139,7 +140,7 @@ class NotRead(msgspec.Struct, frozen=True, kw_only=True):
     damage: bool = True
 
 
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
+class Interval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A state that held for a subject."""
 
     subject: str
@@ -153,7 +154,7 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that one line says happened."""
 
     id: str
@@ -168,7 +169,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class Group(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Nodes that formed one ring."""
 
     ring: str = ""
@@ -177,7 +178,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     quorate: bool | None = None
 
 
-class Partition(msgspec.Struct, frozen=True, kw_only=True):
+class Partition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the cluster was divided."""
 
     start: Time = None
@@ -185,7 +186,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     groups: list[Group] = []
 
 
-class Belief(msgspec.Struct, frozen=True, kw_only=True):
+class Belief(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one node held to be true."""
 
     node: str
@@ -197,7 +198,7 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True):
     lrm: str = ""
 
 
-class Placement(msgspec.Struct, frozen=True, kw_only=True):
+class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a guest can start on a node, and why."""
 
     guest: str
@@ -208,7 +209,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was changed on a node."""
 
     at: Time = None
@@ -217,7 +218,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that speaks for (`weight` above 0) or against a cause."""
 
     text: str
@@ -225,7 +226,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
+class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A possible cause; `for` and `against` list evidence ids, `reasons` say the same in words."""
 
     cause: str
@@ -236,7 +237,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str = ""
 
 
-class RuledOut(msgspec.Struct, frozen=True, kw_only=True):
+class RuledOut(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A cause that the evidence excludes."""
 
     cause: str
@@ -244,7 +245,7 @@ class RuledOut(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+class Remedy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What to look at, hold or press."""
 
     text: str
@@ -253,7 +254,7 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     caution: str = ""
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
+class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A time that the protocol sets beside the measured one."""
 
     step: str
@@ -263,7 +264,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     start: str | None = None
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A rule's claim with everything it rests on."""
 
     id: str
@@ -289,7 +290,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     references: list[str] = []
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class Link(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One finding led to another."""
 
     cause: str = msgspec.field(name="from")
@@ -297,7 +298,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-class GuestImpact(msgspec.Struct, frozen=True, kw_only=True):
+class GuestImpact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A guest that was down."""
 
     guest: str
@@ -310,13 +311,13 @@ class GuestImpact(msgspec.Struct, frozen=True, kw_only=True):
     planned: bool | None = None
 
 
-class Impact(msgspec.Struct, frozen=True, kw_only=True):
+class Impact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom an incident hit."""
 
     guests: list[GuestImpact] = []
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
+class Incident(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Findings that belong together, root first."""
 
     id: str
@@ -331,7 +332,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     recurrence: str = ""
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One rule's outcome."""
 
     rule: str
@@ -340,7 +341,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
 
 
-class Benign(msgspec.Struct, frozen=True, kw_only=True):
+class Benign(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An alarming line that does not count."""
 
     text: str
@@ -349,7 +350,7 @@ class Benign(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str] = []
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of one file: `at` is the node's own time in UTC, `written` its stamp as it stands there."""
 
     path: str
@@ -363,7 +364,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     after: list[str] = []
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True):
+class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The whole case document."""
 
     schema: str

@@ -102,7 +102,7 @@ class Story:
         return _lead(self.chains)
 
 
-Tellable = Mapping[str, Any] | Story
+Tellable = Mapping[str, Any] | shape.Document | Story
 """A case document, or its story: whoever needs several outputs tells it once."""
 
 

@@ -124,6 +124,15 @@ def test_a_story_that_was_told_once_gives_every_output(name):
         assert summary(story) == summary(whole)
 
 
+@pytest.mark.parametrize("name", [*cases.ALL, *range(len(cases.PAYLOADS))])
+def test_a_document_with_types_is_the_plain_one(name):
+    case = cases.ALL[name]() if name in cases.ALL else cases.hostile(cases.PAYLOADS[name] + "\ud83d\ude00")
+    typed, plain = document.compose(case), document.to_document(case)
+    assert document.dump(typed) == document.dump(plain)
+    assert document.view(typed) == document.view(plain)
+    assert render(typed) == render(plain)
+
+
 def test_lone_surrogates_survive_as_json_escapes():
     data = document.dump(document.to_document(cases.hostile("\udcff\udc80")))
     assert rb"\udcff\udc80" in data
