@@ -6,8 +6,6 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-import lz4.block
-
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.lives import LIVED, lives_at, lives_of
 from pveforensics.events.recall.moments import Clock, Cut, Moments
@@ -55,8 +53,12 @@ def recalled(
         if record.kind in BOOTS and record.stamp
     ]
     ends = _ends(scans, moments, node_of_path)
-    shelves = [_shelf(scan, moments[scan.path]) for scan in scans]
-    lives = [(number, life) for number, shelf in enumerate(shelves) if shelf is not None for life in lives_of(shelf, index)]
+    shelves = [Shelf(scan.everyday, moments[scan.path]) if scan.everyday is not None else None for scan in scans]
+    lives = []
+    for number, shelf in enumerate(shelves):
+        if shelf is not None:
+            lives += [(number, life) for life in lives_of(shelf, index)]
+            shelf.put_away()
     places: list[set[int]] = [set() for _ in scans]
     for number, life in lives_at(lives, (*boots, *ends), LIVED):
         places[number].add(life.place)
@@ -66,12 +68,6 @@ def recalled(
             chosen.update(near(scan, shelf, index, boots), dense(shelf, index), _of_guests(shelf, guests))
         made.append(scan if shelf is None else _with_records(scan, shelf, index, chosen if len(shelf) > FEW else range(len(shelf))))
     return tuple(made)
-
-
-def _shelf(scan: LogScan, moments: Moments) -> Shelf | None:
-    if scan.everyday is None:
-        return None
-    return Shelf(scan.everyday, lz4.block.decompress(scan.everyday.packed), moments)
 
 
 def _met(scans: Sequence[LogScan]) -> Iterator[str]:
@@ -105,6 +101,7 @@ def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: Co
     """The scan with records of these lines among its own."""
     reader = LineReader()
     records = [record for place in sorted(places) if (record := _record(shelf, place, index, reader)) is not None]
+    shelf.put_away()
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
     return dataclasses.replace(scan, records=merged, everyday=None)
 

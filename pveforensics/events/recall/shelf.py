@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import lz4.block
 import numpy as np
 
 from pveforensics.events.formats import LineReader
@@ -12,13 +13,13 @@ from pveforensics.readings import Everyday, Stamp
 
 
 class Shelf:
-    """The lines of `kept`, whose bytes are `text`."""
+    """The lines of `kept`. Their bytes are unpacked when a line is asked for, until they are put away."""
 
-    def __init__(self, kept: Everyday, text: bytes, moments: Moments) -> None:
+    def __init__(self, kept: Everyday, moments: Moments) -> None:
         """`moments` are those of the file."""
         self.kept = kept
         self.moments = moments
-        self._text = text
+        self._text = b""
         self._reader = LineReader()
 
     def __len__(self) -> int:
@@ -26,7 +27,13 @@ class Shelf:
 
     def line(self, place: int) -> bytes:
         """One line as it stands in the file."""
+        if not self._text:
+            self._text = lz4.block.decompress(self.kept.packed)
         return self._text[self.kept.starts[place] : self.kept.ends[place]]
+
+    def put_away(self) -> None:
+        """Keep the bytes packed until they are needed again: of all files together they are many."""
+        self._text = b""
 
     @cached_property
     def at(self) -> Numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.shelving import Shelving
 from pveforensics.events.scan.templates import Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
-from pveforensics.events.signatures import LONGEST_MESSAGE, Signature
+from pveforensics.events.signatures import LONGEST_MESSAGE, Signature, SignatureIndex
 from pveforensics.timebase import SECOND
 
 _MOST_KNOWN = 50_000
@@ -53,7 +54,7 @@ class Candidates:
         self._index = scan.index
         self._signatures = len(self._index.texts)
         self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
-        self._shelving = Shelving(scan, lambda program, anchor: tuple(signature for signature, _ in self._make_tries(program, (anchor,))))
+        self._shelving = Shelving(scan, functools.partial(_tried, scan.index))
         self._hints: list[tuple[int, int]] = []
         self._next_hint = 0
         self._table: Mask = np.zeros((0, 0), np.bool_)
@@ -299,13 +300,15 @@ class Candidates:
         return self._templates.setdefault(id(self._columns), Templates())
 
     def _make_tries(self, program: str, anchors: tuple[int, ...]) -> Tries:
-        """The signatures that these anchors stand for and that this program may be tried on, in pack order."""
         if len(self._tries) > _MOST_KNOWN:
             self._tries.clear()
-        signatures = [self._index.signatures[number] for number in self._index.of_anchors(set(anchors))]
-        tries = tuple((signature, signature.pattern.search) for signature in signatures if signature.fits(program, ""))
-        self._tries[program, anchors] = tries
+        tries = self._tries[program, anchors] = tuple((one, one.pattern.search) for one in _tried(self._index, program, *anchors))
         return tries
+
+
+def _tried(index: SignatureIndex, program: str, *anchors: int) -> tuple[Signature, ...]:
+    """The signatures that these anchors stand for and that this program may be tried on, in pack order."""
+    return tuple(one for number in index.of_anchors(set(anchors)) if (one := index.signatures[number]).fits(program, ""))
 
 
 def _firsts(places: Indexes) -> Indexes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
 from pveforensics.events.recall import nearby
 from pveforensics.events.recall.moments import Moments
+from pveforensics.events.recall.shelf import Shelf
 from pveforensics.resources import rules_folder
 from pveforensics.timebase import SECOND, Instant
 
@@ -202,7 +203,7 @@ def test_all_moments_are_what_the_clock_gives_for_each_line(hours, every):
     stamps = [year + datetime.timedelta(hours=hour) for hour in sorted(hours)]
     lines = [f"{at:%b} {at.day:2d} {at:%H:%M:%S} alpha pvedaemon[9]: {TASK_LINE}\n" for at in stamps for _ in range(every)]
     scan = scanned_as_is("alpha/syslog", *lines)
-    shelf = recall._shelf(scan, Moments(scan, Berlin()))
+    shelf = Shelf(scan.everyday, Moments(scan, Berlin()))
     expected = [int(at.replace(tzinfo=Berlin.zone).timestamp()) * SECOND for at in stamps for _ in range(every)]
     wrong = [place for place, at in enumerate(shelf.at.tolist()) if at != expected[place]]
     # around a change of the clock a few lines may be read with the shift of their neighbours
