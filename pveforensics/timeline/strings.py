@@ -28,9 +28,9 @@ def joined(*parts: Part) -> pa.Array:
 
 def content(strings: pa.Array) -> memoryview:
     """The bytes of all strings, one behind the other, without a copy; none of them may be null."""
-    if not len(strings):
+    borders = _borders(strings) if len(strings) else (0, 0)
+    if borders[0] == borders[-1]:  # then there may be no buffer either
         return memoryview(b"")
-    borders = _borders(strings)
     return memoryview(strings.buffers()[2])[int(borders[0]) : int(borders[-1])]
 
 

@@ -24,6 +24,7 @@ from pveforensics.timeline import tables
 from pveforensics.timeline.files import NOT_A_TIME, rows_of, writer_of
 from pveforensics.timeline.heads import message_of
 from pveforensics.timeline.stream import Request, open_timeline
+from pveforensics.timeline.strings import content
 from pveforensics.timeline.text import text_lines
 
 SCENARIOS = Path(__file__).parents[2] / "fixtures" / "scenarios"
@@ -158,6 +159,12 @@ def test_any_rows_are_written_as_row_by_row(rows, skipped):
     batch = pa.RecordBatch.from_arrays(columns, schema=tables.LINES).slice(skipped)
     assert written(".jsonl", tables.LINES, [batch]) == row_by_row.jsonl([batch])
     assert shown([batch], ["7", "8"], colour=True) == row_by_row.text([batch], ["7", "8"], colour=True)
+
+
+@pytest.mark.parametrize("strings", [[], ["", ""]])
+def test_strings_without_a_byte_have_no_content(strings):
+    assert bytes(content(pa.array(strings, pa.string()))) == b""
+    assert bytes(content(pa.array(["a", *strings, "b"]).slice(1, len(strings)))) == b""
 
 
 def test_a_suffix_that_means_nothing_is_told():
