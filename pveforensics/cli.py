@@ -105,11 +105,9 @@ def analyze(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
 ) -> None:
     """Evidence in, post-mortem out: read bundles of logs and write one HTML file for the ticket."""
+    from pveforensics import report as reports
     from pveforensics.model import Options
     from pveforensics.pipeline import analyze as run
-    from pveforensics.report import document, render, summary
-    from pveforensics.report import markdown as markdown_of
-    from pveforensics.report import tell as told
     from pveforensics.rulepack import load_pack
     from pveforensics.workers import cores
 
@@ -124,20 +122,19 @@ def analyze(
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
     gc.freeze()  # the case stays to the end: no search for cycles goes through it again
-    drawn = document.compose(case)
-    story = told(drawn)
-    html = render(story).encode("utf-8", "backslashreplace")
+    document = reports.compose(case)
+    story = reports.tell(document)
+    html = reports.render(story).encode("utf-8", "backslashreplace")
     write(report, html)
     if json:
-        write(json, document.dump(drawn))
+        write(json, reports.dump(document))
     if markdown:
-        write(markdown, markdown_of(story).encode("utf-8", "backslashreplace"))
+        write(markdown, reports.markdown(story).encode("utf-8", "backslashreplace"))
     write_events(case)
     if not quiet:
-        tell(f"{summary(story)}\nreport: {report}")
+        tell(f"{reports.summary(story)}\nreport: {report}")
     if verbose:
-        # In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it.
-        typer.echo(f"{hashlib.sha256(html).hexdigest()}  {report}", err=True)
+        _tell_hash(html, report)
         _tell_details(case, pack)
     raise typer.Exit(_exit_code(case, fail_on))
 
@@ -154,10 +151,7 @@ def render(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Draw the report again from the case document, without the bundle."""
-    from pveforensics.report import document, summary
-    from pveforensics.report import markdown as markdown_of
-    from pveforensics.report import render as draw
-    from pveforensics.report import tell as told
+    from pveforensics import report as reports
 
     try:
         data = Path(case).read_bytes()
@@ -165,12 +159,12 @@ def render(
         raise InputError(f"{case}: cannot be read: {error.strerror or error}") from error
     report = output or default_output(case.removesuffix(".json"))
     check_outputs([report, markdown], [case])
-    story = told(document.load(data, case))
-    write(report, draw(story).encode("utf-8", "backslashreplace"))
+    story = reports.tell(reports.load(data, case))
+    write(report, reports.render(story).encode("utf-8", "backslashreplace"))
     if markdown:
-        write(markdown, markdown_of(story).encode("utf-8", "backslashreplace"))
+        write(markdown, reports.markdown(story).encode("utf-8", "backslashreplace"))
     if not quiet:
-        tell(f"{summary(story)}\nreport: {report}")
+        tell(f"{reports.summary(story)}\nreport: {report}")
 
 
 app.command()(timeline)
@@ -206,6 +200,11 @@ def _exit_code(case: Case, fail_on: str | None) -> int:
     if fail_on is not None and any(LEVELS.index(finding.criticality) >= LEVELS.index(fail_on) for finding in case.findings):
         return EXIT_FOUND
     return 0 if case.complete else EXIT_PARTIAL
+
+
+def _tell_hash(html: bytes, report: str) -> None:
+    """In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it."""
+    typer.echo(f"{hashlib.sha256(html).hexdigest()}  {report}", err=True)
 
 
 def _tell_details(case: Case, pack: RulePack) -> None:

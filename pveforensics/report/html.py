@@ -32,7 +32,11 @@ def render(document: Tellable, cap: int = CAP) -> str:
     """
     report = Report(tell(document))
     *longer, shortest = steps(len(report.story.doc.findings), cap)
-    return next((html for room in longer if (html := report.within(room, cap)) is not None), None) or report.within(shortest)
+    for room in longer:
+        html = report.within(room, cap)
+        if html is not None:
+            return html
+    return report.within(shortest)
 
 
 class Report:

@@ -44,6 +44,10 @@ _STEADY = ("host", "HA LRM", "HA CRM", "watchdog")
 """Lanes of a node that say something also where nothing changes."""
 _LOUD = frozenset({"unseen", "claimed", "fuse", "trouble", "paused", "halost", "other"})
 """Styles of items for which a node is drawn in full."""
+_TOLD = (
+    "votes", "expected", "needed", "opened_by", "closed_by", "shape", "redundancy", "quorum", "manner", "outcome", "seen_by", "acknowledged", "ms",
+)  # fmt: skip
+"""Fields of an interval that stand beside its state, in their order."""
 _HIDDEN = frozenset({"running", "ended"})
 """Node states that the boots already draw."""
 
@@ -269,22 +273,7 @@ def _detail(interval: shape.Interval) -> str:
     """The fields that a reader wants to see beside a state, in words."""
     if not interval.fields:
         return ""
-    wanted = (
-        "votes",
-        "expected",
-        "needed",
-        "opened_by",
-        "closed_by",
-        "shape",
-        "redundancy",
-        "quorum",
-        "manner",
-        "outcome",
-        "seen_by",
-        "acknowledged",
-        "ms",
-    )
-    told = [f"{key.replace('_', ' ')} {interval.fields[key]}" for key in wanted if interval.fields.get(key)]
+    told = [f"{key.replace('_', ' ')} {interval.fields[key]}" for key in _TOLD if interval.fields.get(key)]
     return f" ({', '.join(told)})" if told else ""
 
 
