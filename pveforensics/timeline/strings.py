@@ -43,13 +43,28 @@ def stamps(moments: pa.Array, digits: int, tail: str) -> pa.Array:
     second, micro = np.divmod(us - day * DAY, SECOND)
     rows = np.empty(
         len(us),
-        [("day", "S10"), ("between", "S1"), ("clock", "S9"), ("milli", "S3"), ("micro", f"S{digits - 3}"), ("tail", f"S{len(tail)}")],
+        [
+            ("day", "S10"),
+            ("between", "S1"),
+            ("hour", "S3"),
+            ("clock", "S6"),
+            ("milli", "S3"),
+            ("micro", f"S{digits - 3}"),
+            ("tail", f"S{len(tail)}"),
+        ],
     )
     edges = [0, *(np.flatnonzero(day[1:] != day[:-1]) + 1).tolist(), len(day)]
     for begin, end in itertools.pairwise(edges):
         rows["day"][begin:end] = dt.date.fromordinal(int(day[begin]) + _EPOCH_DAY).isoformat() if begin < end else ""
     milli, left = np.divmod(micro, 1_000)
-    rows["between"], rows["clock"], rows["milli"], rows["tail"] = b"T", _clocks()[second], _thousands()[milli], tail
+    hour, second = np.divmod(second, 3_600)
+    rows["between"], rows["hour"], rows["clock"], rows["milli"], rows["tail"] = (
+        b"T",
+        _hours()[hour],
+        _clocks()[second],
+        _thousands()[milli],
+        tail,
+    )
     if digits > 3:
         rows["micro"] = _thousands()[left]
     borders = np.arange(len(us) + 1, dtype=np.int32) * np.int32(rows.dtype.itemsize)
@@ -93,9 +108,14 @@ def _borders(strings: pa.Array) -> Array:
 
 
 @functools.cache
+def _hours() -> Array:
+    return np.array([f"{hour:02}:" for hour in range(24)], "S3")
+
+
+@functools.cache
 def _clocks() -> Array:
-    """All seconds of a day as they are written."""
-    return np.array([f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}." for second in range(86_400)], "S9")
+    """All seconds of an hour as they are written."""
+    return np.array([f"{second // 60:02}:{second % 60:02}." for second in range(3_600)], "S6")
 
 
 @functools.cache
