@@ -36,7 +36,7 @@ def analyze(
 
 
 def _read(paths: Sequence[str], pack: RulePack, options: Options, limits: Limits, progress: Progress) -> Intake:
-    with open_bundles(paths, limits) as bundle:
+    with open_bundles(paths, limits, by_thread=options.jobs > 1) as bundle:
         return take_in(bundle, pack.signatures, progress, workers=options.jobs)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import lz4.frame
 
+from pveforensics.bundle.ahead import ahead
 from pveforensics.bundle.inflate import INFLATE_ERRORS, Inflater
 from pveforensics.bundle.limits import Limits, Meter, spelled
 from pveforensics.bundle.stream import Fault, Reader
@@ -107,48 +110,73 @@ def codec_of(head: bytes) -> Codec | None:
     return next((codec for codec in CODECS if codec.begins(head)), None)
 
 
-def decompressed(source: Reader, codec: Codec) -> Reader:
-    """The unpacked bytes of a stream. Damage ends them, after all that could be unpacked, with a fault that names the place."""
+def decompressed(source: Reader, codec: Codec, *, by_thread: bool = False) -> Reader:
+    """The unpacked bytes of a stream. Damage ends them, after all that could be unpacked, with a fault that names the place.
+
+    `by_thread` unpacks ahead of who reads; nobody else may touch `source` until the stream has ended or was closed.
+    """
     faults: list[Fault] = []
     meter = Meter(source.meter.budget, source.meter)
-    return Reader(_pieces(source, codec, meter, faults), faults, meter)
+    steps = _steps(source, codec, meter.budget.limits)
+    return Reader(_metered(ahead(steps) if by_thread else steps, meter, faults), faults, meter)
 
 
-def _pieces(source: Reader, codec: Codec, meter: Meter, faults: list[Fault]) -> Iterator[bytes]:
+class _Piece(NamedTuple):
+    """Unpacked bytes, and how many packed ones went in so far."""
+
+    data: bytes
+    consumed: int
+
+
+def _metered(steps: Generator[_Piece | Fault, None, None], meter: Meter, faults: list[Fault]) -> Iterator[bytes]:
+    """The bytes as long as they keep to the limits; faults are noted where they stand in the stream, whoever unpacks it."""
+    with contextlib.closing(steps):
+        for step in steps:
+            if isinstance(step, Fault):
+                faults.append(step)
+            elif reason := meter.add(len(step.data), step.consumed):
+                faults.append(Fault(reason))
+                return
+            else:
+                yield step.data
+
+
+def _steps(source: Reader, codec: Codec, limits: Limits) -> Generator[_Piece | Fault, None, None]:
     start = source.position
     while True:
-        decoder = codec.start(meter.budget.limits)
+        decoder = codec.start(limits)
         while not decoder.eof:
             data = source.take(FEED)
             if not data:
-                yield from decoder.rest()
-                faults.append(
-                    Fault(f"{codec.name} data ends early at byte {source.position - start:,}: what comes before the cut was read")
-                )
+                for piece in decoder.rest():
+                    yield _Piece(piece, source.position - start)
+                yield Fault(f"{codec.name} data ends early at byte {source.position - start:,}: what comes before the cut was read")
                 return
             try:
                 for piece in decoder.feed(data):
-                    if reason := meter.add(len(piece), source.position - start):
-                        faults.append(Fault(reason))
-                        return
-                    yield piece
+                    yield _Piece(piece, source.position - start)
             except ERRORS as error:
-                faults.append(Fault(_told(error, codec, source.position - start, meter.budget.limits)))
+                yield Fault(_told(error, codec, source.position - start, limits))
                 return
         source.unread(decoder.unused)
-        if not codec.chains or not _goes_on(source, codec, faults):
+        if not codec.chains:
+            return
+        onward, note = _goes_on(source, codec)
+        if note is not None:
+            yield note
+        if not onward:
             return
 
 
-def _goes_on(source: Reader, codec: Codec, faults: list[Fault]) -> bool:
+def _goes_on(source: Reader, codec: Codec) -> tuple[bool, Fault | None]:
     """True if another stream of the same kind follows. Zero padding is fine; other bytes are ignored with a note."""
     while (window := source.peek(FEED)) and not window[0]:
         rest = window.lstrip(b"\0")
         source.skip(len(window) - len(rest))
     if not window or codec.begins(window):
-        return bool(window)
-    faults.append(Fault(f"note: bytes after the end of the {codec.name} data (at byte {source.position:,}) were ignored", damage=False))
-    return False
+        return bool(window), None
+    note = f"note: bytes after the end of the {codec.name} data (at byte {source.position:,}) were ignored"
+    return False, Fault(note, damage=False)
 
 
 def _told(error: Exception, codec: Codec, at: int, limits: Limits) -> str:

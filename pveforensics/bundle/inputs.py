@@ -112,12 +112,12 @@ def _info_of_folder(name: str, hashes: Mapping[str, Tally | Left]) -> BundleInfo
 
 
 @contextmanager
-def open_bundles(paths: Sequence[str], limits: Limits = Limits()) -> Iterator[Bundle]:
+def open_bundles(paths: Sequence[str], limits: Limits = Limits(), *, by_thread: bool = False) -> Iterator[Bundle]:
     """Open archives, folders and files (`-` is stdin) as one bundle. Raises InputError if none of them can be opened.
 
-    One that cannot be opened beside others that can is listed as not read.
+    One that cannot be opened beside others that can is listed as not read. `by_thread` unpacks an archive ahead of who reads it.
     """
-    ledger = Ledger(limits)
+    ledger = Ledger(limits, by_thread)
     usable: list[str] = []
     seen: set[str] = set()
     problems: list[str] = []

@@ -12,9 +12,10 @@ from pveforensics.model import NotRead
 
 @dataclass(slots=True)
 class Ledger:
-    """The memory of one run; every part of the reader writes into the same one."""
+    """The memory of one run; every part of the reader writes into the same one. `by_thread` allows a thread that unpacks ahead."""
 
     limits: Limits
+    by_thread: bool = False
     budget: Budget = field(init=False)
     not_read: list[NotRead] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -117,6 +117,11 @@ class Reader:
         while left > 0 and (piece := self.take(min(left, PIECE))):
             left -= len(piece)
         return size - left
+
+    def close(self) -> None:
+        """Make no more of it: whoever unpacks it by a thread has ended after this."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()
 
     def drain(self) -> None:
         """Drop the rest."""

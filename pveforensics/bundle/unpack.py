@@ -35,9 +35,21 @@ def unpack(ledger: Ledger, place: Place, reader: Reader) -> Iterator[Member]:
     """The members in a stream: one if it is a file, those inside if it is an archive. What is not read goes to the ledger."""
     first, stored = counted(reader)
     layers = [first]
+    try:
+        yield from _members(ledger, place, reader, layers, stored)
+    finally:
+        for layer in reversed(layers[1:]):
+            layer.close()
+
+
+def _members(ledger: Ledger, place: Place, reader: Reader, layers: list[Reader], stored: Tally) -> Iterator[Member]:
+    """The same; appends to `layers` the streams around which the innermost one lies."""
+    first = layers[0]
     head = reader.peek(HEAD)
     while (codec := codec_of(head)) and len(layers) <= ledger.limits.depth:
-        layers.append(decompressed(layers[-1], codec))
+        # what was given by name is read here alone; a file of a folder is left to a worker, or too short to gain by it
+        by_thread = ledger.by_thread and place.depth == 0 and reader.file is not None and layers == [reader]
+        layers.append(decompressed(layers[-1], codec, by_thread=by_thread))
         head = layers[-1].peek(HEAD)
     inner = layers[-1]
     nested = bool(codec) or begins_tar(head) or head.startswith(ZIP)
