@@ -5,9 +5,9 @@ import itertools
 import threading
 
 import pytest
+from composed import tar_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from composed import tar_of
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.bundle.ahead import DEPTH, ahead
