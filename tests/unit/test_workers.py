@@ -88,9 +88,14 @@ def intake_of(path, workers):
         return take_in(bundle, SIGNATURES, workers=workers)
 
 
+def told(intake):
+    """All of it but the index of the signatures, of which each run has its own."""
+    return intake._replace(signatures=None), [scan.everyday for scan in intake.scans]
+
+
 def test_any_number_of_workers_takes_in_the_same(folder):
     alone = intake_of(folder, 1)
-    assert intake_of(folder, 2) == intake_of(folder, 5) == alone
+    assert told(intake_of(folder, 2)) == told(intake_of(folder, 5)) == told(alone)
     assert [len(scan.records) for scan in alone.scans] == [1, 2, 2]
     assert [(each.path, each.damage) for each in alone.not_read] == [("alpha/syslog.2.gz", True), ("alpha/note.txt", False)]
 
