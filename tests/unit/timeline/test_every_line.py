@@ -93,6 +93,17 @@ def the_same(folder, options=Options()):
     return found
 
 
+@contextlib.contextmanager
+def small_blocks(size, block=None):
+    """Pages of this size, and blocks of that many bytes."""
+
+    def cut(chunks, _):
+        return (chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
+
+    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(spool, "BLOCK", block or size):
+        yield
+
+
 SMALL = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
@@ -111,8 +122,7 @@ def test_any_texts_give_the_rows_that_line_by_line_gives(tmp_path_factory, seed,
     }
     sweep = order.sweep
     with (
-        mock.patch.multiple(fast, LEAST=1, SIZE=page),
-        mock.patch.object(spool, "BLOCK", block),
+        small_blocks(page, block),
         mock.patch.object(lines, "ROWS", 100),
         mock.patch.object(lines, "sweep", lambda spooled, blocks: sweep(spooled, blocks, held)),
     ):
@@ -185,15 +195,6 @@ def test_a_december_log_read_in_january_lies_in_both_years(tmp_path):
 def ring(at, host, number, ahead=0):
     members = f"A new membership (1.{number:x}) was formed. Members joined: 1 2 3"
     return f"{stamp('zulu', at + ahead)} {host} corosync[15]:   [TOTEM ] {members}\n"
-
-
-@contextlib.contextmanager
-def small_blocks(size):
-    def cut(chunks, _):
-        return (chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
-
-    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(spool, "BLOCK", size):
-        yield
 
 
 @pytest.mark.parametrize("scenario", sorted(each.name for each in SCENARIOS.iterdir() if "clock" in each.name or "fenced" in each.name))
