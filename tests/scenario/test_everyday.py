@@ -60,7 +60,7 @@ class Story:
 
 
 def told(folder, pack, few):
-    with mock.patch.object(recall, "FEW", few):
+    with mock.patch.multiple(recall, FEW=few, LIVED=few):
         case = analyze([str(folder)], pack)
     findings = {(f.rule, f.title, f.summary, f.nodes, f.guests, f.start, f.end, f.criticality, f.confidence) for f in case.findings}
     return findings, {(each.subject, each.state, each.start, each.end) for each in case.history.intervals}
