@@ -16,8 +16,8 @@ from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
-from pveforensics.events.scan.shelving import Shelving
-from pveforensics.events.scan.templates import Templates
+from pveforensics.events.scan.shelving import DENSE, Shelving
+from pveforensics.events.scan.templates import Template, Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
 from pveforensics.events.signatures import LONGEST_MESSAGE, Signature, SignatureIndex
 from pveforensics.timebase import SECOND
@@ -162,18 +162,15 @@ class Candidates:
         """
         counts, lasts, newest = np.ones(len(places), np.int64), places.copy(), places.copy()
         self._learnt.clear()
-        templates = self._templates.get(id(self._columns))
-        if templates is None:
-            return counts, lasts, newest
         rows, tags = self._rows, self._rows.tag[places]
         keys = tags << CODE_BITS | anchors
         gaps = np.cumsum(feed)
         for code in np.unique(keys[anchors >= 0]).tolist():
             key = code >> CODE_BITS, code & _INDEX
-            if key not in templates:
-                continue
             alike = np.flatnonzero(keys == code)
-            found, known = templates.find(self._lines.words, rows.message[places[alike]], key)
+            if key not in self._learned() and len(alike) <= DENSE:
+                continue
+            found, known = self._templates_of(places[alike], key)
             alike, found = alike[found >= 0], found[found >= 0]
             matched = np.array([template.matched for template in known], np.bool_)[found]
             counts[alike[~matched]] = 0
@@ -191,6 +188,24 @@ class Candidates:
                     lasts[group[0]] = places[group[-1]]
                     newest[group[0]] = places[group[rows.at[places[group]].argmax()]]
         return counts, lasts, newest
+
+    def _templates_of(self, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
+        """The template of each line, -1 for none; of a storm that is new some lines are looked at first, so that the others are not."""
+        templates = self._learned()
+        while True:
+            found, known = templates.find(self._lines.words, self._rows.message[places], key)
+            unknown = np.flatnonzero(found < 0)
+            if len(unknown) <= DENSE or not self._teach(int(places[unknown[0]]), key):
+                return found, known
+
+    def _teach(self, place: int, key: tuple[int, int]) -> bool:
+        """Learn from one line with a tag and a single anchor; true if there is a template more."""
+        program = self._columns.heads.programs[key[0]]
+        tried = _tried(self._index, program, key[1])
+        if not tried or not tried[0].storm:
+            return False
+        message = self._lines.data[self._rows.message.item(place) : self._lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
+        return tried[0].search(message) is not None and self._learned().learn(key, tried[0], program, message)
 
     def _matrix(self) -> Mask:
         """Which anchor can mean anything on a line of which tag."""

@@ -44,21 +44,22 @@ class Templates:
         self._known: dict[tuple[int, int], list[Template]] = {}
         self._missed: dict[tuple[int, int], set[bytes]] = {}
 
-    def learn(self, key: tuple[int, int], signature: Signature, program: str, message: str) -> None:
-        """Note that the first signature to be tried on lines with this tag and this only anchor matched this message."""
+    def learn(self, key: tuple[int, int], signature: Signature, program: str, message: str) -> bool:
+        """Note that the first signature to be tried on lines with this tag and this only anchor matched this message; true if that is new."""
         known = self._known.setdefault(key, [])
         written = message[:LONGEST].encode("utf-8", "replace")
         if any(written.startswith(template.shown) for template in known):
-            return
+            return False
         if len(known) >= MOST or not signature.storm or signature.pid or program == "kernel" or not stays_matched(signature.match):
-            return
+            return False
         text = _proof(signature, message)
         if text is None or (program == "corosync" and is_leveled(program, text) != is_leveled(program, message)):
-            return
+            return False
         # what a level looks like must be decided within the template as well
         if program == "corosync" and "]" not in text:
-            return
+            return False
         known.append(_template(text.encode("ascii"), matched=True, leveled=is_leveled(program, text)))
+        return True
 
     def learn_miss(self, key: tuple[int, int], message: bytes) -> None:
         """Note a whole message of a line with this tag and this only anchor that matched nothing; the second time it is believed."""

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
-from pveforensics.events.scan import BACK_ENDS, coverage, fast, lines, shelving
+from pveforensics.events.scan import BACK_ENDS, candidates, coverage, fast, lines, shelving
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -138,7 +138,7 @@ EVERYDAY = SignatureIndex(
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000]), st.sampled_from([1 << 20, 3_000]), st.sampled_from([2, 1 << 20]))
 @settings(max_examples=80, deadline=None)
 def test_everyday_lines_are_kept_and_recalled_the_same(seed, size, page, dense):
-    with mock.patch.object(shelving, "DENSE", dense):
+    with mock.patch.object(shelving, "DENSE", dense), mock.patch.object(candidates, "DENSE", dense):
         the_same(text_of(seed), size=size, page=page, index=EVERYDAY, shelve=True)
 
 
