@@ -112,6 +112,8 @@ class Scene:
     def _rendered(self, template: str) -> tuple[str, bool]:
         """The sentence, and whether everything in it was known."""
         plain, sections = _parsed(template)
+        if not sections:
+            return plain, True
         words: list[str] = []
         complete = True
         for section in sections:
@@ -120,7 +122,7 @@ class Scene:
             complete = complete and known
             if known or not section.optional:
                 words += [word for word, _ in told]
-        return _evened("".join(words)) if sections else plain, complete
+        return _evened("".join(words)), complete
 
     def _value(self, name: str, part: str) -> tuple[str, bool]:
         """The words for a placeholder and whether they are known."""
