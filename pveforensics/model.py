@@ -14,6 +14,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pveforensics.timebase import Instant
 
 
@@ -63,8 +65,7 @@ def confidence_word(confidence: float) -> str:
 # --- what the bundle holds -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BundleInfo:
+class BundleInfo(msgspec.Struct, frozen=True):
     """One input as given: its base name, size in bytes and SHA-256 (of a folder: of its members' hashes)."""
 
     name: str
@@ -88,8 +89,7 @@ class SourceInfo:
     recognized: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NotRead:
+class NotRead(msgspec.Struct, frozen=True):
     """A member that was not read, or not to its end, and why. `damage` is False for a file of unknown kind."""
 
     path: str
@@ -172,8 +172,7 @@ class Interval:
         return rest.rpartition("@")[2] if "@" in rest else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """A span in which the log of a node exists and would have shown a thing.
 
     `programs` are the daemons seen in the source; `whole` is True for a full system log (several programs, all
@@ -202,8 +201,7 @@ class Snapshot:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A node as corosync.conf or a membership block names it; `nodeid` 0 means unknown."""
 
     name: str
@@ -253,8 +251,7 @@ class Boot:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AnchorPair:
+class AnchorPair(msgspec.Struct, frozen=True):
     """One round of one protocol as two nodes logged it: this node's line and that of `node`. `kind` as `ClockOffset.anchors` names it."""
 
     kind: str
@@ -263,8 +260,7 @@ class AnchorPair:
     other: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class ClockOffset:
+class ClockOffset(msgspec.Struct, frozen=True):
     """How far a node's clock runs ahead of the common one from a moment of its own on (None: from its first line), in seconds.
 
     `anchors` counts the rounds that prove it by kind: `ring` (a ring id),
@@ -298,8 +294,7 @@ class NodeInfo:
     coverage: tuple[tuple[Instant, Instant], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Nodes that formed one ring together."""
 
     ring: str
@@ -308,8 +303,7 @@ class Group:
     quorate: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(msgspec.Struct, frozen=True):
     """How the cluster was divided in a span of time."""
 
     start: Instant | None
@@ -317,8 +311,7 @@ class Partition:
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
+class Belief(msgspec.Struct, frozen=True):
     """What one node held to be true in a span of time, right or wrong."""
 
     node: str
@@ -330,8 +323,7 @@ class Belief:
     lrm: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClock:
+class NodeClock(msgspec.Struct, frozen=True):
     """How a node's stamps were read: its zone, where year and zone come from, and its offset on the common clock."""
 
     timezone: str | None = None
@@ -342,8 +334,7 @@ class NodeClock:
     offsets: tuple[ClockOffset, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True):
     """All readings, dated and named: what the trackers work on.
 
     `events` are sorted by node-independent moment, then `seq`; those without a moment come last, in file order.
@@ -355,7 +346,7 @@ class Timeline:
     snapshots: tuple[Snapshot, ...] = ()
     settings: tuple[Interval, ...] = ()
     clusters: tuple[Cluster, ...] = ()
-    clocks: Mapping[str, NodeClock] = field(default_factory=dict)
+    clocks: Mapping[str, NodeClock] = {}
     sources: tuple[SourceInfo, ...] = ()
     notes: tuple[str, ...] = ()
     clock_states: tuple[Interval, ...] = ()
@@ -404,8 +395,7 @@ class History:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """All that rules may look at."""
 
     events: tuple[Event, ...]
@@ -429,8 +419,7 @@ class Reason:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """A possible cause of a finding with its score between 0 and 1."""
 
     cause: str
@@ -449,8 +438,7 @@ class RuledOut:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(msgspec.Struct, frozen=True):
     """What to look at, hold or press. `step` is one of the three words; a dangerous command has its caution."""
 
     text: str
@@ -503,8 +491,7 @@ class Finding:
         object.__setattr__(self, "id", name)  # worked out once: findings are looked up by it again and again
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One finding led to another, and why that is said."""
 
     cause: str
@@ -512,8 +499,7 @@ class Link:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class GuestImpact:
+class GuestImpact(msgspec.Struct, frozen=True):
     """A guest that was down: from, to, and how old its data was when it came back (seconds, None: unknown)."""
 
     guest: str
@@ -558,8 +544,7 @@ class Outcome(enum.StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One rule's outcome with its reason; for `could_not_check` what to collect."""
 
     rule: str
@@ -588,8 +573,7 @@ class Verdicts:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """The options of a run that change the content of its case."""
 
     since: str | None = None

@@ -96,8 +96,12 @@ def _plain(value: Any) -> Any:
     number = _NUMBER[type(value)]
     if isinstance(value, Criticality):
         return [number, value.value]
-    parts = value if isinstance(value, tuple) else [getattr(value, field.name) for field in dataclasses.fields(value)]
-    return [number, *map(_plain, parts)]
+    return [number, *map(_plain, value if isinstance(value, tuple) else _parts(value))]
+
+
+def _parts(value: Any) -> list[Any]:
+    names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else [field.name for field in dataclasses.fields(value)]
+    return [getattr(value, name) for name in names]
 
 
 def _made(value: Any) -> Any:

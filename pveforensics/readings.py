@@ -9,6 +9,8 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pveforensics.model import NOTHING, Cluster
 
 
@@ -56,8 +58,7 @@ class Record:
     uptime_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """A stretch of lines whose stamps ascend without a hole: the unit of coverage. `boot` counts boot separators before it."""
 
     first: Stamp
@@ -67,8 +68,7 @@ class Run:
     boot: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TimeHint:
+class TimeHint(msgspec.Struct, frozen=True):
     """A line that states a moment twice, or states a date that yearless neighbours lack.
 
     `epoch_us` is an absolute moment (UPID, MCE TIME, `(@ms)`); `stamp` the stamp of the same line, when it has one.
@@ -86,8 +86,7 @@ class TimeHint:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NulRun:
+class NulRun(msgspec.Struct, frozen=True):
     """A run of NUL bytes: what a file system leaves where lines were lost in an unclean end. `line` is the line it precedes."""
 
     line: int
@@ -97,8 +96,7 @@ class NulRun:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Everyday:
+class Everyday(msgspec.Struct, frozen=True):
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
 
     `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `lasts` those of the last line that a
@@ -149,8 +147,7 @@ class LogScan:
     everyday: Everyday | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One key of a configuration file with its value as written; dots separate sections (`totem.token`)."""
 
     key: str
@@ -159,8 +156,7 @@ class Setting:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RawSnapshot:
+class RawSnapshot(msgspec.Struct, frozen=True):
     """A status dump before its node and zone are known.
 
     `local` and `zone` are the moment as the dump states it (`YYYY-MM-DD HH:MM:SS` and abbreviation or offset, if any),
@@ -205,8 +201,7 @@ class Document:
     node_hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(msgspec.Struct, frozen=True):
     """Who is who, resolved once after all is read.
 
     `nodes` are all known nodes by short name (those of the cluster and those whose logs are there), `in_bundle` those with
@@ -217,8 +212,8 @@ class Naming:
     nodes: tuple[str, ...]
     in_bundle: frozenset[str]
     node_of_path: Mapping[str, str]
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    ids: Mapping[int, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = {}
+    ids: Mapping[int, str] = {}
     notes: tuple[str, ...] = ()
 
     def node_of_line(self, host: str, path: str) -> str:

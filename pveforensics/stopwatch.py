@@ -7,8 +7,10 @@ corosync:exec/totemconfig.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
+
+import msgspec
 
 from pveforensics.model import Event, Facts, Finding, Interval, Measure
 from pveforensics.timebase import SECOND, Instant, parse_moment
@@ -36,8 +38,7 @@ _AFTER_S = 900.0
 _CARRIER = ("nic_link_down", "bond_all_slaves_down")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """The runtime token of the cluster in seconds, shortest and longest that it can have been, and what tells it."""
 
     low: float
@@ -49,8 +50,7 @@ class Token:
         return self.low * factor, self.high * factor
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True):
     """The moments of one fence as far as lines show them; `error` is how far the clocks of two nodes may differ (seconds)."""
 
     node: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from pveforensics.bundle.stream import Reader
 
@@ -17,8 +18,7 @@ class Note(Protocol):
         """Note `reason`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One item. `body` is set for files; a `problem` says why it cannot be read at all."""
 
     name: str

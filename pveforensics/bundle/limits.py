@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Bounds on one run. Sizes are in bytes; each bound that is hit leaves a `NotRead` that names it.
 
     `depth` counts archives inside archives (and compressions around one another), `members` all entries of all inputs,

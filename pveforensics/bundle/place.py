@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from pveforensics.bundle.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a stream stands: the path of it as a file, the prefix for what is inside it, the archive's stamp, the input, the depth."""
 
     path: str
@@ -33,8 +34,7 @@ class Left:
         self.size, self.sha256 = size, sha256
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A loose file that is to be read later: where it lies, as what it counts, and under which limits."""
 
     file: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.bundle.names import decoded
 
@@ -13,8 +14,7 @@ _WRITTEN = re.compile(rb" *[0-7]{1,11}[\0 ]{1,7}")
 _NUMBERS = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156))
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """The fields of a header that the reader needs; `type` is the flag as one character."""
 
     name: str

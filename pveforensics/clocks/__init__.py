@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from pveforensics.clocks.eras import Step, eras_of, steps_of
 from pveforensics.clocks.offsets import Offset, common_clock
 from pveforensics.model import ClockOffset, Coverage, Event, Interval, NodeClock, Timeline
@@ -45,16 +47,18 @@ def align_with_shifts(timeline: Timeline) -> tuple[Timeline, Shifts]:
     clocks = {**timeline.clocks}
     for node, told in common.offsets.items():
         longest = max(told, key=lambda offset: offset.events)
-        clocks[node] = replace(
+        clocks[node] = structs.replace(
             clocks.get(node, NodeClock()),
             offset_s=round(longest.seconds, 3) + 0.0,
             error_s=round(longest.error, 3),
             offsets=tuple(_applied(offset) for offset in shifts.get(node, ()) if offset.seconds),
         )
-    shifted = replace(timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start)))))
+    shifted = structs.replace(
+        timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start))))
+    )
     if not shifts:
-        return replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
-    aligned = replace(
+        return structs.replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
+    aligned = structs.replace(
         shifted,
         events=tuple(sorted((_event(event, shifts) for event in timeline.events), key=_moment)),
         coverage=tuple(
@@ -112,7 +116,7 @@ def _iso(text: str, offset: Offset) -> str:
 
 def _coverage(span: Coverage, shifts: Shifts) -> Coverage:
     start, end = _at(span.start, span.node, shifts) or span.start, _at(span.end, span.node, shifts) or span.end
-    return replace(span, start=min(start, end), end=max(start, end))
+    return structs.replace(span, start=min(start, end), end=max(start, end))
 
 
 def _moment(event: Event) -> tuple[bool, int, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, marks_of
 from pveforensics.dating.years import YearBook
@@ -17,8 +18,7 @@ _NEAR = 30 * 60 * SECOND
 """A line this near to its neighbour in time is the next thing that happened."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileClock:
+class FileClock(msgspec.Struct, frozen=True):
     """Reads the stamps of one file. `resolved` holds the instants of the stamps that were walked through in order."""
 
     book: YearBook
@@ -113,8 +113,7 @@ def _bounded(us: int, resolution: int, basis: Basis) -> Instant | None:
 # --- kernel seconds ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KernelStart:
+class KernelStart(msgspec.Struct, frozen=True):
     """The wall-clock moment of kernel second zero of one boot, and how far it may be off (rsyslog logs boot lines late)."""
 
     us: int

@@ -7,6 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pveforensics.dating.marks import (
     MONTHS_US,
     SLACK_US,
@@ -33,8 +35,7 @@ _SURE_US = 150 * DAY
 STATED, WEAK = "stated", "file time only (weak)"
 
 
-@dataclass(frozen=True, slots=True)
-class YearBook:
+class YearBook(msgspec.Struct, frozen=True):
     """The year of each stamp of one file: `at` gives local microseconds for a line's stamp, `basis` says from where."""
 
     lines: tuple[int, ...] = ()

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from pveforensics.dating.marks import hint_us, place
 from pveforensics.dating.years import YearBook, nearest_year
 from pveforensics.errors import UsageError
@@ -59,8 +61,7 @@ def _edges(seen: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(msgspec.Struct, frozen=True):
     """One observation: at this local time the clock stood this far east of UTC."""
 
     local: int
@@ -68,8 +69,7 @@ class Offset:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Zones:
+class Zones(msgspec.Struct, frozen=True):
     """The zone of each node, and of each file that proves to be written in another one."""
 
     of_node: Mapping[str, Zone]

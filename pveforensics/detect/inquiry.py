@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import (
     AllClause,
@@ -27,8 +29,7 @@ PRIMARIES = 20_000
 """Matches of a primary step that are tried on one node at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Primaries:
+class Primaries(msgspec.Struct, frozen=True):
     """What a primary step matched, the nodes of which it cannot be told whether it would, and those that it does not match.
 
     `cut` are nodes with more matches than are tried.

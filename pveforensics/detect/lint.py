@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pveforensics.detect.clauses import (
     BenignRule,
@@ -29,8 +30,7 @@ SYNTHETIC: Mapping[str, frozenset[str]] = {"syslog_nul_bytes": frozenset({"lengt
 """Event kinds that readers make, with their fields; no signature yields them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong, and where."""
 
     path: str
@@ -41,8 +41,7 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(msgspec.Struct, frozen=True):
     """What a check may look at: the pack's own parts, and the words it may use."""
 
     rules: tuple[Rule, ...]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import (
     AbsenceClause,
@@ -38,8 +40,7 @@ TRIED = 50
 Placed = EventClause | StateClause | SnapshotClause
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """One step of a rule on one node: `answer` is holds, clear or unknown; `why` is what it rests on or what was in the way."""
 
     step: str
@@ -49,8 +50,7 @@ class Told:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """One attempt of a rule: on which node, from which match of its first step, with every step up to the one that failed."""
 
     node: str
@@ -274,8 +274,7 @@ def _found(matches: tuple[Match, ...]) -> str:
 # --- questions -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """One hypothesis of a question with its confidence and the reasons that held: sign, weight, sentence."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
@@ -52,8 +53,7 @@ class Window(NamedTuple):
 EVERYTHING = Window()
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(msgspec.Struct, frozen=True):
     """A window that rests on a step that found nothing: its name."""
 
     name: str

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pveforensics.model import Event
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLog:
+class NodeLog(msgspec.Struct, frozen=True):
     """A node's events in the timeline's order, with the places of each kind and of each program (by its lower-case name)."""
 
     events: tuple[Event, ...] = ()
-    kinds: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    programs: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    kinds: Mapping[str, Sequence[int]] = {}
+    programs: Mapping[str, Sequence[int]] = {}
 
     def of(self, kinds: Iterable[str] = (), programs: Iterable[str] = ()) -> tuple[Event, ...]:
         """The events of these kinds and those that these programs wrote, in order, each once."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from pveforensics.model import Cluster
 from pveforensics.readings import RawSnapshot, Setting, TimeHint
@@ -21,8 +22,7 @@ _LOG_LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """The bytes and lines of one file. `link_target` is set, and the rest empty, for a symbolic link."""
 
     path: str
@@ -45,8 +45,7 @@ class Page:
         return 2 * sum(1 for line in first if _LOG_LINE.match(line)) > len(first)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What one reader found; fields as in `readings.Document`."""
 
     hostname: str = ""
@@ -55,7 +54,7 @@ class Reading:
     clusters: tuple[Cluster, ...] = ()
     settings: tuple[Setting, ...] = ()
     snapshots: tuple[RawSnapshot, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = {}
     hints: tuple[TimeHint, ...] = ()
     problems: tuple[str, ...] = ()
 

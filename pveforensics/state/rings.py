@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.machine import ANNOUNCED
@@ -17,8 +20,7 @@ _TOGETHER_US = 2 * SECOND
 _POLL_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(msgspec.Struct, frozen=True):
     """One membership as one node logged it; names are resolved, `members` is empty if no line lists them.
 
     `failed` are the nodes whose leave message was not received; `id` is `<representative>.<sequence>` as written.
@@ -36,8 +38,7 @@ class Ring:
     told: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(msgspec.Struct, frozen=True):
     """A node left the cluster in order, as `by` saw it."""
 
     node: str

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from pveforensics.model import NOTHING, Evidence
 from pveforensics.timebase import Instant
 
@@ -166,8 +168,7 @@ class Snap:
     evidence: Evidence | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The datasets of one node: `datasets` those listed themselves, `snapshots` by dataset; `latest` the newest moment that it shows."""
 
     datasets: Mapping[str, Mapping[str, str]]

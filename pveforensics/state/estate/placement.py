@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
+from msgspec import structs
 
 from pveforensics.state.estate import Estate, Guest, HaResource, devices, disks
 from pveforensics.state.estate.affinity import Candidate, affinity_of, candidates, held_apart, is_known
@@ -15,8 +18,7 @@ LOCAL_ROWS = frozenset({5, 6, 7, 9, 12})
 """Rows that tell of a disk that the node does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """One guest on one node. `all` are the verdicts of its disks and devices, `lower` nodes of lower classes that could start it but are not tried."""
 
     guest: Guest
@@ -58,7 +60,7 @@ def _of_guest(estate: Estate, resource: HaResource, guest: Guest, now: Instant |
             and could
             and not any(each.first and each.verdict.verdict != "start_fails" for each in made)
         )
-        yield replace(place, lower=could) if blocked else place
+        yield structs.replace(place, lower=could) if blocked else place
 
 
 def _nowhere(estate: Estate, resource: HaResource, guest: Guest) -> Verdict:

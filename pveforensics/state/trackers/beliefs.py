@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
@@ -17,8 +19,7 @@ from pveforensics.timebase import SECOND, Instant
 _MOST = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
+class _Spans(msgspec.Struct, frozen=True):
     """What bears on one node's beliefs: its windows without quorum, its LRM's states, and who was master."""
 
     lost: Spans

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Pair, Symptom
@@ -14,18 +15,16 @@ _FEW = 8
 _LATER_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True):
     """What is known beside the signs. Moments: when a node lost quorum, and when its quorum device."""
 
     names: tuple[str, ...]
     logged: frozenset[str]
-    lost_quorum: Mapping[str, Moments] = field(default_factory=dict)
-    lost_device: Mapping[str, Moments] = field(default_factory=dict)
+    lost_quorum: Mapping[str, Moments] = {}
+    lost_device: Mapping[str, Moments] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(msgspec.Struct, frozen=True):
     """The nodes concerned, the shape of the trouble, and whether the logs decide it."""
 
     nodes: tuple[str, ...]

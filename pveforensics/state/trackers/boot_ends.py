@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import Coverage, Event, Evidence
 from pveforensics.state.moments import common_at
@@ -16,8 +17,7 @@ from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a boot ended and what says so. `markers` speak for a shutdown, `unclean` against one; both are event kinds.
 
     `asked` is when a clean shutdown was ordered, if a line tells it; guests may take minutes to stop after that.
@@ -34,8 +34,7 @@ class Ending:
     asked: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(msgspec.Struct, frozen=True):
     """One life of a node: its first and last sign, and how the next one began (None: none is known)."""
 
     node: str
@@ -357,8 +356,7 @@ def _unfiltered(coverage: Coverage) -> bool:
 # --- login records --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(msgspec.Struct, frozen=True):
     """What wtmp says of an end."""
 
     manner: str

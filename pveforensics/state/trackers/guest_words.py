@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
@@ -32,8 +33,7 @@ _NODE = re.compile(r"\bnode = (?P<node>[^,\s)]+)")
 _NUMBER = re.compile(r"[1-9]\d{2,8}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """One thing said of a guest.
 
     `what` is `state` (of the service, from `was` to `to`), `recovered`, `placed`, `started`, `stopped` (on order), `order` (a stop,

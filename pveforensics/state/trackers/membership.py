@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
@@ -36,8 +37,7 @@ def _service(node: str, runs: tuple[Run, ...]) -> Iterator[Interval]:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Loss:
+class _Loss(msgspec.Struct, frozen=True):
     """One reporter's view: `lost` was gone from `start` to `end`."""
 
     lost: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pveforensics.model import Group, Interval, Partition
 from pveforensics.state.arithmetic import could, tie_breakers, votes_of
@@ -18,8 +19,7 @@ _SAME_CHANGE_US = 2 * SECOND
 _MOST = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(msgspec.Struct, frozen=True):
     """From `at` on `node` was in this ring, or in none."""
 
     at: Instant

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.arithmetic import votes_of
 from pveforensics.state.machine import DISCONNECTED, Run, corosync_of, runs_of
@@ -34,8 +36,7 @@ def track(view: View) -> tuple[Interval, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(msgspec.Struct, frozen=True):
     """A moment at which the quorum state may change."""
 
     at: Instant

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from pveforensics.model import Interval, Snapshot
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, is_stopping, spoken
@@ -52,8 +54,7 @@ _GUESTS, _BACKUPS = frozenset({"images", "rootdir"}), frozenset({"backup"})
 _BAD_POOL = frozenset({"SUSPENDED", "UNAVAIL", "FAULTED"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Stores:
+class _Stores(msgspec.Struct, frozen=True):
     """What storage.cfg says: the keys of each storage by its id."""
 
     keys: Mapping[str, Mapping[str, str]]
