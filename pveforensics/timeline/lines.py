@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND
 from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
+from pveforensics.timeline.blocks import Batch, FileLines
 from pveforensics.timeline.order import Calendar, Slice, sweep
 from pveforensics.timeline.selection import Selection
-from pveforensics.timeline.spool import Batch, FileLines, LineSpool
+from pveforensics.timeline.spool import LineSpool
 from pveforensics.timeline.tables import LINES, TIME
 
 ROWS = 1 << 16

@@ -16,7 +16,7 @@ from pveforensics.dating.years import YearBook
 from pveforensics.events.scan.coverage import MONTH_BEGINS
 from pveforensics.readings import Stamp
 from pveforensics.timebase import DAY, SECOND, Basis, local_us, parse_offset, zone_of_abbreviation
-from pveforensics.timeline.spool import NO_FORM, Alike, Form
+from pveforensics.timeline.blocks import NO_FORM, Alike, Form
 
 Indexes = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint16]

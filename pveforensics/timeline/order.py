@@ -14,9 +14,10 @@ from pveforensics.dating import FileClock, KernelStart
 from pveforensics.model import Event
 from pveforensics.readings import Naming
 from pveforensics.timebase import SECOND, Basis
+from pveforensics.timeline.blocks import LAYOUT, Alike, Batch, Block, FileLines, Form
 from pveforensics.timeline.moments import Claim, Claims, Codes, FileMoments, Indexes
 from pveforensics.timeline.selection import NEVER
-from pveforensics.timeline.spool import LAYOUT, Alike, Batch, Block, FileLines, Form, LineSpool
+from pveforensics.timeline.spool import LineSpool
 
 MOST_HELD = 192 << 20
 """Bytes of blocks that are held at once; where more of them overlap in time they are cut into finer ones."""

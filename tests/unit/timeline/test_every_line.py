@@ -17,7 +17,7 @@ from pveforensics.errors import UsageError
 from pveforensics.events.scan import fast
 from pveforensics.model import Options
 from pveforensics.rulepack import load_pack
-from pveforensics.timeline import lines, moments, order, spool
+from pveforensics.timeline import blocks, lines, moments, order, sink, spool
 from pveforensics.timeline.files import rows_of
 from pveforensics.timeline.stream import Request, open_timeline
 
@@ -100,7 +100,7 @@ def small_blocks(size, block=None):
     def cut(chunks, _):
         return (chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
 
-    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(spool, "BLOCK", block or size):
+    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(sink, "BLOCK", block or size):
         yield
 
 
@@ -323,15 +323,15 @@ def test_an_export_stream_and_the_journal_that_was_made_of_it_say_the_same(tmp_p
 def test_where_the_times_of_many_blocks_overlap_few_are_held_at_once():
     spooled = spool.LineSpool()
     draw = random.Random(1)
-    with mock.patch.object(spool, "BLOCK", 20_000):
-        sink = spooled.open("syslog")
+    with mock.patch.object(sink, "BLOCK", 20_000):
+        taken = spooled.open("syslog")
         for number in range(1, 4_001):
-            sink.text(number, b"alpha x[1]: a line of some length, and its number %d" % number)
+            taken.text(number, b"alpha x[1]: a line of some length, and its number %d" % number)
         spooled.finish()
     (file,) = spooled.files
     keys = {}
     for block in file.blocks:
-        columns = dict(zip(spool.LAYOUT.names, spooled.columns(block), strict=True))
+        columns = dict(zip(blocks.LAYOUT.names, spooled.columns(block), strict=True))
         columns["at"][:] = [draw.randrange(1_000) for _ in range(block.rows)]
         keys |= dict(zip(columns["line"].tolist(), columns["at"].tolist(), strict=True))
         spooled.rewrite(block, columns["at"], columns["form"])

@@ -1,0 +1,98 @@
+"""Blocks of lines: the columns in which they wait until all that dates them has been read, and what is known of each block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pveforensics.readings import Stamp
+
+Array = npt.NDArray[Any]
+
+LAYOUT = np.dtype([
+    ("at", "<i8"), ("line", "<u4"), ("begin", "<u4"), ("end", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
+])  # fmt: skip
+"""The columns of a block, each written whole, one behind the other."""
+
+
+class Form(NamedTuple):
+    """What stamps of one shape have in common: the kind of moment that `coverage.moment` gives, the zone and the resolution."""
+
+    kind: str
+    zone: str
+    resolution_us: int
+
+
+NO_FORM = Form("", "", 0)
+"""Of lines without a stamp; number 0 in every file."""
+
+
+class Batch(NamedTuple):
+    """Lines in columns. `at` is the moment as `coverage.moment` counts, 0 where `form` is; later the key by which the line is sorted."""
+
+    text: bytes
+    at: Array
+    line: Array
+    begin: Array
+    end: Array
+    pid: Array
+    form: Array
+    host: Array
+    program: Array
+
+    @property
+    def columns(self) -> tuple[Array, ...]:
+        """The arrays, in the order of `LAYOUT`."""
+        return self[1:]
+
+
+class Alike(NamedTuple):
+    """What tells that one sum dates all lines of a block, whose stamps are of one form and one host (-1: of several).
+
+    `low`, `high`, `begin` and `end` are moments: the least, the greatest, the first line's and the last one's; `lines` are these two.
+    """
+
+    form: int
+    host: int
+    low: int
+    high: int
+    begin: int
+    end: int
+    lines: tuple[int, int]
+
+    def moved(self, delta: int) -> Alike:
+        """The same with other moments."""
+        return self._replace(low=self.low + delta, high=self.high + delta, begin=self.begin + delta, end=self.end + delta)
+
+
+@dataclass(slots=True)
+class Block:
+    """Where a batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key.
+
+    Where all lines are alike the spool is left as it is: once dated, `delta` is what makes keys of moments, and `claim` that of all lines.
+    """
+
+    file: int
+    rank: tuple[int, ...]
+    place: int
+    rows: int
+    text: int
+    alike: Alike | None = None
+    first: int = 0
+    last: int = 0
+    delta: int = 0
+    claim: int = 0
+
+
+@dataclass(slots=True)
+class FileLines:
+    """What is known of one file's lines: its blocks, what the numbers in their columns stand for, and when lines without a stamp were."""
+
+    path: str
+    blocks: list[Block] = field(default_factory=list)
+    hosts: dict[str, int] = field(default_factory=lambda: {"": 0})
+    forms: dict[Form, int] = field(default_factory=lambda: {NO_FORM: 0})
+    began: Stamp | None = None

@@ -1,0 +1,240 @@
+"""FileSink: takes the lines of one file from the scan and hands them to the spool by the block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pveforensics.events.formats import Line, LineReader
+from pveforensics.events.scan.columns import Columns, Rows
+from pveforensics.events.scan.coverage import moment
+from pveforensics.events.scan.pieces import LONGEST_LINE
+from pveforensics.events.scan.words import Page, Words, word
+from pveforensics.readings import Stamp
+from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form
+from pveforensics.timeline.heads import message_start
+
+if TYPE_CHECKING:
+    from pveforensics.timeline.spool import LineSpool
+
+BLOCK = 1 << 20
+"""Bytes of text after which a block is written."""
+
+_ROWS = 20_000
+_MOST_NAMES = 30_000
+"""Hosts of one file, programs of all and forms of stamps that are told apart; a further program stays in the message."""
+
+_FAR_ENOUGH = 16
+"""A place before which the words of a page can be looked at."""
+
+_LARGEST_PID = (1 << 32) - 1
+_CARRIAGE_RETURN, _CLOSING = ord("\r"), ord("]")
+
+
+class FileSink:
+    """Takes the lines of one file from the scan."""
+
+    def __init__(self, spool: LineSpool, file: FileLines) -> None:
+        """No line was taken yet."""
+        self._spool = spool
+        self._file = file
+        self._number = len(spool.files) - 1
+        self._waiting: list[Batch] = []
+        self._size = 0
+        self._entries: list[tuple[int, Line]] = []
+        self._entries_size = 0
+
+    def page(self, first: int, lines: Page, rows: Rows | None, columns: Columns | None) -> None:
+        """Whole lines with their columns, as far as they fit any."""
+        if rows is None or columns is None:
+            self.text(first, lines.data)
+            return
+        hosts = np.array([self._host(host.name) for host in columns.heads.hosts] + [0], np.uint16)
+        programs = np.array([self._program(name) for name in columns.heads.programs], np.int32)
+        program = programs[rows.tag]
+        ok = rows.ok & (program >= 0)
+        whole = bool(ok.all())
+        stamp = columns.stamp(lines, rows, int(np.argmax(ok))) if ok.any() else None
+        form = self._form(stamp) if stamp is not None else 0
+
+        def fitting(values: Array | int, other: Array | int = 0) -> Array:
+            return values if whole and not isinstance(values, int) else np.where(ok, values, other)
+
+        begin = fitting(rows.message, lines.starts)
+        batch = Batch(
+            lines.data,
+            fitting(rows.at),
+            np.arange(first, first + len(ok), dtype=np.uint32),
+            begin,
+            _without_returns(lines, begin) if b"\r" in lines.data else lines.ends if whole else lines.ends.copy(),
+            fitting(_pids(lines.words, fitting(rows.message, _FAR_ENOUGH))),
+            fitting(form).astype(np.uint16),
+            hosts[rows.host],
+            fitting(program),
+        )
+        self._add(self._with_odd_lines(_in_utf8(batch, lines), np.flatnonzero(~ok)))
+
+    def _with_odd_lines(self, batch: Batch, odd: Array) -> Batch:
+        """The batch with the lines that fit no columns read one by one, and blank ones left out."""
+        blank = []
+        for place in odd.tolist():
+            start, end = int(batch.begin[place]), int(batch.end[place])
+            text = batch.text[start:end].decode("utf-8", "replace")[:LONGEST_LINE]
+            if not text or text.isspace():
+                blank.append(place)
+                continue
+            at, form, host, program, pid, offset = self._line(text)
+            batch.at[place], batch.form[place], batch.host[place], batch.program[place], batch.pid[place] = at, form, host, program, pid
+            batch.begin[place] = start + len(text[:offset].encode())
+            batch.end[place] = start + len(text.encode())
+        if not blank:
+            return batch
+        return Batch(batch.text, *(np.delete(column, blank) for column in batch.columns))
+
+    def text(self, first: int, data: bytes) -> None:
+        """Whole lines, to be read one by one."""
+        clean = data if data.isascii() else data.decode("utf-8", "replace").encode()
+        newlines = np.flatnonzero(np.frombuffer(clean, np.uint8) == ord("\n"))
+        begin = np.concatenate((np.zeros(1, np.int64), newlines + 1))
+        ends = [
+            stop - len(clean[start:stop]) + len(clean[start:stop].rstrip(b"\r"))
+            for start, stop in zip(begin.tolist(), [*newlines.tolist(), len(clean)], strict=True)
+        ]
+        nothing = [np.zeros(len(begin), np.int64) for _ in range(4)]
+        batch = Batch(
+            clean, np.zeros(len(begin), np.int64), np.arange(first, first + len(begin)), begin, np.array(ends, np.int64), *nothing
+        )
+        self._add(self._with_odd_lines(batch, np.arange(len(begin))))
+
+    def entry(self, number: int, line: Line) -> None:
+        """One entry of a journal."""
+        self._entries.append((number, line))
+        self._entries_size += len(line.message)
+        if self._entries_size >= BLOCK or len(self._entries) >= _ROWS:
+            self._take_entries()
+
+    def began(self, stamp: Stamp) -> None:
+        """The moment of lines that state none."""
+        self._file.began = stamp
+
+    def finish(self) -> None:
+        """The file has ended."""
+        self._take_entries()
+        self._write()
+
+    def _take_entries(self) -> None:
+        if not self._entries:
+            return
+        entries, self._entries, self._entries_size = self._entries, [], 0
+        messages = [line.message.encode("utf-8", "replace") for _, line in entries]
+        ends = np.cumsum([len(message) for message in messages])
+        facts = [self._facts(line) for _, line in entries]
+        at, form, host, program, pid = (np.array(column, np.int64) for column in zip(*facts, strict=True))
+        numbers = np.array([number for number, _ in entries], np.int64)
+        begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+        self._add(Batch(b"".join(messages), at, numbers, begins, ends, pid, form, host, np.maximum(program, 0)))
+
+    def _line(self, text: str) -> tuple[int, int, int, int, int, int]:
+        """A line by itself: how it reads does not depend on those before it. The last value is where its message begins."""
+        read = LineReader().read(text)
+        if read is None:
+            return 0, 0, 0, 0, 0, 0
+        line = read[1]
+        at, form, host, program, pid = self._facts(line)
+        return (at, form, host, 0, pid, 0) if program < 0 else (at, form, host, program, pid, message_start(text, line))
+
+    def _facts(self, line: Line) -> tuple[int, int, int, int, int]:
+        form = self._form(line.stamp) if line.stamp is not None else 0
+        at = moment(line.stamp)[1] if line.stamp is not None and form else 0
+        pid = int(line.pid) if line.pid.isdecimal() and len(line.pid) <= 10 else 0
+        return at, form, self._host(line.host), self._program(line.program), pid if pid <= _LARGEST_PID else 0
+
+    def _host(self, name: str) -> int:
+        hosts = self._file.hosts
+        return hosts.setdefault(name, len(hosts)) if name in hosts or len(hosts) < _MOST_NAMES else 0
+
+    def _program(self, name: str) -> int:
+        """The number of a program, -1 if there are too many."""
+        programs = self._spool.programs
+        return programs.setdefault(name, len(programs)) if name in programs or len(programs) < _MOST_NAMES else -1
+
+    def _form(self, stamp: Stamp) -> int:
+        forms, form = self._file.forms, Form(moment(stamp)[0], stamp.zone, stamp.resolution_us)
+        return forms.setdefault(form, len(forms)) if form in forms or len(forms) < _MOST_NAMES else 0
+
+    def _add(self, batch: Batch) -> None:
+        if not len(batch.at):
+            return
+        self._waiting.append(batch)
+        self._size += len(batch.text) + len(batch.at) * LAYOUT.itemsize
+        if self._size >= BLOCK:
+            self._write()
+
+    def _write(self) -> None:
+        """Write what has gathered: small pieces become one block."""
+        if not self._waiting:
+            return
+        batches, self._waiting, self._size = self._waiting, [], 0
+        before, parts = 0, []
+        for batch in batches:
+            parts.append(batch._replace(begin=batch.begin + before, end=batch.end + before) if before else batch)
+            before += len(batch.text)
+        columns = [
+            (column[0] if len(column) == 1 else np.concatenate(column)).astype(LAYOUT[name])
+            for name, column in zip(LAYOUT.names or (), zip(*(part.columns for part in parts), strict=True), strict=True)
+        ]
+        whole = Batch(b"".join(batch.text for batch in batches), *columns)
+        rank = (self._number, len(self._file.blocks))
+        block = self._spool.write(self._number, rank, whole)
+        block.alike = _alike(whole)
+        self._file.blocks.append(block)
+
+
+def _alike(batch: Batch) -> Alike | None:
+    """What the lines of a batch have in common; None if their stamps have several forms."""
+    form, host, at = int(batch.form[0]), int(batch.host[0]), batch.at
+    if batch.form.max() != batch.form.min():
+        return None
+    same_host = bool(batch.host.max() == batch.host.min())
+    ends = int(batch.line[0]), int(batch.line[-1])
+    return Alike(form, host if same_host else -1, int(at.min()), int(at.max()), int(at[0]), int(at[-1]), ends)
+
+
+def _without_returns(lines: Page, begin: Array) -> Array:
+    """Where lines end, carriage returns before the newline left out."""
+    ends = lines.ends.copy()
+    while len(left := np.flatnonzero((ends > begin) & ((lines.words[np.maximum(ends - 1, 0)] & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
+        ends[left] -= 1
+    return ends
+
+
+def _in_utf8(batch: Batch, lines: Page) -> Batch:
+    """The batch with bytes that are no UTF-8 replaced; the heads of lines that fit their columns hold none."""
+    if batch.text.isascii():
+        return batch
+    clean = batch.text.decode("utf-8", "replace").encode()
+    if len(clean) == len(batch.text) and clean == batch.text:
+        return batch
+    newlines = np.flatnonzero(np.frombuffer(clean, np.uint8) == ord("\n"))
+    starts = np.concatenate((np.zeros(1, np.int64), newlines + 1))
+    ends = np.append(newlines, len(clean))
+    return batch._replace(text=clean, begin=starts + (batch.begin - lines.starts), end=ends - (lines.ends - batch.end))
+
+
+_EACH = np.uint64(0x0101010101010101)
+
+
+def _pids(words: Words, messages: Array) -> Array:
+    """The numbers of the processes that stand before `]: ` in front of each message; 0 for none."""
+    closed = (words[messages - 3] & np.uint64(0xFF)) == _CLOSING
+    value = words[messages - 11] ^ word(b"0" * 8)
+    odd = ((value | (value + word(b"\6" * 8))) & word(b"\xf0" * 8)) >> np.uint64(4)
+    below = ((odd + word(b"\x0f" * 8)) >> np.uint64(4)) & _EACH
+    for shift in (8, 16, 32):  # what stands before the digits is none of them
+        below |= below >> np.uint64(shift)
+    value &= ~(below * np.uint64(0xFF))
+    value = (value * np.uint64(10) + (value >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    value = (value * np.uint64(100) + (value >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    value = (value * np.uint64(10_000) + (value >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+    return np.where(closed, value.astype(np.int64), 0)
