@@ -23,8 +23,8 @@ from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import anchors_by_line
 from pveforensics.events.scan.words import Indexes, Mask, Page, Room, page
 
-SIZE = 1 << 20
-"""Bytes gathered before they are looked at: larger pages leave the processor's cache."""
+SIZE = 1 << 21
+"""Bytes gathered before they are looked at: smaller pages cost more calls, larger ones leave the processor's cache."""
 
 LEAST = 1 << 16
 """Bytes; for less than that numpy does not pay."""

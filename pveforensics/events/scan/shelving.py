@@ -10,9 +10,12 @@ from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.words import Indexes, Mask, Page, low_bytes, word
 from pveforensics.events.signatures import LONGEST_ENDING, Signature
+from pveforensics.timebase import SECOND
 
-DENSE = 100
-"""From so many lines of one storm in a page on it is folded as it comes."""
+DENSE = 200
+"""From so many lines of one storm in a page on it is folded as it comes, if they are also crowded in time."""
+
+_A_MINUTE = 3
 
 _CARRIAGE_RETURN = np.uint64(ord("\r"))
 _LAST = np.uint64(56)
@@ -62,9 +65,9 @@ class Shelving:
         fits &= last >> _LAST != _CARRIAGE_RETURN
         begins = lines.words[rows.message[here]]
         fits &= ~self._corosync[tags[ours]] | (begins & low_bytes(3) == word(b"  [")) | (begins & low_bytes(1) == word(b"["))
-        # a storm in earnest is better counted as it comes
-        crowded = self._storms & (np.bincount(found, minlength=len(self._storms)) > DENSE)
-        fits &= ~crowded[found]
+        for number in np.flatnonzero(self._storms & (np.bincount(found, minlength=len(self._storms)) > DENSE)).tolist():
+            if _is_crowded(rows.at[here[found == number]]):
+                fits &= found != number  # a storm in earnest is better counted as it comes
         self._places, self._numbers = here[fits], found[fits]
         left = np.ones(len(places), np.bool_)
         left[ours[fits]] = False
@@ -103,3 +106,8 @@ class Shelving:
         tried = self._tried(program, anchor)
         alone = len(tried) == 1 and tried[0].everyday is not None and not tried[0].pid
         return self._index.numbers[tried[0].id] if alone else -1
+
+
+def _is_crowded(moments: Indexes) -> bool:
+    """True if several lines fall on each minute: fewer are cheaper to keep than to count."""
+    return len(moments) > _A_MINUTE * (1 + (int(moments.max()) - int(moments.min())) // (60 * SECOND))
