@@ -14,8 +14,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from pveforensics.timebase import Instant
 
 
@@ -65,7 +63,8 @@ def confidence_word(confidence: float) -> str:
 # --- what the bundle holds -------------------------------------------------------------------
 
 
-class BundleInfo(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
     """One input as given: its base name, size in bytes and SHA-256 (of a folder: of its members' hashes)."""
 
     name: str
@@ -89,7 +88,8 @@ class SourceInfo:
     recognized: int = 0
 
 
-class NotRead(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NotRead:
     """A member that was not read, or not to its end, and why. `damage` is False for a file of unknown kind."""
 
     path: str
@@ -172,7 +172,8 @@ class Interval:
         return rest.rpartition("@")[2] if "@" in rest else ""
 
 
-class Coverage(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Coverage:
     """A span in which the log of a node exists and would have shown a thing.
 
     `programs` are the daemons seen in the source; `whole` is True for a full system log (several programs, all
@@ -201,7 +202,8 @@ class Snapshot:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-class Member(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Member:
     """A node as corosync.conf or a membership block names it; `nodeid` 0 means unknown."""
 
     name: str
@@ -251,7 +253,8 @@ class Boot:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-class AnchorPair(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AnchorPair:
     """One round of one protocol as two nodes logged it: this node's line and that of `node`. `kind` as `ClockOffset.anchors` names it."""
 
     kind: str
@@ -260,7 +263,8 @@ class AnchorPair(msgspec.Struct, frozen=True):
     other: Evidence
 
 
-class ClockOffset(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
     """How far a node's clock runs ahead of the common one from a moment of its own on (None: from its first line), in seconds.
 
     `anchors` counts the rounds that prove it by kind: `ring` (a ring id),
@@ -294,7 +298,8 @@ class NodeInfo:
     coverage: tuple[tuple[Instant, Instant], ...] = ()
 
 
-class Group(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Nodes that formed one ring together."""
 
     ring: str
@@ -303,7 +308,8 @@ class Group(msgspec.Struct, frozen=True):
     quorate: bool | None
 
 
-class Partition(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Partition:
     """How the cluster was divided in a span of time."""
 
     start: Instant | None
@@ -311,7 +317,8 @@ class Partition(msgspec.Struct, frozen=True):
     groups: tuple[Group, ...]
 
 
-class Belief(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Belief:
     """What one node held to be true in a span of time, right or wrong."""
 
     node: str
@@ -323,7 +330,8 @@ class Belief(msgspec.Struct, frozen=True):
     lrm: str = ""
 
 
-class NodeClock(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NodeClock:
     """How a node's stamps were read: its zone, where year and zone come from, and its offset on the common clock."""
 
     timezone: str | None = None
@@ -334,7 +342,8 @@ class NodeClock(msgspec.Struct, frozen=True):
     offsets: tuple[ClockOffset, ...] = ()
 
 
-class Timeline(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Timeline:
     """All readings, dated and named: what the trackers work on.
 
     `events` are sorted by node-independent moment, then `seq`; those without a moment come last, in file order.
@@ -346,7 +355,7 @@ class Timeline(msgspec.Struct, frozen=True):
     snapshots: tuple[Snapshot, ...] = ()
     settings: tuple[Interval, ...] = ()
     clusters: tuple[Cluster, ...] = ()
-    clocks: Mapping[str, NodeClock] = {}
+    clocks: Mapping[str, NodeClock] = field(default_factory=dict)
     sources: tuple[SourceInfo, ...] = ()
     notes: tuple[str, ...] = ()
     clock_states: tuple[Interval, ...] = ()
@@ -395,7 +404,8 @@ class History:
     changes: tuple[Change, ...] = ()
 
 
-class Facts(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """All that rules may look at."""
 
     events: tuple[Event, ...]
@@ -419,7 +429,8 @@ class Reason:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-class Cause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Cause:
     """A possible cause of a finding with its score between 0 and 1."""
 
     cause: str
@@ -438,7 +449,8 @@ class RuledOut:
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
 
 
-class Remedy(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Remedy:
     """What to look at, hold or press. `step` is one of the three words; a dangerous command has its caution."""
 
     text: str
@@ -491,7 +503,8 @@ class Finding:
         object.__setattr__(self, "id", name)  # worked out once: findings are looked up by it again and again
 
 
-class Link(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Link:
     """One finding led to another, and why that is said."""
 
     cause: str
@@ -499,7 +512,8 @@ class Link(msgspec.Struct, frozen=True):
     why: str
 
 
-class GuestImpact(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class GuestImpact:
     """A guest that was down: from, to, and how old its data was when it came back (seconds, None: unknown)."""
 
     guest: str
@@ -544,7 +558,8 @@ class Outcome(enum.StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class Check(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Check:
     """One rule's outcome with its reason; for `could_not_check` what to collect."""
 
     rule: str
@@ -573,7 +588,8 @@ class Verdicts:
     notes: tuple[str, ...] = ()
 
 
-class Options(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Options:
     """The options of a run that change the content of its case."""
 
     since: str | None = None

@@ -96,12 +96,8 @@ def _plain(value: Any) -> Any:
     number = _NUMBER[type(value)]
     if isinstance(value, Criticality):
         return [number, value.value]
-    return [number, *map(_plain, value if isinstance(value, tuple) else _parts(value))]
-
-
-def _parts(value: Any) -> list[Any]:
-    names = value.__struct_fields__ if isinstance(value, msgspec.Struct) else [field.name for field in dataclasses.fields(value)]
-    return [getattr(value, name) for name in names]
+    parts = value if isinstance(value, tuple) else [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return [number, *map(_plain, parts)]
 
 
 def _made(value: Any) -> Any:

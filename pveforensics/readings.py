@@ -9,8 +9,6 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from pveforensics.model import NOTHING, Cluster
 
 
@@ -58,7 +56,8 @@ class Record:
     uptime_us: int | None = None
 
 
-class Run(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Run:
     """A stretch of lines whose stamps ascend without a hole: the unit of coverage. `boot` counts boot separators before it."""
 
     first: Stamp
@@ -68,7 +67,8 @@ class Run(msgspec.Struct, frozen=True):
     boot: int = 0
 
 
-class TimeHint(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TimeHint:
     """A line that states a moment twice, or states a date that yearless neighbours lack.
 
     `epoch_us` is an absolute moment (UPID, MCE TIME, `(@ms)`); `stamp` the stamp of the same line, when it has one.
@@ -86,7 +86,8 @@ class TimeHint(msgspec.Struct, frozen=True):
     exact: bool = False
 
 
-class NulRun(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NulRun:
     """A run of NUL bytes: what a file system leaves where lines were lost in an unclean end. `line` is the line it precedes."""
 
     line: int
@@ -96,7 +97,8 @@ class NulRun(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class Everyday(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Everyday:
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
 
     `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `lasts` those of the last line that a
@@ -147,7 +149,8 @@ class LogScan:
     everyday: Everyday | None = field(default=None, compare=False, repr=False)
 
 
-class Setting(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Setting:
     """One key of a configuration file with its value as written; dots separate sections (`totem.token`)."""
 
     key: str
@@ -156,7 +159,8 @@ class Setting(msgspec.Struct, frozen=True):
     text: str
 
 
-class RawSnapshot(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RawSnapshot:
     """A status dump before its node and zone are known.
 
     `local` and `zone` are the moment as the dump states it (`YYYY-MM-DD HH:MM:SS` and abbreviation or offset, if any),
@@ -201,7 +205,8 @@ class Document:
     node_hint: str = ""
 
 
-class Naming(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Naming:
     """Who is who, resolved once after all is read.
 
     `nodes` are all known nodes by short name (those of the cluster and those whose logs are there), `in_bundle` those with
@@ -212,8 +217,8 @@ class Naming(msgspec.Struct, frozen=True):
     nodes: tuple[str, ...]
     in_bundle: frozenset[str]
     node_of_path: Mapping[str, str]
-    aliases: Mapping[str, str] = {}
-    ids: Mapping[int, str] = {}
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def node_of_line(self, host: str, path: str) -> str:

@@ -7,10 +7,8 @@ corosync:exec/totemconfig.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
-
-import msgspec
 
 from pveforensics.model import Event, Facts, Finding, Interval, Measure
 from pveforensics.timebase import SECOND, Instant, parse_moment
@@ -38,7 +36,8 @@ _AFTER_S = 900.0
 _CARRIER = ("nic_link_down", "bond_all_slaves_down")
 
 
-class Token(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Token:
     """The runtime token of the cluster in seconds, shortest and longest that it can have been, and what tells it."""
 
     low: float
@@ -50,7 +49,8 @@ class Token(msgspec.Struct, frozen=True):
         return self.low * factor, self.high * factor
 
 
-class Fence(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Fence:
     """The moments of one fence as far as lines show them; `error` is how far the clocks of two nodes may differ (seconds)."""
 
     node: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-
-import msgspec
+from dataclasses import dataclass
 
 LOG, BOOT_BEFORE, ZONE = "whole log", "boot before", "zone"
 """What is asked of a node beside kinds of files: a log of all its programs, one of the boot before its last, the zone of its stamps."""
@@ -15,7 +14,8 @@ NODE, CLUSTER = "node", "cluster"
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
 
 
-class Want(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Want:
     """One piece of evidence.
 
     It is there if one of the kinds `met_by` is (kinds of sources and of dumps, or LOG, BOOT_BEFORE, ZONE): on the node, or for `scope`

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
-
-import msgspec
 
 from pveforensics.bundle.stream import Reader
 
@@ -18,7 +17,8 @@ class Note(Protocol):
         """Note `reason`."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One item. `body` is set for files; a `problem` says why it cannot be read at all."""
 
     name: str

@@ -9,10 +9,9 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-import msgspec
 
 from pveforensics.bundle import folder
 from pveforensics.bundle.ledger import Ledger
@@ -28,7 +27,8 @@ from pveforensics.model import BundleInfo, NotRead
 STDIN = "-"
 
 
-class _Input(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Input:
     """One argument: `label` is the first part of its members' paths when there are several, `name` its base name."""
 
     path: str

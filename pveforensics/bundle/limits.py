@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-class Limits(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """Bounds on one run. Sizes are in bytes; each bound that is hit leaves a `NotRead` that names it.
 
     `depth` counts archives inside archives (and compressions around one another), `members` all entries of all inputs,

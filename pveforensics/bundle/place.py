@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from pveforensics.bundle.limits import Limits
 
 
-class Place(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where a stream stands: the path of it as a file, the prefix for what is inside it, the archive's stamp, the input, the depth."""
 
     path: str
@@ -34,7 +33,8 @@ class Left:
         self.size, self.sha256 = size, sha256
 
 
-class Job(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Job:
     """A loose file that is to be read later: where it lies, as what it counts, and under which limits."""
 
     file: str

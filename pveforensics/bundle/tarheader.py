@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.bundle.names import decoded
 
@@ -14,7 +13,8 @@ _WRITTEN = re.compile(rb" *[0-7]{1,11}[\0 ]{1,7}")
 _NUMBERS = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156))
 
 
-class Header(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Header:
     """The fields of a header that the reader needs; `type` is the flag as one character."""
 
     name: str

@@ -6,9 +6,8 @@ import calendar
 import stat
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
-
-import msgspec
 
 LOCAL, CENTRAL, END, END64, LOCATOR64 = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
@@ -17,7 +16,8 @@ _END = struct.Struct("<4s4H2LH")
 _WHOLE32 = 0xFFFFFFFF
 
 
-class Item(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Item:
     """One member as a header states it. `crc` is None where it is not stated yet (streamed zips state it after the data)."""
 
     name: str

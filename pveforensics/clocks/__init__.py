@@ -7,8 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from msgspec import structs
-
 from pveforensics.clocks.eras import Step, eras_of, steps_of
 from pveforensics.clocks.offsets import Offset, common_clock
 from pveforensics.model import ClockOffset, Coverage, Event, Interval, NodeClock, Timeline
@@ -47,18 +45,16 @@ def align_with_shifts(timeline: Timeline) -> tuple[Timeline, Shifts]:
     clocks = {**timeline.clocks}
     for node, told in common.offsets.items():
         longest = max(told, key=lambda offset: offset.events)
-        clocks[node] = structs.replace(
+        clocks[node] = replace(
             clocks.get(node, NodeClock()),
             offset_s=round(longest.seconds, 3) + 0.0,
             error_s=round(longest.error, 3),
             offsets=tuple(_applied(offset) for offset in shifts.get(node, ()) if offset.seconds),
         )
-    shifted = structs.replace(
-        timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start))))
-    )
+    shifted = replace(timeline, clocks=clocks, clock_states=tuple(sorted(intervals, key=lambda each: (each.subject, _us(each.start)))))
     if not shifts:
-        return structs.replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
-    aligned = structs.replace(
+        return replace(shifted, notes=(*timeline.notes, *common.notes)), shifts
+    aligned = replace(
         shifted,
         events=tuple(sorted((_event(event, shifts) for event in timeline.events), key=_moment)),
         coverage=tuple(
@@ -116,7 +112,7 @@ def _iso(text: str, offset: Offset) -> str:
 
 def _coverage(span: Coverage, shifts: Shifts) -> Coverage:
     start, end = _at(span.start, span.node, shifts) or span.start, _at(span.end, span.node, shifts) or span.end
-    return structs.replace(span, start=min(start, end), end=max(start, end))
+    return replace(span, start=min(start, end), end=max(start, end))
 
 
 def _moment(event: Event) -> tuple[bool, int, int]:

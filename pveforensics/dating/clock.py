@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, marks_of
 from pveforensics.dating.years import YearBook
@@ -18,7 +17,8 @@ _NEAR = 30 * 60 * SECOND
 """A line this near to its neighbour in time is the next thing that happened."""
 
 
-class FileClock(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileClock:
     """Reads the stamps of one file. `resolved` holds the instants of the stamps that were walked through in order."""
 
     book: YearBook
@@ -113,7 +113,8 @@ def _bounded(us: int, resolution: int, basis: Basis) -> Instant | None:
 # --- kernel seconds ------------------------------------------------------------------------------
 
 
-class KernelStart(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class KernelStart:
     """The wall-clock moment of kernel second zero of one boot, and how far it may be off (rsyslog logs boot lines late)."""
 
     us: int

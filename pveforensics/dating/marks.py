@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from pveforensics.readings import Document, LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR, SECOND, local_us, parse_local
 
@@ -19,7 +17,8 @@ _PLAUSIBLE_MTIME = 1_199_145_600
 """1 January 2008, the year of the first Proxmox VE: older file times are resets (0, 1980) of archivers."""
 
 
-class Mark(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Mark:
     """A stamp and the line on which it stands."""
 
     line: int
@@ -108,10 +107,11 @@ class Dated:
             self.see(at, f"{hint.what or 'date'} in {path}:{hint.line}")
 
 
-class Dates(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Dates:
     """What is dated, for each node and for all together."""
 
-    of_node: Mapping[str, Dated] = {}
+    of_node: Mapping[str, Dated] = field(default_factory=dict)
     of_all: Dated = field(default_factory=Dated)
 
 

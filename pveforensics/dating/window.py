@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from pveforensics.errors import UsageError
 from pveforensics.model import Coverage, Options

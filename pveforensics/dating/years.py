@@ -7,8 +7,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from pveforensics.dating.marks import (
     MONTHS_US,
     SLACK_US,
@@ -35,7 +33,8 @@ _SURE_US = 150 * DAY
 STATED, WEAK = "stated", "file time only (weak)"
 
 
-class YearBook(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class YearBook:
     """The year of each stamp of one file: `at` gives local microseconds for a line's stamp, `basis` says from where."""
 
     lines: tuple[int, ...] = ()

@@ -7,8 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from pveforensics.dating.marks import hint_us, place
 from pveforensics.dating.years import YearBook, nearest_year
 from pveforensics.errors import UsageError
@@ -61,7 +59,8 @@ def _edges(seen: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     )
 
 
-class Offset(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Offset:
     """One observation: at this local time the clock stood this far east of UTC."""
 
     local: int
@@ -69,7 +68,8 @@ class Offset(msgspec.Struct, frozen=True):
     what: str
 
 
-class Zones(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Zones:
     """The zone of each node, and of each file that proves to be written in another one."""
 
     of_node: Mapping[str, Zone]

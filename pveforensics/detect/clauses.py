@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import msgspec
+from dataclasses import dataclass, field
 
 from pveforensics.model import Criticality, Remedy
 
 
-class Test(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Test:
     """What a field must hold: one of `values` (placeholders allowed), none of them, a bound, or a word among others.
 
     `op` is `in`, `not`, `below`, `above`, `has` (a word of a list separated by blanks or commas), `contains` (a part of the text,
@@ -27,7 +27,8 @@ Where = tuple[tuple[str, Test], ...]
 """Fields with their tests; empty for no condition."""
 
 
-class Edge(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Edge:
     """One end of a window: an edge of a match bound before, moved by seconds. `which` is start, end or at."""
 
     name: str
@@ -35,14 +36,16 @@ class Edge(msgspec.Struct, frozen=True):
     offset_s: float = 0.0
 
 
-class Between(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Between:
     """A window from one edge to another; both ends belong to it."""
 
     start: Edge
     end: Edge
 
 
-class EventClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class EventClause:
     """At least `count` events of one of the kinds whose fields pass, on the node meant by `on`, in the window."""
 
     kinds: tuple[str, ...]
@@ -53,7 +56,8 @@ class EventClause(msgspec.Struct, frozen=True):
     pick: str = "first"
 
 
-class StateClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class StateClause:
     """An interval of one of the states (`node.inquorate`) that overlaps the window and lasts as long as asked (seconds)."""
 
     states: tuple[str, ...]
@@ -66,14 +70,16 @@ class StateClause(msgspec.Struct, frozen=True):
     pick: str = "first"
 
 
-class AbsenceClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AbsenceClause:
     """Nothing of the inner clause, in a window that the log covers (or, with `best_effort`, whatever it covers)."""
 
     inner: EventClause | StateClause | AnyClause
     best_effort: bool = False
 
 
-class SettingClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SettingClause:
     """A configured value that passes a test, is missing, or is not the same on all nodes."""
 
     key: str
@@ -83,7 +89,8 @@ class SettingClause(msgspec.Struct, frozen=True):
     on: str = ""
 
 
-class SnapshotClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SnapshotClause:
     """A status dump of one of the kinds whose fields pass (`where`) and that has a row that passes (`rows`)."""
 
     kinds: tuple[str, ...]
@@ -94,7 +101,8 @@ class SnapshotClause(msgspec.Struct, frozen=True):
     pick: str = "first"
 
 
-class ThresholdClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ThresholdClause:
     """At least `count` matching events of one node within a sliding window, or that many distinct values of a field."""
 
     inner: EventClause
@@ -103,7 +111,8 @@ class ThresholdClause(msgspec.Struct, frozen=True):
     distinct: str = ""
 
 
-class VerdictClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class VerdictClause:
     """A question's winner is one of `names` with at least the given confidence, for the interval it was asked about."""
 
     question: str
@@ -113,13 +122,15 @@ class VerdictClause(msgspec.Struct, frozen=True):
     between: Between | None = None
 
 
-class AllClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AllClause:
     """Every one of the clauses holds."""
 
     parts: tuple[Clause, ...]
 
 
-class AnyClause(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AnyClause:
     """At least one of the clauses holds."""
 
     parts: tuple[Clause, ...]
@@ -130,7 +141,8 @@ Clause = (
 )
 
 
-class Step(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Step:
     """A clause with the name its match is bound to; an optional step may fail."""
 
     name: str
@@ -138,14 +150,16 @@ class Step(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-class Condition(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Condition:
     """A clause with the sentence that says why it matters."""
 
     because: str
     clause: Clause
 
 
-class Weighed(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Weighed:
     """A condition with its weight in log-odds."""
 
     weight: float
@@ -153,7 +167,8 @@ class Weighed(msgspec.Struct, frozen=True):
     clause: Clause
 
 
-class Hypothesis(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
     """One possible answer of a question: prior and weights in log-odds, proofs that exclude it."""
 
     name: str
@@ -166,7 +181,8 @@ class Hypothesis(msgspec.Struct, frozen=True):
     decided_by: str = ""
 
 
-class Question(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Question:
     """A question about each match of `about`, with the answers that are weighed against each other."""
 
     id: str
@@ -176,7 +192,8 @@ class Question(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class CriticalityWhen(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CriticalityWhen:
     """Another criticality if a clause holds."""
 
     to: Criticality
@@ -184,7 +201,8 @@ class CriticalityWhen(msgspec.Struct, frozen=True):
     clause: Clause
 
 
-class ConfidenceWhen(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ConfidenceWhen:
     """An addition to the confidence if a clause holds."""
 
     add: float
@@ -192,7 +210,8 @@ class ConfidenceWhen(msgspec.Struct, frozen=True):
     clause: Clause
 
 
-class Merge(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Merge:
     """Which findings of a rule become one.
 
     `edges` is `gap` (closer than `within_s`) or `both` (starts and ends each differ by no more than their errors plus
@@ -204,7 +223,8 @@ class Merge(msgspec.Struct, frozen=True):
     edges: str = "gap"
 
 
-class Example(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Example:
     """A small bundle with what the rule must make of it.
 
     `lines` maps a node to the text of its syslog, `files` a path to its text. `fires` is True, False or None (could
@@ -213,8 +233,8 @@ class Example(msgspec.Struct, frozen=True):
 
     name: str
     fires: bool | None
-    lines: Mapping[str, str] = {}
-    files: Mapping[str, str] = {}
+    lines: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     nodes: tuple[str, ...] = ()
     cause: str = ""
     criticality: str = ""
@@ -223,7 +243,8 @@ class Example(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class Rule(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """One finding rule as read from its file; `find[0]` is the primary step."""
 
     id: str
@@ -255,7 +276,8 @@ class Rule(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class BenignRule(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BenignRule:
     """An alarming line that does not count, unless a clause says that here it does."""
 
     id: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
-
-import msgspec
 
 from pveforensics.detect.clauses import VerdictClause
 from pveforensics.detect.index import FactIndex, Match
@@ -20,17 +19,20 @@ COUNTED = 1000
 """Matches of one clause in one window that are counted at most."""
 
 
-class Fired(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Fired:
     """The clause holds; `matches` are what it rests on (empty for an absence)."""
 
     matches: tuple[Match, ...] = ()
 
 
-class Clear(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Clear:
     """The clause does not hold, and the logs would have shown it."""
 
 
-class Unknown(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Unknown:
     """It cannot be told, for lack of a log or of a time; `node` is the one whose log is missing."""
 
     reason: str

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import (
     AllClause,
@@ -29,7 +27,8 @@ PRIMARIES = 20_000
 """Matches of a primary step that are tried on one node at most."""
 
 
-class Primaries(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Primaries:
     """What a primary step matched, the nodes of which it cannot be told whether it would, and those that it does not match.
 
     `cut` are nodes with more matches than are tried.

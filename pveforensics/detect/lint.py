@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from pveforensics.detect.clauses import (
     BenignRule,
@@ -30,7 +29,8 @@ SYNTHETIC: Mapping[str, frozenset[str]] = {"syslog_nul_bytes": frozenset({"lengt
 """Event kinds that readers make, with their fields; no signature yields them."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """What is wrong, and where."""
 
     path: str
@@ -41,7 +41,8 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self.path}:{self.line}: {self.message}"
 
 
-class Pack(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Pack:
     """What a check may look at: the pack's own parts, and the words it may use."""
 
     rules: tuple[Rule, ...]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
-
-import msgspec
-from msgspec.structs import replace
 
 from pveforensics.detect.clauses import Hypothesis, Weighed
 from pveforensics.detect.evaluate import evaluate
@@ -34,7 +32,8 @@ class Weighing(NamedTuple):
     excluded: RuledOut | None
 
 
-class Answered(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Answered:
     """All hypotheses of a question about one match, best first."""
 
     weighings: tuple[Weighing, ...]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import (
     AbsenceClause,
@@ -40,7 +38,8 @@ TRIED = 50
 Placed = EventClause | StateClause | SnapshotClause
 
 
-class Told(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Told:
     """One step of a rule on one node: `answer` is holds, clear or unknown; `why` is what it rests on or what was in the way."""
 
     step: str
@@ -50,7 +49,8 @@ class Told(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-class Trial(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Trial:
     """One attempt of a rule: on which node, from which match of its first step, with every step up to the one that failed."""
 
     node: str
@@ -274,7 +274,8 @@ def _found(matches: tuple[Match, ...]) -> str:
 # --- questions -------------------------------------------------------------------------------
 
 
-class Scored(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Scored:
     """One hypothesis of a question with its confidence and the reasons that held: sign, weight, sentence."""
 
     name: str

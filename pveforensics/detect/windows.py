@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
-
-import msgspec
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
@@ -53,7 +52,8 @@ class Window(NamedTuple):
 EVERYTHING = Window()
 
 
-class Unplaced(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Unplaced:
     """A window that rests on a step that found nothing: its name."""
 
     name: str

@@ -6,8 +6,7 @@ import itertools
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics import __version__, wanted
 from pveforensics.casefile import merged_spans, told_apart
@@ -25,7 +24,8 @@ _NEAR_US = 600 * SECOND
 _EDGE_US = 60 * SECOND
 
 
-class Holding(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Holding:
     """The files of one kind of a node: how many, how large as read, how many lines, and the moments of the first and the last."""
 
     kind: str
@@ -36,7 +36,8 @@ class Holding(msgspec.Struct, frozen=True):
     last: Instant | None = None
 
 
-class Gap(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Gap:
     """A time in which no log of all programs of a node says anything; `boot` if a boot follows."""
 
     start: Instant
@@ -44,7 +45,8 @@ class Gap(msgspec.Struct, frozen=True):
     boot: bool = False
 
 
-class Failed(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Failed:
     """What the collector could not get: the file that is missing, `failed`, `limit`, `hangs` or `skipped`, and its words."""
 
     what: str
@@ -52,7 +54,8 @@ class Failed(msgspec.Struct, frozen=True):
     why: str
 
 
-class Asked(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Asked:
     """One piece of evidence to collect next time; `node` is empty for what is the same on all nodes."""
 
     want: wanted.Want
@@ -60,7 +63,8 @@ class Asked(msgspec.Struct, frozen=True):
     command: str
 
 
-class NodeStock(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NodeStock:
     """What the bundle holds of one node. `member` is False for a node that corosync.conf does not name, None without one.
 
     `coverage` is what any of its logs shows, `whole` what a log of all programs does; `gaps` are those of the latter.
@@ -80,7 +84,8 @@ class NodeStock(msgspec.Struct, frozen=True):
     failed: tuple[Failed, ...] = ()
 
 
-class Inventory(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Inventory:
     """What the bundles hold. Times are each node's own; clocks are not compared."""
 
     version: str

@@ -10,9 +10,8 @@ import re
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
-
-import msgspec
 
 MAGIC = b"SQLite format 3\0"
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -55,7 +54,8 @@ class File(NamedTuple):
     mtime: int
 
 
-class Database(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Database:
     """What could be read: files without secrets, the state of the whole (None if lost), transactions from the WAL, and what is wrong."""
 
     files: tuple[File, ...]

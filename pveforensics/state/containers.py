@@ -6,8 +6,6 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 
-from msgspec import structs
-
 from pveforensics.readings import Document, RawSnapshot
 from pveforensics.state import config_db, pvereport
 from pveforensics.state.documents import read_document
@@ -84,7 +82,7 @@ def _sections(path: str, found: list[pvereport.Section], mtime: float | None, *,
 def _dated(snapshot: RawSnapshot, at: int | None) -> RawSnapshot:
     """The snapshot with the report's moment, unless it states one of its own or holds moments of long ago only."""
     own = snapshot.epoch_us is not None or snapshot.local
-    return snapshot if own or at is None else structs.replace(snapshot, epoch_us=at)
+    return snapshot if own or at is None else dataclasses.replace(snapshot, epoch_us=at)
 
 
 def _failure(section: pvereport.Section) -> Iterator[RawSnapshot]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import Moments
@@ -40,7 +37,8 @@ _DUPLICATE_US = 2 * SECOND
 _START_LASTS_US = 60 * SECOND
 
 
-class Run(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Run:
     """One life of corosync. `start` None: it ran before the log; `end` None: it ran on.
 
     `ended` is `clean` (it said that it stops), `crash`, `boot_end` (the node went down under it), `unknown` (a new

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.timebase import Instant
@@ -34,7 +33,8 @@ def moments_of(event: Event) -> Iterator[Instant]:
             yield moment
 
 
-class Moments(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Moments:
     """Moments of one kind, sorted; edges are microseconds and belong to the span."""
 
     at: tuple[Instant, ...]
@@ -57,7 +57,8 @@ class Moments(msgspec.Struct, frozen=True):
         return self.at[place] if place < len(self.at) else None
 
 
-class Spans(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Spans:
     """Intervals of one subject and kind that do not overlap but at their edges, by start (unknown first)."""
 
     all: tuple[Interval, ...]

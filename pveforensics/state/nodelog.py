@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from dataclasses import dataclass, field
 
 from pveforensics.model import Event
 
 
-class NodeLog(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NodeLog:
     """A node's events in the timeline's order, with the places of each kind and of each program (by its lower-case name)."""
 
     events: tuple[Event, ...] = ()
-    kinds: Mapping[str, Sequence[int]] = {}
-    programs: Mapping[str, Sequence[int]] = {}
+    kinds: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    programs: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def of(self, kinds: Iterable[str] = (), programs: Iterable[str] = ()) -> tuple[Event, ...]:
         """The events of these kinds and those that these programs wrote, in order, each once."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import msgspec
 
 from pveforensics.model import Cluster
 from pveforensics.readings import RawSnapshot, Setting, TimeHint
@@ -22,7 +21,8 @@ _LOG_LINE = re.compile(
 )
 
 
-class Page(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Page:
     """The bytes and lines of one file. `link_target` is set, and the rest empty, for a symbolic link."""
 
     path: str
@@ -45,7 +45,8 @@ class Page(msgspec.Struct, frozen=True):
         return 2 * sum(1 for line in first if _LOG_LINE.match(line)) > len(first)
 
 
-class Reading(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Reading:
     """What one reader found; fields as in `readings.Document`."""
 
     hostname: str = ""
@@ -54,7 +55,7 @@ class Reading(msgspec.Struct, frozen=True):
     clusters: tuple[Cluster, ...] = ()
     settings: tuple[Setting, ...] = ()
     snapshots: tuple[RawSnapshot, ...] = ()
-    aliases: Mapping[str, str] = {}
+    aliases: Mapping[str, str] = field(default_factory=dict)
     hints: tuple[TimeHint, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, field, replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.machine import ANNOUNCED
@@ -20,7 +17,8 @@ _TOGETHER_US = 2 * SECOND
 _POLL_US = 60 * SECOND
 
 
-class Ring(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ring:
     """One membership as one node logged it; names are resolved, `members` is empty if no line lists them.
 
     `failed` are the nodes whose leave message was not received; `id` is `<representative>.<sequence>` as written.
@@ -38,7 +36,8 @@ class Ring(msgspec.Struct, frozen=True):
     told: bool = True
 
 
-class Departure(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Departure:
     """A node left the cluster in order, as `by` saw it."""
 
     node: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Boot, Event, Evidence, Interval
 from pveforensics.state.machine import runs_of
@@ -44,7 +43,8 @@ _MINUTE_US, _TEN_MINUTES_US = 60 * SECOND, 600 * SECOND
 _MINUTE_STORM, _LONG_STORM = 5, 20
 
 
-class Symptom(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Symptom:
     """One sign. `pairs` are the nodes that lost each other by it (each in order of name); `until` None: not over in the log."""
 
     at: Instant
@@ -68,7 +68,8 @@ def pair(one: str, other: str) -> Pair:
     return (one, other) if one <= other else (other, one)
 
 
-class Calm(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Calm:
     """What explains noise: orderly leaves, starts of corosync, and boots."""
 
     view: View

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from pveforensics import yamlfile
 from pveforensics.detect import Example
@@ -58,7 +57,7 @@ def rule():
 
 
 def results(pack, rule, *examples):
-    changed = structs.replace(rule, examples=examples or rule.examples)
+    changed = replace(rule, examples=examples or rule.examples)
     return run_examples(pack._replace(rules=(changed,), benign=()), [rule.id])
 
 
@@ -80,7 +79,7 @@ def test_a_true_example_holds(pack, rule):
     ],
 )
 def test_a_false_example_says_what_came_instead(pack, rule, change, message):
-    (result,) = results(pack, rule, structs.replace(rule.examples[0], **change))
+    (result,) = results(pack, rule, replace(rule.examples[0], **change))
     assert not result.ok
     assert message in result.message
 

@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from pveforensics.model import NOTHING, Evidence
 from pveforensics.timebase import Instant
 
@@ -168,7 +166,8 @@ class Snap:
     evidence: Evidence | None = field(default=None, compare=False)
 
 
-class Listing(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Listing:
     """The datasets of one node: `datasets` those listed themselves, `snapshots` by dataset; `latest` the newest moment that it shows."""
 
     datasets: Mapping[str, Mapping[str, str]]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-
-import msgspec
-from msgspec import structs
+from dataclasses import dataclass, replace
 
 from pveforensics.state.estate import Estate, Guest, HaResource, devices, disks
 from pveforensics.state.estate.affinity import Candidate, affinity_of, candidates, held_apart, is_known
@@ -18,7 +15,8 @@ LOCAL_ROWS = frozenset({5, 6, 7, 9, 12})
 """Rows that tell of a disk that the node does not have."""
 
 
-class Place(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Place:
     """One guest on one node. `all` are the verdicts of its disks and devices, `lower` nodes of lower classes that could start it but are not tried."""
 
     guest: Guest
@@ -60,7 +58,7 @@ def _of_guest(estate: Estate, resource: HaResource, guest: Guest, now: Instant |
             and could
             and not any(each.first and each.verdict.verdict != "start_fails" for each in made)
         )
-        yield structs.replace(place, lower=could) if blocked else place
+        yield replace(place, lower=could) if blocked else place
 
 
 def _nowhere(estate: Estate, resource: HaResource, guest: Guest) -> Verdict:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-
-import msgspec
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
@@ -19,7 +17,8 @@ from pveforensics.timebase import SECOND, Instant
 _MOST = 5_000
 
 
-class _Spans(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Spans:
     """What bears on one node's beliefs: its windows without quorum, its LRM's states, and who was master."""
 
     lost: Spans

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-
-import msgspec
+from dataclasses import dataclass, field
 
 from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Pair, Symptom
@@ -15,16 +14,18 @@ _FEW = 8
 _LATER_US = 60 * SECOND
 
 
-class Ground(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ground:
     """What is known beside the signs. Moments: when a node lost quorum, and when its quorum device."""
 
     names: tuple[str, ...]
     logged: frozenset[str]
-    lost_quorum: Mapping[str, Moments] = {}
-    lost_device: Mapping[str, Moments] = {}
+    lost_quorum: Mapping[str, Moments] = field(default_factory=dict)
+    lost_device: Mapping[str, Moments] = field(default_factory=dict)
 
 
-class Blame(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Blame:
     """The nodes concerned, the shape of the trouble, and whether the logs decide it."""
 
     nodes: tuple[str, ...]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Coverage, Event, Evidence
 from pveforensics.state.moments import common_at
@@ -17,7 +16,8 @@ from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
 
 
-class Ending(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ending:
     """How a boot ended and what says so. `markers` speak for a shutdown, `unclean` against one; both are event kinds.
 
     `asked` is when a clean shutdown was ordered, if a line tells it; guests may take minutes to stop after that.
@@ -34,7 +34,8 @@ class Ending(msgspec.Struct, frozen=True):
     asked: Instant | None = None
 
 
-class Life(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Life:
     """One life of a node: its first and last sign, and how the next one began (None: none is known)."""
 
     node: str
@@ -356,7 +357,8 @@ def _unfiltered(coverage: Coverage) -> bool:
 # --- login records --------------------------------------------------------------------------------
 
 
-class _Recorded(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Recorded:
     """What wtmp says of an end."""
 
     manner: str

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
-
-import msgspec
-from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import common_at, moments_of
@@ -36,7 +33,8 @@ _EDGE_US = 2 * SECOND
 _SAME_ID = 10 * _MATCH_US
 
 
-class Start(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Start:
     """One boot's beginning. `at` None: a boot followed here, but no line of it is known; then `after` is the last line before it.
 
     `last` is the latest mark, `after` the last line before the first mark in the files that hold both. `by` is `marks`,
@@ -53,7 +51,8 @@ class Start(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
 
 
-class _Mark(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Mark:
     at: Instant
     kind: str
     boot_id: str

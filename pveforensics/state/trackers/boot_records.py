@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Basis, Instant, load_zone, local_us, offsets_at, parse_local, parse_moment, parse_offset
@@ -21,7 +19,8 @@ _CTIME = re.compile(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Row(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Row:
     """A boot as a record tells it: `at` its start, `last` its last entry (boot list only)."""
 
     at: Instant | None

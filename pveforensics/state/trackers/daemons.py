@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
@@ -36,7 +35,8 @@ _HA_SILENCE_US = 50 * SECOND
 _HA = frozenset({"pve-ha-lrm", "pve-ha-crm"})
 
 
-class Restart(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Restart:
     """Daemons that came up together. `boot`: enough of them, unstopped and after silence, to say that the node did."""
 
     at: Instant

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
@@ -33,7 +32,8 @@ _NODE = re.compile(r"\bnode = (?P<node>[^,\s)]+)")
 _NUMBER = re.compile(r"[1-9]\d{2,8}", re.ASCII)
 
 
-class Word(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Word:
     """One thing said of a guest.
 
     `what` is `state` (of the service, from `was` to `to`), `recovered`, `placed`, `started`, `stopped` (on order), `order` (a stop,

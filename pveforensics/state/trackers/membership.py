@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
@@ -37,7 +36,8 @@ def _service(node: str, runs: tuple[Run, ...]) -> Iterator[Interval]:
             )
 
 
-class _Loss(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Loss:
     """One reporter's view: `lost` was gone from `start` to `end`."""
 
     lost: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-
-import msgspec
+from dataclasses import dataclass
 
 from pveforensics.model import Group, Interval, Partition
 from pveforensics.state.arithmetic import could, tie_breakers, votes_of
@@ -19,7 +18,8 @@ _SAME_CHANGE_US = 2 * SECOND
 _MOST = 20_000
 
 
-class _Step(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Step:
     """From `at` on `node` was in this ring, or in none."""
 
     at: Instant

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.arithmetic import votes_of
 from pveforensics.state.machine import DISCONNECTED, Run, corosync_of, runs_of
@@ -36,7 +34,8 @@ def track(view: View) -> tuple[Interval, ...]:
     return tuple(found)
 
 
-class _Mark(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Mark:
     """A moment at which the quorum state may change."""
 
     at: Instant

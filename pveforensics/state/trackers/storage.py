@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from pveforensics.model import Interval, Snapshot
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, is_stopping, spoken
@@ -54,7 +52,8 @@ _GUESTS, _BACKUPS = frozenset({"images", "rootdir"}), frozenset({"backup"})
 _BAD_POOL = frozenset({"SUSPENDED", "UNAVAIL", "FAULTED"})
 
 
-class _Stores(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Stores:
     """What storage.cfg says: the keys of each storage by its id."""
 
     keys: Mapping[str, Mapping[str, str]]

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from factory import event, quiet_start, spans, view
-from msgspec import structs
 
 from pveforensics.state.trackers import undated
 from pveforensics.state.view import view_of
@@ -56,7 +55,7 @@ def named(*words, gap=1.0):
         replace(event("gamma", 20 + gap, "lost", 9 + k), kind="pacemaker_peer_state", program="pacemakerd", fields={"node": n, "state": s})
         for k, (n, s) in enumerate(words)
     ]
-    return view_of(structs.replace(made.timeline, events=(*made.timeline.events, *peers)), made.naming)
+    return view_of(replace(made.timeline, events=(*made.timeline.events, *peers)), made.naming)
 
 
 def test_pacemaker_names_the_id_that_corosync_lost():
