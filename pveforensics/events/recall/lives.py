@@ -65,10 +65,10 @@ def lives_at(rows: Sequence[_Row], cuts: Iterable[Cut], lived: int) -> Iterator[
 
 
 def _edges(cuts: Iterable[Cut]) -> list[int]:
-    """Begin and end of each stretch of time in which everything counts, none of which touches the next."""
+    """Begin and end of each stretch of time in which everything counts, none of which touches the next: a node may have been down for weeks between."""
     edges: list[int] = []
-    for since, until in sorted(cuts):
-        begin, end = since - AROUND_US, until + AROUND_US
+    for at in sorted(moment for cut in cuts for moment in cut):
+        begin, end = at - AROUND_US, at + AROUND_US
         if edges and begin <= edges[-1]:
             edges[-1] = max(edges[-1], end)
         else:

@@ -62,7 +62,7 @@ def near(scan: LogScan, shelf: Shelf, index: SignatureIndex, boots: Sequence[Cut
     """Acts near a record of their file or before a boot of any node, and all within a day of a lock of an unknown guest; what corosync says near a record of the cluster stack."""
     told = [(record, shelf.moments.of(record.line, record.stamp)) for record in scan.records if record.stamp is not None]
     acts = [_around(shelf, record, at, BEFORE_US if record.kind in HEAVY else NEAR_US) for record, at in told]
-    acts += [_Span(boot.since - BEFORE_US, boot.until + NEAR_US) for boot in boots]
+    acts += [_Span(at - BEFORE_US, at + NEAR_US) for boot in boots for at in boot]  # it may have been down for weeks between
     stack = [_around(shelf, record, at, REPEATED_US) for record, at in told if record.program in STACK or record.kind.startswith(NETWORK)]
     day = [_Span(at - LOCKED_US, at) for record, at in told if record.kind == "lock.guest_locked" and not record.fields.get("vmid")]
     storms = np.array([signature.storm for signature in index.signatures], np.bool_)

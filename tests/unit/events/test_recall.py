@@ -167,6 +167,18 @@ def test_a_stop_that_is_taken_comes_with_the_start_that_ends_it():
     assert seconds(beta.records) == [60_000, 70_000]
 
 
+def test_of_a_long_absence_only_its_begin_and_its_end_count():
+    before, boot = line(10_000, "corosync[1]", "x"), line(60_000, "kernel", "[    0.000000] Linux version 6.8.12-4-pve")
+    told = [ends(second, 100) for second in range(2_000, 80_000, 2_000)]
+    alpha = scanned("alpha/syslog", before, boot, line(85_000, "corosync[1]", "x"))
+    beta = scanned("beta/syslog", *told, *(task(second, 200) for second in (9_000, 9_500, 30_000, 59_500)), *STEADY)
+    _, records = (scan.records for scan in recall_of(alpha, beta))
+    moved = [record.stamp.second_of_day for record in records if record.kind == "task.end"]
+    assert {2_000, 16_000, 54_000, 66_000} <= set(moved)
+    assert not {22_000, 30_000, 40_000, 48_000} & set(moved)
+    assert [record.stamp.second_of_day for record in records if record.kind == "task.start"] == [9_500, 59_500]
+
+
 def test_where_the_clocks_of_two_nodes_differ_they_are_set_beside_each_other():
     alpha = scanned("alpha/syslog", BOOT, *STEADY)
     beta = scanned("beta/syslog", *(ends(second, 100) for second in range(2_000, 80_000, 2_000)))
