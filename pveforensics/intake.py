@@ -12,6 +12,7 @@ from pveforensics import state
 from pveforensics.bundle import Job, Left, Reopened
 from pveforensics.errors import InputError
 from pveforensics.events import (
+    EverydayFile,
     LineSink,
     Matcher,
     OpenSink,
@@ -180,6 +181,7 @@ def take_in(
     readings: list[_Reading] = []
     held: list[_Held] = []
     left: list[_Left] = []
+    waiting = EverydayFile()
     for member in bundle.members():
         progress(member.path)
         try:
@@ -190,13 +192,12 @@ def take_in(
             elif kind.startswith(state.DATABASE):
                 held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
             else:
-                readings.append(
-                    _report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD), sinks)
-                )
+                reading = _report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD), sinks)
+                readings.append(_put(reading, waiting))
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
             readings.append(_Reading(skipped=NotRead(member.path, reason)))
-    more = _read_left(left, readings, lenses, signatures, workers)
+    more = _read_left(left, readings, lenses, signatures, workers, waiting)
     readings += _databases(held)
     scans = without_copies([reading.scan for reading in readings if reading.scan is not None])
     documents = tuple(document for reading in readings for document in (*([reading.document] if reading.document else ()), *reading.parts))
@@ -212,7 +213,12 @@ def take_in(
 
 
 def _read_left(
-    left: Sequence[_Left], readings: list[_Reading], lenses: dict[bool, _Lens], signatures: Sequence[Signature], workers: int
+    left: Sequence[_Left],
+    readings: list[_Reading],
+    lenses: dict[bool, _Lens],
+    signatures: Sequence[Signature],
+    workers: int,
+    waiting: EverydayFile,
 ) -> list[NotRead]:
     """Read the files that were left, and put each reading into its place; gives what of them could not be read."""
     lens = _lens(signatures, lenses, whole=False) if left else None
@@ -221,10 +227,15 @@ def _read_left(
         return more
     results = run_all([each.job for each in left], functools.partial(_reread, lens=lens), workers)
     for each, result in zip(left, results, strict=True):
-        readings[each.place] = result.reading
+        readings[each.place] = _put(result.reading, waiting)
         each.left.settle(result.size, result.sha256)
         more += result.not_read
     return more
+
+
+def _put(reading: _Reading, waiting: EverydayFile) -> _Reading:
+    """The reading, whose everyday lines wait on disk if those of all logs are too many."""
+    return reading._replace(scan=waiting.put(reading.scan)) if reading.scan is not None else reading
 
 
 def _reread(job: Job, lens: _Lens) -> _Reread:

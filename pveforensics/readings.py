@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pveforensics.model import NOTHING, Cluster
 
@@ -120,6 +121,20 @@ class Everyday:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def load(self) -> Everyday:
+        """Itself: it is in memory."""
+        return self
+
+
+class KeptLines(Protocol):
+    """Everyday lines, in memory or wherever they wait."""
+
+    def __len__(self) -> int: ...
+
+    def load(self) -> Everyday:
+        """The lines, in memory."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogScan:
@@ -146,7 +161,7 @@ class LogScan:
     problems: tuple[str, ...] = ()
     node_hint: str = ""
     entries: tuple[str, ...] = ()
-    everyday: Everyday | None = field(default=None, compare=False, repr=False)
+    everyday: KeptLines | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
     from pveforensics.events.journal import scan_journal, without_copies
     from pveforensics.events.recall import recalled
+    from pveforensics.events.recall.waiting import EverydayFile
     from pveforensics.events.scan import backend_name, make_matcher, scan_log
     from pveforensics.events.scan.matcher import Matcher
     from pveforensics.events.scan.sink import LineSink, OpenSink
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "EverydayFile",
     "LineSink",
     "Matcher",
     "OpenSink",
@@ -41,6 +43,7 @@ _ROOMS = {
     "formats": ("FORMATS", "Recognition", "is_binary", "is_binary_journal", "recognize"),
     "journal": ("scan_journal", "without_copies"),
     "recall": ("recalled",),
+    "recall.waiting": ("EverydayFile",),
     "scan": ("backend_name", "make_matcher", "scan_log"),
     "scan.matcher": ("Matcher",),
     "scan.sink": ("LineSink", "OpenSink"),

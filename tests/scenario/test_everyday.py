@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pveforensics.events import recall
+from pveforensics.events import EverydayFile, recall
 from pveforensics.pipeline import analyze, load_pack
 
 ALL, CHOSEN = 1 << 40, 0
@@ -60,7 +60,8 @@ class Story:
 
 
 def told(folder, pack, few):
-    with mock.patch.multiple(recall, FEW=few, LIVED=few):
+    # where lines are chosen among they also wait on disk
+    with mock.patch.multiple(recall, FEW=few, LIVED=few), mock.patch.object(EverydayFile.__init__, "__defaults__", (few,)):
         case = analyze([str(folder)], pack)
     findings = {(f.rule, f.title, f.summary, f.nodes, f.guests, f.start, f.end, f.criticality, f.confidence) for f in case.findings}
     return findings, {(each.subject, each.state, each.start, each.end) for each in case.history.intervals}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pveforensics.events.formats import LineReader
-from pveforensics.events.recall.lives import LIVED, lives_at, lives_of
+from pveforensics.events.recall.lives import LIVED, Lives
 from pveforensics.events.recall.moments import Clock, Cut, Moments
 from pveforensics.events.recall.nearby import dense, near
 from pveforensics.events.recall.shelf import Shelf
@@ -54,14 +54,14 @@ def recalled(
     ]
     ends = _ends(scans, moments, node_of_path)
     shelves = [Shelf(scan.everyday, moments[scan.path]) if scan.everyday is not None else None for scan in scans]
-    lives = []
+    lives = Lives()
     for number, shelf in enumerate(shelves):
         if shelf is not None:
-            lives += [(number, life) for life in lives_of(shelf, index)]
+            lives.add(number, shelf, index)
             shelf.put_away()
     places: list[set[int]] = [set() for _ in scans]
-    for number, life in lives_at(lives, (*boots, *ends), LIVED):
-        places[number].add(life.place)
+    for life in lives.at((*boots, *ends), LIVED):
+        places[life.log].add(life.place)
     made = []
     for scan, shelf, chosen in zip(scans, shelves, places, strict=True):
         if shelf is not None and len(shelf) > FEW:

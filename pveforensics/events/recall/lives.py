@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from pveforensics.events.recall.moments import Cut
+from pveforensics.events.recall.moments import Cut, Numbers
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.timebase import HOUR
+
+STARTED, STOPPED, MOVED = range(3)
+_WHAT = {"started": STARTED, "stopped": STOPPED, "moved": MOVED}
 
 LIVED = 1_000
 """So many lines about the lives of guests are all taken."""
@@ -30,38 +32,49 @@ _LIFE = re.compile(
 
 
 class Life(NamedTuple):
-    """One change in the life of a guest: `what` is started, stopped or moved, `place` its line among the everyday lines of its file."""
+    """One change in the life of a guest: `what` is started, stopped or moved, `place` its line among the everyday lines of the log with that number."""
 
     at: int
+    log: int
     place: int
-    number: bytes
-    what: str
+    what: int
 
 
-_Row = tuple[int, Life]
-"""A change and the number of its file."""
+class Lives:
+    """The changes that all logs tell, in columns: there may be millions of them."""
 
+    def __init__(self) -> None:
+        """None is known yet."""
+        self._guests: dict[bytes, int] = {}
+        self._columns: list[Numbers] = []
 
-def lives_of(shelf: Shelf, index: SignatureIndex) -> Iterator[Life]:
-    """The changes that one file tells, in its order."""
-    ends = np.array([signature.kind == "task.end" for signature in index.signatures], np.bool_)
-    places = np.flatnonzero(ends[shelf.signatures])
-    for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
-        if (found := _LIFE.search(shelf.line(place))) is not None:
-            yield Life(at, place, found["number"], found.lastgroup or "")
+    def __len__(self) -> int:
+        return sum(column.shape[1] for column in self._columns)
 
+    def add(self, log: int, shelf: Shelf, index: SignatureIndex) -> None:
+        """Take the changes that one log tells."""
+        ends = np.array([signature.kind == "task.end" for signature in index.signatures], np.bool_)
+        places = np.flatnonzero(ends[shelf.signatures])
+        rows = []
+        for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
+            if (found := _LIFE.search(shelf.line(place))) is not None:
+                rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found.lastgroup or ""]))
+        if rows:
+            self._columns.append(np.array(rows, np.int64).T)
 
-def lives_at(rows: Sequence[_Row], cuts: Iterable[Cut], lived: int) -> Iterator[_Row]:
-    """What tells where each guest was at each cut, and what became of it then; all if that is no more than `lived`."""
-    if len(rows) <= lived:
-        yield from rows
-        return
-    edges = _edges(cuts)
-    guests: dict[bytes, list[_Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row[1].at):
-        guests[row[1].number].append(row)
-    for of_guest in guests.values():
-        yield from _of_guest(of_guest, edges)
+    def at(self, cuts: Iterable[Cut], lived: int) -> Iterator[Life]:
+        """What tells where each guest was at each cut, and what became of it then; all if that is no more than `lived`."""
+        if not self._columns:
+            return
+        columns = np.concatenate(self._columns, axis=1)
+        if len(self) <= lived:
+            yield from map(Life, *columns[1:].tolist())
+            return
+        edges = _edges(cuts)
+        columns = columns[:, np.lexsort((columns[1], columns[0]))]
+        changes = np.flatnonzero(np.diff(columns[0])) + 1
+        for of_guest in np.split(columns[1:], changes, axis=1):
+            yield from _of_guest(list(map(Life, *of_guest.tolist())), edges)
 
 
 def _edges(cuts: Iterable[Cut]) -> list[int]:
@@ -76,16 +89,16 @@ def _edges(cuts: Iterable[Cut]) -> list[int]:
     return edges
 
 
-def _of_guest(rows: Sequence[_Row], edges: Sequence[int]) -> Iterator[_Row]:
+def _of_guest(rows: Sequence[Life], edges: Sequence[int]) -> Iterator[Life]:
     """Of one guest by time: where it stood before each stretch, all inside, and what came after it up to the next start: a stop is never told without the start that ends it."""
-    state: list[_Row] = []
+    state: list[Life] = []
     stretch, fresh = 0, False
     for row in rows:
-        now = bisect_right(edges, row[1].at)
+        now = bisect_right(edges, row.at)
         if now != stretch:
             yield from state
             stretch, fresh = now, True
-        started = row[1].what == "started"
+        started = row.what == STARTED
         if now % 2 or fresh:
             yield row
             fresh = not started
@@ -93,6 +106,6 @@ def _of_guest(rows: Sequence[_Row], edges: Sequence[int]) -> Iterator[_Row]:
     yield from state
 
 
-def _stays(earlier: _Row, later: _Row) -> bool:
+def _stays(earlier: Life, later: Life) -> bool:
     """False for what a later line of the same file says again."""
-    return earlier[1].what == "started" or (earlier[0], earlier[1].what) != (later[0], later[1].what)
+    return earlier.what == STARTED or (earlier.log, earlier.what) != (later.log, later.what)

@@ -9,21 +9,26 @@ import numpy as np
 
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.moments import Moments, Numbers
-from pveforensics.readings import Everyday, Stamp
+from pveforensics.readings import Everyday, KeptLines, Stamp
 
 
 class Shelf:
-    """The lines of `kept`. Their bytes are unpacked when a line is asked for, until they are put away."""
+    """The lines of one file. They are loaded, and their bytes unpacked, when they are asked for, until they are put away."""
 
-    def __init__(self, kept: Everyday, moments: Moments) -> None:
+    def __init__(self, lines: KeptLines, moments: Moments) -> None:
         """`moments` are those of the file."""
-        self.kept = kept
         self.moments = moments
+        self._lines = lines
         self._text = b""
         self._reader = LineReader()
 
     def __len__(self) -> int:
-        return len(self.kept)
+        return len(self._lines)
+
+    @cached_property
+    def kept(self) -> Everyday:
+        """The columns of the lines."""
+        return self._lines.load()
 
     def line(self, place: int) -> bytes:
         """One line as it stands in the file."""
@@ -32,8 +37,10 @@ class Shelf:
         return self._text[self.kept.starts[place] : self.kept.ends[place]]
 
     def put_away(self) -> None:
-        """Keep the bytes packed until they are needed again: of all files together they are many."""
+        """Let go of all that can be had again: of all files together it is much."""
         self._text = b""
+        for name in ("kept", "at", "order", "signatures"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def at(self) -> Numbers:
