@@ -69,9 +69,10 @@ def test_the_drawing_zooms_and_moves_by_keyboard_mouse_and_button(open_report):
     assert figure.locator("output").text_content() == ""
     assert abs(down.bounding_box()["width"] - before) < 0.6
     figure.locator("button", has_text="+").click()
-    box = figure.locator("svg").bounding_box()
+    svg = figure.locator("svg")
     said = figure.locator("output").text_content()
-    page.mouse.move(box["x"] + 700, box["y"] + box["height"] / 2)
+    svg.hover(position={"x": 700, "y": svg.bounding_box()["height"] / 2}, force=True)  # scrolled to, and at rest
+    box = svg.bounding_box()
     page.mouse.down()
     page.mouse.move(box["x"] + 500, box["y"] + box["height"] / 2, steps=5)
     expect(figure.locator("output")).not_to_have_text(said)  # the browser tells of moves once a frame
