@@ -12,10 +12,12 @@ import numpy as np
 from pveforensics.events.recall.moments import Cut, Numbers
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.tasktypes import ENDS, MOVES, STARTS
 from pveforensics.timebase import HOUR
 
-STARTED, STOPPED, MOVED = range(3)
-_WHAT = {"started": STARTED, "stopped": STOPPED, "moved": MOVED}
+_CHANGES = (STARTS, ENDS, MOVES)
+_STARTED = 0
+_WHAT = {kind.encode(): what for what, kinds in enumerate(_CHANGES) for kind in kinds}
 
 LIVED = 1_000
 """So many lines about the lives of guests are all taken."""
@@ -24,15 +26,12 @@ AROUND_US = 2 * HOUR
 """How far the clocks of two nodes may be apart: so long before and behind a cut it is not certain what came first."""
 
 _UPID = rb"UPID:[^:]*:[^:]*:[^:]*:[^:]*:"
-_LIFE = re.compile(
-    rb" end task " + _UPID + rb"(?=\w+:(?P<number>[1-9]\d{2,8}):)"
-    rb"(?:(?P<started>(?:qm|vz)start)|(?P<stopped>(?:qm|vz)(?:stop|shutdown))|(?P<moved>(?:q|vz)migrate)):"
-)
+_LIFE = re.compile(rb" end task " + _UPID + rb"(?P<kind>" + b"|".join(sorted(_WHAT)) + rb"):(?P<number>[1-9]\d{2,8}):")
 """The end of a task after which a guest runs, is down, or runs elsewhere (the words that state/trackers/guest_words.py hears)."""
 
 
 class Life(NamedTuple):
-    """One change in the life of a guest: `what` is started, stopped or moved, `place` its line among the everyday lines of the log with that number."""
+    """One change in the life of a guest: `what` is its place in `_CHANGES`, `place` its line among the everyday lines of the log with that number."""
 
     at: int
     log: int
@@ -58,7 +57,7 @@ class Lives:
         rows = []
         for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
             if (found := _LIFE.search(shelf.line(place))) is not None:
-                rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found.lastgroup or ""]))
+                rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found["kind"]]))
         if rows:
             self._columns.append(np.array(rows, np.int64).T)
 
@@ -98,7 +97,7 @@ def _of_guest(rows: Sequence[Life], edges: Sequence[int]) -> Iterator[Life]:
         if now != stretch:
             yield from state
             stretch, fresh = now, True
-        started = row.what == STARTED
+        started = row.what == _STARTED
         if now % 2 or fresh:
             yield row
             fresh = not started
@@ -108,4 +107,4 @@ def _of_guest(rows: Sequence[Life], edges: Sequence[int]) -> Iterator[Life]:
 
 def _stays(earlier: Life, later: Life) -> bool:
     """False for what a later line of the same file says again."""
-    return earlier.what == STARTED or (earlier.log, earlier.what) != (later.log, later.what)
+    return earlier.what == _STARTED or (earlier.log, earlier.what) != (later.log, later.what)

@@ -13,6 +13,7 @@ from pveforensics.events.recall.moments import Cut, Numbers
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.readings import LogScan, Record
+from pveforensics.tasktypes import CONSOLES
 from pveforensics.timebase import SECOND
 
 NEAR_US = 60 * SECOND
@@ -49,8 +50,7 @@ APART_US = 120 * SECOND
 """Lines of a storm that are further apart belong to two."""
 
 _TEN_MINUTES_US = 600 * SECOND
-_CONSOLE = re.compile(rb":(?:vncproxy|vncshell|termproxy|spiceproxy|spiceshell|vncwebsocket|aptupdate):")
-"""Somebody looked at a console or at the list of updates: nothing was done to a guest or a node."""
+_CONSOLE = re.compile(f":(?:{'|'.join(sorted(CONSOLES))}):".encode())
 
 
 class _Span(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pveforensics.model import Event, Evidence, Interval
-from pveforensics.state.trackers.guest_words import MOVES
 from pveforensics.state.view import View
+from pveforensics.tasktypes import MOVES
 from pveforensics.timebase import SECOND, Instant
 
 SLACK_S = 30.0

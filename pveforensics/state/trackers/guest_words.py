@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
+from pveforensics.tasktypes import ENDS, MOVES, STARTS
 from pveforensics.timebase import SECOND, Instant
 
 DOWN = frozenset({"fence", "recovery", "error"})
@@ -20,10 +21,6 @@ STOPS = frozenset(
 )
 """Tasks that end a guest on order (UPID types of qemu-server and pve-container)."""
 
-MOVES = frozenset({"qmigrate", "vzmigrate"})
-
-_STARTED = frozenset({"qmstart", "vzstart"})
-_STOPPED = frozenset({"qmstop", "qmshutdown", "vzstop", "vzshutdown"})
 _KINDS = (
     "crm_service_state_changed", "ha_service_recovered", "ha_service_added", "ha_service_started", "ha_service_stop",
     "task.start", "task.end", "task.vm_started", "guest.cleanup", "backup.guest_start", "ha_service_migrate",
@@ -115,7 +112,7 @@ def _of_task(at: Instant, event: Event) -> Word | None:
         to = "stop" if kind in STOPS else "move" if kind in MOVES else ""
         what = "order" if to else ""
     elif (event.fields.get("status") or "").startswith(("OK", "WARNINGS")):
-        what = "started" if kind in _STARTED else "moved" if kind in MOVES else "stopped" if kind in _STOPPED else ""
+        what = "started" if kind in STARTS else "moved" if kind in MOVES else "stopped" if kind in ENDS else ""
     if not what or not _NUMBER.fullmatch(number):
         return None
     return Word(at, f"{'ct' if kind.startswith('vz') else 'vm'}:{number}", what, event.node, to=to, evidence=event.evidence[:1])

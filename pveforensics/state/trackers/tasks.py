@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.view import View
+from pveforensics.tasktypes import CONSOLES
 from pveforensics.timebase import SECOND, Instant
-
-CONSOLES = frozenset({"vncproxy", "vncshell", "termproxy", "spiceproxy", "spiceshell", "vncwebsocket", "aptupdate"})
-"""Consoles end in error whenever somebody closes a window, and so do package lists when the network is slow: no failure of a node."""
 
 NO_FAILURE = ("OK", "WARNINGS", "interrupted by signal", "received interrupt", "unexpected status", "stopped: unexpected status")
 """How a task ends that did not fail: well, with warnings, by its user's hand, or in a way that says nothing."""
