@@ -152,8 +152,7 @@ class Candidates:
     def _hint(self, first: int, place: int, anchor: int) -> None:
         hints, lines = self._scan.hints, self._lines
         if hints.due(anchor, int(self._rows.at[place])):
-            text = lines.data[lines.starts.item(place) : lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
-            hints.look(first + place, text, self._columns.stamp(lines, self._rows, place))
+            hints.look(first + place, lines.text(place), self._columns.stamp(lines, self._rows, place))
 
     def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes, Indexes]:
         """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last and the newest of them.
@@ -204,7 +203,7 @@ class Candidates:
         tried = _tried(self._index, program, key[1])
         if not tried or not tried[0].storm:
             return False
-        message = self._lines.data[self._rows.message.item(place) : self._lines.ends.item(place)].decode("utf-8", "replace").rstrip("\r")
+        message = self._lines.text(place, self._rows.message.item(place))
         return tried[0].search(message) is not None and self._learned().learn(key, tried[0], program, message)
 
     def _matrix(self) -> Mask:
@@ -268,7 +267,7 @@ class Candidates:
         data = self._lines.data
         if not tries:
             return
-        message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
+        message = self._lines.text(place, begin)
         head = data[start:begin].decode("ascii")
         pid = head[head.rindex("[") + 1 : -3] if data[begin - 3] == _CLOSING else ""
         text, uptime = message, None

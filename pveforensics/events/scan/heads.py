@@ -76,7 +76,7 @@ class Heads:
         token = page.data[start + 1 : start + 64].split(b" ", 1)[0]
         if not _HOST.fullmatch(token):
             return False
-        read = self._read(_text(page, line))
+        read = self._read(page.text(line))
         if read is None or read.host.encode() != token:
             return False
         shown = b" " + token + b" "
@@ -129,7 +129,7 @@ class Heads:
     def _program(self, page: Page, line: int, place: int, tag: bytes) -> str:
         """The program's name if the reader of lines takes this head apart in the same way, else an empty text."""
         start = int(page.starts[line])
-        text = _text(page, line)
+        text = page.text(line)
         read = self._read(text)
         if read is None:
             return ""
@@ -159,10 +159,6 @@ class Heads:
                 self._slots[slots] = np.arange(1, count)
                 return True
         return False
-
-
-def _text(page: Page, line: int) -> str:
-    return page.data[int(page.starts[line]) : int(page.ends[line])].decode("utf-8", "replace").rstrip("\r")
 
 
 def _slot(parts: Words, factors: Words) -> Words:

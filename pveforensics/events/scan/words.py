@@ -42,6 +42,11 @@ class Page(NamedTuple):
     ends: Indexes
     words: Words
 
+    def text(self, line: int, begin: int | None = None) -> str:
+        """A line from offset `begin` of the page on, or whole, as the reader of lines gets it."""
+        start = self.starts.item(line) if begin is None else begin
+        return self.data[start : self.ends.item(line)].decode("utf-8", "replace").rstrip("\r")
+
 
 class Room:
     """Memory that one page after another is laid out in: fresh memory for each would cost more than what is done with it."""
