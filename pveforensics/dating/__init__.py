@@ -28,18 +28,12 @@ FileClocks = Mapping[str, tuple[FileClock, KernelStart | None]]
 """How the stamps of each log are read: its clock, and when second zero was of a log that counts kernel seconds alone."""
 
 
-def date(
-    scans: Sequence[LogScan],
-    documents: Sequence[Document],
-    naming: Naming,
-    options: Options,
-    recall: Recall = lambda scans, _: scans,
-) -> Timeline:
+def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming, options: Options) -> Timeline:
     """Date everything that was read. Each instant carries its error and its basis; what cannot be dated has no instant.
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
-    return date_and_clocks(scans, documents, naming, options, recall)[0]
+    return date_and_clocks(scans, documents, naming, options)[0]
 
 
 def date_and_clocks(
@@ -49,7 +43,7 @@ def date_and_clocks(
     options: Options,
     recall: Recall = lambda scans, _: scans,
 ) -> tuple[Timeline, FileClocks]:
-    """The same, with the clock by which each log was dated."""
+    """The same, with the clock by which each log was dated; `recall` adds records once the clocks are known."""
     scans = judged_together(scans, naming.node_of_path)
     books, zoned, clocks = _clocks(scans, documents, naming, options)
     if (full := recall(scans, clocks)) is not scans:
