@@ -84,6 +84,7 @@ class Report:
             "files": getattr(views["method"], "files", frozenset()),
             "order": [name for name in views if views[name] is not None],
             "codes": story.codes,
+            "placed": frozenset().union(*(getattr(view, "placed", ()) for view in views.values())),
             "sure": words.sure,
             "anchors": shown | frozenset(line.id for line in (other.lines if other else ())),
             "markdown": self._markdown,
@@ -93,12 +94,12 @@ class Report:
         }
 
     def _section(self, name: str, names: Mapping[str, Any]) -> Markup:
-        """One section; what neither fits a room nor cites lines, whose places depend on the room, is drawn once."""
+        """One section; what neither fits a room nor links to what depends on it is drawn once."""
         drawn = self._drawn.get(name)
         if drawn is None:
             view = names["v"][name]
             drawn = Markup(_environment().get_template(f"sections/{name}.html.j2").render(names, view=view))  # noqa: S704 - a template's own
-            if name in self._made and not isinstance(self._made[name], Fitting) and not hasattr(view, "cited"):
+            if name in self._made and name != "verdict" and not isinstance(self._made[name], Fitting) and not hasattr(view, "cited"):
                 self._drawn[name] = drawn
         return drawn
 

@@ -9,7 +9,7 @@ import msgspec
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width
 from pveforensics.report.lanes import UNCLEAN, Lane
 from pveforensics.report.picture import axis
-from pveforensics.report.rows import LABELS, WIDTH, bars, ticks_of
+from pveforensics.report.rows import LABELS, WIDTH, bars, thinned, ticks_of
 
 SUMS = 6
 """Nodes from which on the sums stand at the right."""
@@ -48,18 +48,18 @@ def overview(found: Sequence[Lane], t0: int, t1: int, frames: Sequence[Frame], *
         _sums(sheet, found, hosts, y, row)
     for lane in hosts:
         _row(sheet, lane.name, y, row)
-        bars(sheet, scale, lane.items, y + 1, row - 4, small=True)
+        bars(sheet, scale, thinned(scale, lane.items), y + 1, row - 4, small=True)
         extra = [
             item
             for each in found
             if each.group == "Nodes" and each.name == lane.name and each.sub in ("network", "peers")
             for item in each.items
         ]
-        bars(sheet, scale, [item for item in extra if item.style in ("trouble", "unseen")], y + row - 5, 3)
+        bars(sheet, scale, thinned(scale, [item for item in extra if item.style in ("trouble", "unseen")]), y + row - 5, 3)
         y += row
     for name, lanes in others:
         _row(sheet, name, y, row)
-        bars(sheet, scale, [item for lane in lanes for item in lane.items], y + 1, row - 4, small=True)
+        bars(sheet, scale, thinned(scale, [item for lane in lanes for item in lane.items]), y + 1, row - 4, small=True)
         ticks_of(sheet, scale, [event for lane in lanes for event in lane.events], y + 2, row - 6, "op" if name == "People" else "ink3")
         y += row
     _row(sheet, "All events", y, row)

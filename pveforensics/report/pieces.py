@@ -20,9 +20,9 @@ def _markup(html: str) -> Markup:
     return Markup(html)  # noqa: S704 - the callers escape what they put in
 
 
-def code(key: str, codes: Mapping[str, str]) -> Markup:
-    """A link to a finding, under its code."""
-    return _markup(f'<a href="#{text(key)}">{text(codes[key])}</a>')
+def code(key: str, codes: Mapping[str, str], placed: Collection[str]) -> Markup:
+    """The code of a finding, as a link where the finding has a place to go to."""
+    return _markup(f'<a href="#{text(key)}">{text(codes[key])}</a>' if key in placed else text(codes[key]))
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,17 +10,23 @@ from pveforensics.report.visible import LONGEST
 
 CAP = 5_000_000
 """Bytes of the report that are not exceeded."""
+CARDS = 200
+"""Findings up to which each has its card: nobody reads more of them."""
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Most evidence lines in cards, whether they carry neighbours, lines cited elsewhere, table rows, characters of a line, and cards."""
+    """Most evidence lines in cards, whether they carry neighbours, lines cited elsewhere, table rows, characters of a line, and cards.
+
+    `listed` are incidents, and findings of none, that have a line of their own.
+    """
 
     lines: int = 3_000
     near: bool = True
     cited: int = 600
     rows: int = 400
     chars: int = LONGEST
-    cards: int = 2_000
+    cards: int = CARDS
+    listed: int = 1_000
     said: str = ""
 
 
@@ -34,8 +40,8 @@ class Fitting(Protocol):
 
 STEPS = (
     Room(),
-    Room(near=False, cited=200, chars=1_200, cards=1_000, said="without the lines around the evidence, lines cut at 1,200 characters"),
-    Room(1_500, near=False, cited=60, rows=150, chars=500, cards=400, said="1,500 lines of evidence at most, cut at 500 characters"),
+    Room(near=False, cited=200, chars=1_200, said="without the lines around the evidence, lines cut at 1,200 characters"),
+    Room(1_500, near=False, cited=60, rows=150, chars=500, listed=600, said="1,500 lines of evidence at most, cut at 500 characters"),
     Room(
         400,
         near=False,
@@ -43,6 +49,7 @@ STEPS = (
         rows=60,
         chars=240,
         cards=120,
+        listed=300,
         said="400 lines of evidence at most, cut at 240 characters, and the worst 120 findings",
     ),
 )

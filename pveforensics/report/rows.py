@@ -6,6 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate, islice
 
+from msgspec.structs import replace
+
 from pveforensics.report import marks, words
 from pveforensics.report.drawing import Box, Scale, Sheet, shortened, text_width
 from pveforensics.report.lanes import UNCLEAN, Item, Lane
@@ -16,6 +18,9 @@ LABELS = 152.0
 """Pixels at the left for the lanes' names."""
 TICK = 3.0
 """Pixels within which events are one tick."""
+
+CROWD = 150
+"""Bars of a small row from which on those that share their place are one."""
 
 # style: fill, stroke, dash, inset from the lane's top and bottom as a share of its height
 _STYLES = {
@@ -86,6 +91,20 @@ def bars(sheet: Sheet, scale: Scale, items: Sequence[Item], y: float, height: fl
             _end_mark(sheet, scale, item, y, height)
         elif item.style == "run":
             _brackets(sheet, scale, item, y, height)
+
+
+def thinned(scale: Scale, items: Sequence[Item]) -> Sequence[Item]:
+    """The items; of a crowd those of one style that begin and end at the same place are one, which counts them."""
+    if len(items) <= CROWD:
+        return items
+    found: dict[tuple[str, str, int, int], list[Item]] = {}
+    for item in items:
+        x0, x1 = edges(scale, item)
+        found.setdefault((item.style, item.ends, int(x0 / TICK), int(x1 / TICK)), []).append(item)
+    return [
+        group[0] if len(group) == 1 else replace(group[0], what=f"{len(group)} states here, first {group[0].what}")
+        for group in found.values()
+    ]
 
 
 def _doubts(scale: Scale, item: Item) -> tuple[float, float]:

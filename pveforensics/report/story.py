@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -134,6 +134,12 @@ def foremost(story: Story, most: int) -> tuple[shape.Finding, ...]:
     chosen = sorted(story.findings, key=lambda finding: (finding.id in lead, loudness(finding)), reverse=True)[: max(0, most)]
     ids = {finding.id for finding in chosen}
     return tuple(finding for finding in story.findings if finding.id in ids)
+
+
+def loudest(findings: Sequence[shape.Finding], most: int) -> tuple[shape.Finding, ...]:
+    """So many of the findings, in their order: the loudest."""
+    ids = {finding.id for finding in sorted(findings, key=loudness, reverse=True)[:most]}
+    return tuple(finding for finding in findings if finding.id in ids)
 
 
 def telling(doc: shape.Document, finding: shape.Finding) -> list[str]:

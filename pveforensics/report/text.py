@@ -6,6 +6,7 @@ import textwrap
 
 from pveforensics.report import words
 from pveforensics.report.story import Story, Tellable, foremost, tell
+from pveforensics.report.told import where_all_are
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
@@ -40,7 +41,7 @@ def _findings(story: Story, room: int) -> list[str]:
         lines += textwrap.wrap(one_line(finding.title), WIDTH - len(lead), max_lines=1, placeholder=" ...") or [""]
         lines[-1] = lead + lines[-1]
     if len(shown) < len(found):
-        lines.append(f"... and {len(found) - len(shown)} more findings in the report")
+        lines.append(f"... and {len(found) - len(shown)} more findings in the {where_all_are(story)}")
     return [*lines, ""]
 
 

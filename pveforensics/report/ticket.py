@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story, Tellable, foremost, tell, telling
+from pveforensics.report.told import where_all_are
 from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
@@ -35,7 +36,7 @@ def markdown(document: Tellable) -> str:
     room = LIMIT - len("\n\n".join([*blocks, closing])) - 80
     kept = _fit(findings, room)
     if len(kept) < len(story.findings):
-        kept.append(f"… and {len(story.findings) - len(kept)} more findings in the report.")
+        kept.append(f"… and {len(story.findings) - len(kept)} more findings in the {where_all_are(story)}.")
     return "\n\n".join([*blocks, *kept, closing])[: LIMIT - 1].rstrip() + "\n"
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from pveforensics.report import shape, words
+from pveforensics.report import shape, told, words
 from pveforensics.report.lane_names import BETWEEN, of_findings
 from pveforensics.report.room import Room
 from pveforensics.report.sections.method import source_id
-from pveforensics.report.story import Chain, Story, foremost, loudness, telling
+from pveforensics.report.story import Chain, Story, foremost, loudest, loudness, telling
+from pveforensics.report.verdict import in_order
 from pveforensics.report.visible import cut, marked
 
 OPEN_LINES = 5
 """Evidence lines shown at once; the others are folded."""
 OPEN_CARDS = 6
 """Cards of the main incident that stand open where there are many findings, the loudest and the root; of the others only the head is shown."""
-BRIEF = 14
-"""Findings on the first page of a print."""
 WITH_NEIGHBOURS = 8
 """Lines of a card that carry their neighbours."""
 
@@ -88,19 +87,36 @@ class Group(msgspec.Struct, frozen=True):
     cards: tuple[Card, ...]
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """All findings of one rule: how many, how bad the worst is, where, from when to when, and the loudest as an example."""
+
+    rule: str
+    what: str
+    criticality: str
+    rank: int
+    count: int
+    nodes: str
+    first: str
+    last: str
+    example: shape.Finding
+
+
 class View(msgspec.Struct, frozen=True):
     """The section; `nodes` feed the filter.
 
-    `short` are findings for whose cards there was no room (id, code, title, criticality), `bare` incidents of which no card is drawn,
-    `brief` those that stand on the first page of a print in one line each. `lanes` are those of the drawing by finding.
+    Where there are more findings than anybody reads, `lead` says which have a card and where the others are, `kinds` sum all up,
+    and `short` are those of no incident that have a line each (id, code, title, criticality). `brief` are those that stand on the
+    first page of a print in one line each, `lanes` those of the drawing by finding.
     """
 
     heading: str
     groups: tuple[Group, ...]
     count: int
     nodes: tuple[str, ...]
+    placed: frozenset[str]
+    lead: str = ""
+    kinds: tuple[Kind, ...] = ()
     short: tuple[tuple[str, str, str, str], ...] = ()
-    bare: tuple[str, ...] = ()
     brief: tuple[shape.Finding, ...] = ()
     lanes: Mapping[str, str] = {}
 
@@ -111,28 +127,64 @@ class Findings(msgspec.Struct, frozen=True):
     story: Story
     open: frozenset[str]
     brief: tuple[shape.Finding, ...]
-    lanes: Mapping[str, str]
 
     def within(self, room: Room) -> View:
-        """Cards of the worst findings, and the others in one line each."""
+        """Cards of the worst findings, and what became of the others."""
         story = self.story
-        worst = sorted(story.findings, key=lambda finding: -words.rank(finding.criticality))[: room.cards]
-        drawn = frozenset(finding.id for finding in worst)
+        full = told.in_full(story, room.cards)
         sheet = _Cards(story, room, self.open)
-        chains = [(chain, found) for chain in story.chains if (found := [f for f in chain.findings if f.id in drawn])]
+        chains = [(chain, found) for chain in story.chains if (found := [f for f in chain.findings if f.id in full])]
         groups = tuple(_group(chain, tuple(sheet.card(chain, f) for f in found), alone=len(story.chains) == 1) for chain, found in chains)
         nodes = tuple(dict.fromkeys(node for finding in story.findings for node in finding.nodes))
-        short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in story.findings if f.id not in drawn)
-        full = {group.id for group in groups}
-        bare = tuple(chain.incident.id for chain in story.chains if chain.incident and chain.incident.id not in full)
         heading = "Findings, cause first" if len(story.findings) > 1 else "Findings"
-        return View(heading, groups, len(story.findings), nodes, short, bare, self.brief, self.lanes)
+        drawn = tuple(finding for _, found in chains for finding in found)
+        lanes = {key: BETWEEN.join(names) for key, names in of_findings(story.lanes, drawn).items()}
+        count = len(story.findings)
+        if len(full) == count:
+            return View(heading, groups, count, nodes, full, brief=self.brief, lanes=lanes)
+        loose = [finding for chain in story.chains if chain.incident is None for finding in chain.findings if finding.id not in full]
+        short = tuple((f.id, story.codes[f.id], f.title, f.criticality) for f in loudest(loose, room.listed))
+        placed = full.union(key for key, *_ in short)
+        return View(heading, groups, count, nodes, placed, _lead(count, len(full)), _kinds(story), short, self.brief, lanes)
+
+
+def _lead(count: int, full: int) -> str:
+    return (
+        f"{count:,} in all. {full:,} are told in full: the main incident, standing risks, and the most critical of the others. "
+        "The rest has one line in the table of incidents and is summed up here. The case document (--json) holds all of it, with its "
+        "evidence, and an analysis of a shorter time (--since, --until) tells it in full."
+    )
+
+
+def _kinds(story: Story) -> tuple[Kind, ...]:
+    """All findings by their rules, the worst and most frequent first."""
+    found: dict[str, list[shape.Finding]] = {}
+    for finding in story.findings:
+        found.setdefault(finding.rule, []).append(finding)
+    kinds = (_kind(story, rule, findings) for rule, findings in found.items())
+    return tuple(sorted(kinds, key=lambda kind: (-kind.rank, -kind.count, kind.rule)))
+
+
+def _kind(story: Story, rule: str, findings: Sequence[shape.Finding]) -> Kind:
+    example = max(findings, key=loudness)
+    starts = [us for finding in findings if (us := words.micros(finding.start)) is not None]
+    nodes = in_order(story.doc, (node for finding in findings for node in finding.nodes))
+    return Kind(
+        rule,
+        words.class_word(example.class_),
+        example.criticality,
+        words.rank(example.criticality),
+        len(findings),
+        words.names(nodes),
+        words.stamp(min(starts, default=None)),
+        words.stamp(max(starts, default=None)),
+        example,
+    )
 
 
 def build(story: Story) -> Findings:
     """All findings. Without any the section says so."""
-    lanes = {key: BETWEEN.join(names) for key, names in of_findings(story.lanes, story.findings).items()}
-    return Findings(story, _open(story), foremost(story, BRIEF), lanes)
+    return Findings(story, _open(story), foremost(story, told.BRIEF))
 
 
 def _open(story: Story) -> frozenset[str]:

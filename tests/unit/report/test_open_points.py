@@ -72,12 +72,12 @@ def test_a_weak_setting_alone_is_a_standing_risk_and_no_incident_in_time():
 
 
 def test_of_many_incidents_the_worst_are_shown_and_all_are_folded():
-    view = incidents.build(told(cases.many(32, 40)))
+    view = incidents.build(told(cases.many(32, 40))).within(Room())
     assert [len(view.rows), len(view.all)] == [incidents.WORST, 40]
     assert all(row.criticality == "catastrophic" for row in view.rows)
     assert [row.number for row in view.all] == list(range(1, 41))
     assert view.lead.startswith("40 in all: 14 catastrophic and 26 high.")
-    assert incidents.build(told(cases.many(3, 3))).all == ()
+    assert incidents.build(told(cases.many(3, 3))).within(Room()).all == ()
 
 
 def test_the_main_incident_stands_first_and_open_the_others_are_folded():
@@ -126,7 +126,7 @@ def test_an_incident_without_a_length_is_open_or_a_moment():
         found = Finding("r", "quorum_loss", Criticality.HIGH, 0.9, "t", "s", ("alpha",), start=cases.t(10.0), end=end)
         other = dataclasses.replace(found, rule="s", start=cases.t(900.0), end=cases.t(960.0))
         case = cases.case(cases.nothing().nodes, findings=(found, other), incidents=(Incident("a", found.id, (found.id,)), Incident("b", other.id, (other.id,))))  # fmt: skip
-        return [each.lasted for each in incidents.build(told(case)).rows]
+        return [each.lasted for each in incidents.build(told(case)).within(Room()).rows]
 
     assert row(None) == ["open", "60 s"]
     assert row(cases.t(10.0)) == ["a moment", "60 s"]

@@ -65,7 +65,8 @@ def test_cited_lines(keys, anchors, evidence):
 def test_codes_and_marks(key, text, value):
     for rank in range(5):
         assert pieces.criticality(rank, text) == slow.crit(rank, text)
-    assert pieces.code(key, {key: text}) == slow.code(key, {key: text})
+    assert pieces.code(key, {key: text}, {key}) == slow.code(key, {key: text})
+    assert pieces.code(key, {key: text}, frozenset()) == escape(visible(text))
     assert pieces.confidence(text, value) == slow.conf(text, value)
 
 
@@ -79,7 +80,7 @@ def test_sentences_with_code(parts):
 def test_what_is_written_is_markup_that_a_template_takes_as_it_is(name):
     one = Line("e-1", True, "<n>", "p", 1, "w", "a", "b", "h", "a")
     made = {
-        "code": ("f", {"f": "F1"}),
+        "code": ("f", {"f": "F1"}, {"f"}),
         "crit": (4, "high"),
         "conf": ("likely 0.81", 0.81),
         "cites": (["e-1"], {"e-1"}, {}),
