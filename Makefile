@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.dev
 
-.PHONY: demo test check lint types contracts rules fresh system wheel clean fixtures screenshots fuzz
+.PHONY: demo test check lint types contracts rules fresh system wheel native clean fixtures screenshots fuzz
 
 demo: $(STAMP)
 	@mkdir -p demo/out
@@ -61,6 +61,10 @@ wheel: $(DEV)
 	@$(BIN)/python -m build -q --no-isolation --outdir dist . >/dev/null
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
 
+# The inner loops of the scan, compiled for work in the checkout; a wheel compiles its own.
+native:
+	@$(PYTHON) hatch_build.py
+
 # Ten minutes of the fuzzer on the journal, archive, line and document readers; what it breaks lies in fuzz-findings/.
 FUZZ_SECONDS ?= 600
 fuzz: $(DEV) wheel
@@ -75,4 +79,4 @@ screenshots: system $(DEV)
 	$(BIN)/python tests/browser/screenshots.py screenshots
 
 clean:
-	rm -rf $(VENV) dist build demo/out
+	rm -rf $(VENV) dist build demo/out pveforensics/events/scan/_lines.*

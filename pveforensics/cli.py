@@ -208,9 +208,11 @@ def _tell_hash(html: bytes, report: str) -> None:
 
 
 def _tell_details(case: Case, pack: RulePack) -> None:
+    from pveforensics.events import backend_name, loops_name
+
     typer.echo(
         f"{len(case.sources)} sources, {sum(source.lines for source in case.sources)} lines, {len(case.events)} events, "
-        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules",
+        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules; searched by {backend_name()}, lines by {loops_name()}",
         err=True,
     )
     for skipped in case.not_read:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pveforensics.events.journal import scan_journal, without_copies
     from pveforensics.events.recall import recalled
     from pveforensics.events.recall.waiting import EverydayFile
-    from pveforensics.events.scan import backend_name, make_matcher, scan_log
+    from pveforensics.events.scan import backend_name, loops_name, make_matcher, scan_log
     from pveforensics.events.scan.matcher import Matcher
     from pveforensics.events.scan.sink import LineSink, OpenSink
     from pveforensics.events.signature_files import load_signatures
@@ -30,6 +30,7 @@ __all__ = [
     "is_binary",
     "is_binary_journal",
     "load_signatures",
+    "loops_name",
     "make_matcher",
     "match_line",
     "recalled",
@@ -44,7 +45,7 @@ _ROOMS = {
     "journal": ("scan_journal", "without_copies"),
     "recall": ("recalled",),
     "recall.waiting": ("EverydayFile",),
-    "scan": ("backend_name", "make_matcher", "scan_log"),
+    "scan": ("backend_name", "loops_name", "make_matcher", "scan_log"),
     "scan.matcher": ("Matcher",),
     "scan.sink": ("LineSink", "OpenSink"),
     "signature_files": ("load_signatures",),

@@ -43,6 +43,13 @@ def backend_name() -> str:
     return make_matcher(SignatureIndex(())).name
 
 
+def loops_name() -> str:
+    """What the loops over lines run in here: `C` or `numpy`."""
+    from pveforensics.events.scan import compiled  # noqa: PLC0415 - numpy only where a log is read
+
+    return "numpy" if compiled.library() is None else "C"
+
+
 REPEATED = b"message repeated"
 """A line that states this may count for the one before it."""
 

@@ -99,13 +99,10 @@ class Candidates:
 
     def _with_second_head(self, places: Indexes) -> list[int]:
         """Lines in which another record may stand behind the first."""
-        data = self._lines.data
-        places, bounds = places.tolist(), zip(self._rows.message[places].tolist(), self._lines.ends[places].tolist(), strict=True)
-        messages = [data[begin:end] for begin, end in bounds]
-        if b"\n".join(messages).find(b"]: ") < 0:
-            return []
-        maybe = [(place, message) for place, message in zip(places, messages, strict=True) if b"]: " in message]
-        return [place for place, message in maybe if second_head(message.decode("utf-8", "replace"))]
+        begins, ends = self._rows.message[places], self._lines.ends[places]
+        maybe = np.flatnonzero(self._lines.holding(begins, ends, b"]: "))
+        texts = [self._lines.text(*line) for line in zip(places[maybe].tolist(), begins[maybe].tolist(), strict=True)]
+        return [place for place, text in zip(places[maybe].tolist(), texts, strict=True) if second_head(text)]
 
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
@@ -192,7 +189,7 @@ class Candidates:
         """The template of each line, -1 for none; of a storm that is new some lines are looked at first, so that the others are not."""
         templates = self._learned()
         while True:
-            found, known = templates.find(self._lines.words, self._rows.message[places], key)
+            found, known = templates.find(self._lines, self._rows.message[places], key)
             unknown = np.flatnonzero(found < 0)
             if len(unknown) <= DENSE or not self._teach(int(places[unknown[0]]), key):
                 return found, known

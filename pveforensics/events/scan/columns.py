@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pveforensics.events.scan.compiled import HeadReader
 from pveforensics.events.scan.heads import Heads
 from pveforensics.events.scan.layout import Layout, Midnight
 from pveforensics.events.scan.words import Indexes, Mask, Page, Words, low_bytes, word
@@ -48,9 +50,34 @@ class Columns:
         self.layout = layout
         self.heads = Heads(layout)
         self._midnights: dict[bytes, Midnight | None] = {}
+        self._reader = HeadReader(layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, fraction=layout.fraction)
 
     def read(self, page: Page, wanted: Indexes | None = None) -> Rows:
         """Take the heads of all lines apart; their tags only of the `wanted` lines, if these are given."""
+        starts = page.starts
+        ok, at, host = self._in_machine_code(page) or self._in_numpy(page)
+        taught: list[int] = []
+        self.heads.find_hosts(page, ok, host, taught)
+        ok &= host >= 0
+        tag, message = np.zeros_like(starts), np.zeros_like(starts)
+        lines = np.flatnonzero(ok) if wanted is None else wanted[ok[wanted]]
+        if len(lines):
+            widths = np.array([known.width for known in self.heads.hosts], np.int64)
+            places = starts[lines] + (self.layout.head + 2) + widths[host[lines]]
+            tag[lines], message[lines], ok[lines] = self.heads.find_tags(page, lines, places, taught)
+        return Rows(ok, at, host, tag, message, taught)
+
+    def _in_machine_code(self, page: Page) -> tuple[Mask, Indexes, Indexes] | None:
+        """Which lines fit up to their hosts, their moments and the hosts that are known; None where nothing was compiled."""
+        self._reader.know([host.words for host in self.heads.hosts])
+        found = self._reader.read(page.data, page.starts, page.ends)
+        if found is None:
+            return None
+        self._add_dates(page, found.edges, found.ok, found.clock)
+        return found.ok, found.clock, found.host
+
+    def _in_numpy(self, page: Page) -> tuple[Mask, Indexes, Indexes]:
+        """The same without the hosts."""
         layout, starts = self.layout, page.starts
         ok = page.ends - starts <= LONGEST
         clock, valid = _clock(page.words[starts + layout.date])
@@ -61,33 +88,30 @@ class Columns:
             ok &= valid
         if layout.zone:
             ok &= (page.words[starts + layout.zone_at] & low_bytes(len(layout.zone))) == word(layout.zone)
-        clock += self._dates(page, ok)
-        taught: list[int] = []
-        host = self.heads.find_hosts(page, ok, taught)
-        ok &= host >= 0
-        tag, message = np.zeros_like(starts), np.zeros_like(starts)
-        lines = np.flatnonzero(ok) if wanted is None else wanted[ok[wanted]]
-        if len(lines):
-            widths = np.array([known.width for known in self.heads.hosts], np.int64)
-            places = starts[lines] + (layout.head + 2) + widths[host[lines]]
-            tag[lines], message[lines], ok[lines] = self.heads.find_tags(page, lines, places, taught)
-        return Rows(ok, clock, host, tag, message, taught)
+        self._add_dates(page, self._new_dates(page), ok, clock)
+        return ok, clock, np.full(len(ok), -1, np.int64)
 
-    def _dates(self, page: Page, ok: Mask) -> Indexes:
-        """Midnight of each line's date; clears `ok` where there is no such date."""
+    def _new_dates(self, page: Page) -> Indexes:
+        """The lines whose date is another than that of the line before."""
         starts, length = page.starts, self.layout.date
         first = page.words[starts] & low_bytes(min(length, 8))
         change = first[1:] != first[:-1]
         if length > 8:
             second = page.words[starts + (length - 8)]
             change |= second[1:] != second[:-1]
-        edges = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(change) + 1, np.full(1, len(starts))))
-        midnights = [self._midnight(page.data[at : at + length]) for at in starts[edges[:-1]].tolist()]
-        counts = np.diff(edges)
-        values = np.repeat(np.array([value.at if value else 0 for value in midnights], np.int64), counts)
-        if None in midnights:
-            ok &= np.repeat(np.array([value is not None for value in midnights], np.bool_), counts)
-        return values
+        return np.concatenate((np.zeros(1, np.int64), np.flatnonzero(change) + 1))
+
+    def _add_dates(self, page: Page, edges: Indexes, ok: Mask, at: Indexes) -> None:
+        """Add to the moments of the day the midnight of their date, which changes at `edges`; clears `ok` where there is no such date."""
+        length = self.layout.date
+        bounds = [*edges.tolist(), len(ok)]
+        for begin, end in itertools.pairwise(bounds):
+            start = page.starts.item(begin)
+            midnight = self._midnight(page.data[start : start + length])
+            if midnight is None:
+                ok[begin:end] = False
+            else:
+                at[begin:end] += midnight.at
 
     def stamp(self, page: Page, rows: Rows, line: int) -> Stamp | None:
         """The stamp of a line that fits."""

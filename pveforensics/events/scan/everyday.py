@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import lz4.block
@@ -64,16 +63,15 @@ class EverydayLines:
         return Kept(self, len(self._columns["line"]) - 1)
 
     def extend(
-        self, numbers: Numbers, texts: Sequence[bytes], moments: Numbers, hosts: Numbers, signatures: Numbers, boots: Numbers
+        self, numbers: Numbers, texts: bytes, lengths: Numbers, moments: Numbers, hosts: Numbers, signatures: Numbers, boots: Numbers
     ) -> None:
-        """Keep the lines of a page at once; `hosts` are numbers given by `host`."""
-        if len(self) + len(texts) > MOST:
-            self.lost += len(texts)
+        """Keep the lines of a page at once, their texts one behind the other; `hosts` are numbers given by `host`."""
+        if len(self) + len(numbers) > MOST:
+            self.lost += len(numbers)
             return
-        self._paged += len(texts)
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        self._page_texts.append(b"".join(texts))
-        same = np.ones(len(texts), np.int64)
+        self._paged += len(numbers)
+        self._page_texts.append(texts)
+        same = np.ones(len(numbers), np.int64)
         self._pages.append((numbers, moments, moments, lengths, signatures, hosts, boots, same, same * 0))
 
     def host(self, name: str) -> int:

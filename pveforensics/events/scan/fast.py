@@ -18,10 +18,10 @@ from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.layout import Layout, layout_of
 from pveforensics.events.scan.lines import NAMED, TextScan
 from pveforensics.events.scan.matcher import Matcher, hit_codes
-from pveforensics.events.scan.pieces import gathered, pieces
+from pveforensics.events.scan.pieces import pieces
 from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import anchors_by_line
-from pveforensics.events.scan.words import Indexes, Mask, Page, Room, page
+from pveforensics.events.scan.words import Indexes, Mask, Page, Room
 
 SIZE = 1 << 21
 """Bytes gathered before they are looked at: smaller pages cost more calls, larger ones leave the processor's cache."""
@@ -48,7 +48,7 @@ def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: L
     """The same as `naive.scan_text`, faster."""
     reader = _Pages(scan, matcher, sink)
     line = 0
-    for data, nuls, fresh in pieces(gathered(chunks, SIZE)):
+    for data, nuls, fresh in pieces(chunks, SIZE):
         line += fresh
         if len(data) >= LEAST:
             line += reader.take(line, data, nuls)
@@ -81,7 +81,7 @@ class _Pages:
 
     def take(self, first: int, data: bytes, nuls: int) -> int:
         """Read a page by its columns; gives the number of newlines."""
-        lines = page(data, self._room)
+        lines = Page(data, self._room)
         wanted = self._candidates.locate(lines, hit_codes(self._matcher, data))
         rows = self._read(lines, wanted if self._sink is None and first > NAMED else None)
         if self._sink is not None:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pveforensics.events.formats import Line
+from pveforensics.events.scan.compiled import TagTable
+from pveforensics.events.scan.compiled import tags as tags_at
 from pveforensics.events.scan.layout import Layout, only_shape
 from pveforensics.events.scan.words import ALL, Indexes, Mask, Page, Words, first_byte, low_bytes, negative, word, zero_bytes
 
@@ -15,7 +17,9 @@ MOST_HOSTS = 16
 MOST_TAGS = 400
 _TAG_WORDS = 4
 _TRIES_A_PAGE = 64
+_AT_ONCE = 500
 _HOST = re.compile(rb"[A-Za-z0-9][\w.-]{0,61}")
+_UP_TO_ENDING = re.compile(rb"(?<=[\[:])")
 _TAG = re.compile(rb"[\w/(][\w./@+~%()-]*[\[:]")
 _OPENING, _COLON = word(b"[" * 8), word(b":" * 8)
 _FACTORS = np.random.default_rng(20_251_122).integers(1 << 32, 1 << 63, (64, _TAG_WORDS), np.uint64) | np.uint64(1)
@@ -41,17 +45,16 @@ class Heads:
         self._layout = layout
         self.hosts: list[Host] = []
         self.programs: list[str] = [""]
-        self._tags = np.full((_TAG_WORDS, MOST_TAGS + 1), ALL, np.uint64)
+        self._tags_known = np.full((_TAG_WORDS, MOST_TAGS + 1), ALL, np.uint64)
         self._with_pid = np.zeros(MOST_TAGS + 1, np.bool_)
         self._good = np.zeros(MOST_TAGS + 1, np.bool_)
         self._slots = np.zeros(1 << 16, np.int16)
         self._factors = _FACTORS[0]
 
-    def find_hosts(self, page: Page, ok: Mask, taught: list[int]) -> Indexes:
-        """The index of each line's host, -1 where it is unknown; appends to `taught` the lines from which a host was learned."""
-        found = np.full(len(ok), -1, np.int64)
+    def find_hosts(self, page: Page, ok: Mask, found: Indexes, taught: list[int]) -> None:
+        """Fill in the index of each line's host where it is -1, as far as it can be told; appends to `taught` the lines from which a host was learned."""
         at = page.starts + self._layout.head
-        left = np.flatnonzero(ok)
+        left = np.flatnonzero(ok & (found < 0))
         number, tries = 0, 0
         while len(left) and number < MOST_HOSTS:
             if number == len(self.hosts):
@@ -65,11 +68,10 @@ class Heads:
             places = at[left]
             same = np.ones(len(left), np.bool_)
             for step, (mask, wanted) in enumerate(self.hosts[number].words):
-                same &= (page.words[places + 8 * step] & mask) == wanted
+                same &= (page.words_at(places + 8 * step) & mask) == wanted
             found[left[same]] = number
             left = left[~same]
             number += 1
-        return found
 
     def _learn_host(self, page: Page, line: int) -> bool:
         start = int(page.starts[line]) + self._layout.head
@@ -87,15 +89,36 @@ class Heads:
 
     def find_tags(self, page: Page, lines: Indexes, places: Indexes, taught: list[int]) -> tuple[Indexes, Indexes, Mask]:
         """Of lines whose tags begin at `places`: the tag, where the message begins, and whether the head is whole and known."""
+        tags, messages, good = self._tags(page, places)
+        unknown = np.flatnonzero(tags == 0)
+        if not len(unknown):
+            return tags, messages, good
+        if not self._learn_tags(page, lines, places, unknown, taught):
+            return tags, messages, good
+        return self._tags(page, places)
+
+    def _learn_tags(self, page: Page, lines: Indexes, places: Indexes, unknown: Indexes, taught: list[int]) -> int:
+        """Learn the tags of these unknown lines in their order; gives the number of lines from which one was learned."""
+        learned, few = 0, unknown[:0]
+        while learned < _TRIES_A_PAGE:
+            if not len(few):  # all lines are looked through again only when some of them are used up
+                unknown = unknown[self._tags(page, places[unknown])[0] == 0]
+                few = unknown[:_AT_ONCE]
+            if not len(few) or not self._learn_tag(page, int(lines[few[0]]), int(places[few[0]])):
+                break
+            taught.append(int(lines[few[0]]))
+            learned += 1
+            few = few[self._tags(page, places[few])[0] == 0]
+        return learned
+
+    def _tags(self, page: Page, places: Indexes) -> tuple[Indexes, Indexes, Mask]:
+        """The tags that are known already, 0 for others."""
+        table = TagTable(self._slots, self._factors, self._tags_known, self._with_pid, self._good)
+        return tags_at(page.data, places, table) or self._tags_in_numpy(page, places)
+
+    def _tags_in_numpy(self, page: Page, places: Indexes) -> tuple[Indexes, Indexes, Mask]:
         parts, lengths = _tag_words(page.words, places)
         tags = self._lookup(parts)
-        unknown = np.flatnonzero(tags == 0)
-        for _ in range(_TRIES_A_PAGE):
-            if not len(unknown) or not self._learn_tag(page, int(lines[unknown[0]]), int(places[unknown[0]]), parts[:, unknown[0]]):
-                break
-            taught.append(int(lines[unknown[0]]))
-            tags[unknown] = self._lookup(parts[:, unknown])
-            unknown = unknown[tags[unknown] == 0]
         with_pid = self._with_pid[tags]
         closing = places + lengths
         digits = _digits(page.words[closing + 1])
@@ -108,18 +131,18 @@ class Heads:
 
     def _lookup(self, parts: Words) -> Indexes:
         tags = self._slots[_slot(parts, self._factors)].astype(np.int64)
-        same = parts[0] == self._tags[0][tags]
+        same = parts[0] == self._tags_known[0][tags]
         for step in range(1, _TAG_WORDS):
-            same &= parts[step] == self._tags[step][tags]
+            same &= parts[step] == self._tags_known[step][tags]
         return np.where(same, tags, 0)
 
-    def _learn_tag(self, page: Page, line: int, place: int, parts: Words) -> bool:
+    def _learn_tag(self, page: Page, line: int, place: int) -> bool:
         """Ask the reader of lines what this tag is; true if it is known from now on, for good or bad."""
         number = len(self.programs)
         if number > MOST_TAGS:
             return False
-        tag = b"".join(int(part).to_bytes(8, "little") for part in parts).rstrip(b"\0")
-        self._tags[:, number] = parts
+        tag = _UP_TO_ENDING.split(page.data[place : place + 8 * _TAG_WORDS], 1)[0]
+        self._tags_known[:, number] = [word(tag[at : at + 8]) for at in range(0, 8 * _TAG_WORDS, 8)]
         program = self._program(page, line, place, tag) if _TAG.fullmatch(tag) and tag != b"corosync:" else ""
         self.programs.append(program)
         self._with_pid[number] = tag.endswith(b"[")
@@ -152,7 +175,7 @@ class Heads:
         """Give every tag a slot of its own."""
         count = len(self.programs)
         for factors in (self._factors, *_FACTORS):
-            slots = _slot(self._tags[:, 1:count], factors)
+            slots = _slot(self._tags_known[:, 1:count], factors)
             if len(np.unique(slots)) == count - 1:
                 self._factors = factors
                 self._slots[:] = 0

@@ -33,11 +33,20 @@ class Batch(NamedTuple):
     nuls: int
 
 
-def pieces(chunks: Iterable[bytes]) -> Iterator[Piece]:
-    """Whole lines as they come. A run of NUL bytes ends a piece but not its line: what follows has the same number."""
+def pieces(chunks: Iterable[bytes], least: int = 0) -> Iterator[Piece]:
+    """Whole lines as they come, gathered to pieces of at least this length but for the last one.
+
+    A run of NUL bytes ends a piece but not its line: what follows has the same number.
+    """
     carry, fresh, nuls, dropping = b"", True, 0, False
-    for chunk in chunks:
-        for text, run in _split(chunk):
+    for parts in _gathered(chunks, least):
+        cut = parts[-1].rfind(b"\n")
+        if cut >= 0 and not dropping and not any(b"\0" in part for part in parts):  # as nearly always: one copy is enough
+            last = memoryview(parts[-1])
+            yield Piece(b"".join((carry, *parts[:-1], last[:cut])), nuls, fresh)
+            carry, fresh, nuls = bytes(last[cut + 1 :]), True, 0
+            continue
+        for text, run in _split(b"".join(parts)):
             if dropping:
                 newline = text.find(b"\n")
                 if newline < 0:
@@ -71,18 +80,18 @@ def batches(chunks: Iterable[bytes]) -> Iterator[Batch]:
         line += data.count(b"\n")
 
 
-def gathered(chunks: Iterable[bytes], least: int) -> Iterator[bytes]:
-    """The same bytes in chunks of at least this length, but for the last one."""
+def _gathered(chunks: Iterable[bytes], least: int) -> Iterator[list[bytes]]:
+    """The chunks in groups that are at least so long together, but for the last one."""
     waiting: list[bytes] = []
     length = 0
     for chunk in chunks:
         waiting.append(chunk)
         length += len(chunk)
         if length >= least:
-            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            yield waiting
             waiting, length = [], 0
     if waiting:
-        yield b"".join(waiting)
+        yield waiting
 
 
 def _split(chunk: bytes) -> Iterator[tuple[bytes, int]]:

@@ -59,11 +59,11 @@ class Shelving:
         numbers = self._table[tags, self._column[anchors]]
         ours = np.flatnonzero(numbers >= 0)
         found, here = numbers[ours], places[ours]
-        last = lines.words[lines.ends[here] - LONGEST_ENDING]
+        last = lines.words_at(lines.ends[here] - LONGEST_ENDING)
         fits = (last & self._masks[found]) == self._endings[found]
         # what a carriage return ends is taken apart by the slower way, and so is corosync's second copy with its level
         fits &= last >> _LAST != _CARRIAGE_RETURN
-        begins = lines.words[rows.message[here]]
+        begins = lines.words_at(rows.message[here])
         fits &= ~self._corosync[tags[ours]] | (begins & low_bytes(3) == word(b"  [")) | (begins & low_bytes(1) == word(b"["))
         for number in np.flatnonzero(self._storms & (np.bincount(found, minlength=len(self._storms)) > DENSE)).tolist():
             if _is_crowded(rows.at[here[found == number]]):
@@ -82,12 +82,11 @@ class Shelving:
         shelf, here = self._scan.collector.everyday, self._places
         if shelf is None or not len(here):
             return
-        bounds = zip(lines.starts[here].tolist(), lines.ends[here].tolist(), strict=True)
-        data = lines.data
         known = np.array([shelf.host(host.name) for host in columns.heads.hosts], np.int64)
         begins, boots = np.array(self._spans, np.int64).T
+        starts, ends = lines.starts[here], lines.ends[here]
         shelf.extend(
-            first + here, [data[start:stop] for start, stop in bounds], rows.at[here], known[rows.host[here]], self._numbers,
+            first + here, lines.joined(starts, ends), ends - starts, rows.at[here], known[rows.host[here]], self._numbers,
             boots[np.searchsorted(begins, here, "right") - 1],
         )  # fmt: skip
 

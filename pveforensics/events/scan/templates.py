@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pveforensics.events.scan.collector import is_leveled
-from pveforensics.events.scan.words import Indexes, Words, low_bytes, word
+from pveforensics.events.scan.words import Indexes, Page, low_bytes, word
 from pveforensics.events.signatures import Signature
 
 LONGEST = 64
@@ -75,12 +75,12 @@ class Templates:
         elif all(template.shown != shown for template in known):
             known.append(_template(shown, matched=False, leveled=False))
 
-    def find(self, words: Words, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
+    def find(self, page: Page, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
         """For messages at `places`: the number of the template that each begins with, -1 for none."""
         templates = self._known.get(key, [])
         found = np.full(len(places), -1, np.int64)
         if templates:
-            gathered = [words[places + 8 * step] for step in range(max(len(template.words) for template in templates))]
+            gathered = [page.words_at(places + 8 * step) for step in range(max(len(template.words) for template in templates))]
             for number, template in enumerate(templates):
                 same = found < 0
                 for (mask, wanted), have in zip(template.words, gathered, strict=False):

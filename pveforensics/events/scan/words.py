@@ -5,10 +5,12 @@ All words are little-endian unsigned 64-bit numbers, whatever the machine: byte 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pveforensics.events.scan import compiled
 
 Words = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
@@ -34,20 +36,6 @@ def low_bytes(count: int) -> np.uint64:
     return np.uint64((1 << 8 * count) - 1)
 
 
-class Page(NamedTuple):
-    """A piece of a log: where its lines begin and end (behind the last byte, without the newline), and its words at every offset."""
-
-    data: bytes
-    starts: Indexes
-    ends: Indexes
-    words: Words
-
-    def text(self, line: int, begin: int | None = None) -> str:
-        """A line from offset `begin` of the page on, or whole, as the reader of lines gets it."""
-        start = self.starts.item(line) if begin is None else begin
-        return self.data[start : self.ends.item(line)].decode("utf-8", "replace").rstrip("\r")
-
-
 class Room:
     """Memory that one page after another is laid out in: fresh memory for each would cost more than what is done with it."""
 
@@ -66,18 +54,69 @@ class Room:
         return self._bytes[:length], self._flags[:length]
 
 
-def page(data: bytes, room: Room) -> Page:
-    """The page of whole lines that have no last newline; it holds until the room is taken for the next one."""
-    padded, flags = room.take(data)
-    newlines = _newlines(padded, flags)
-    starts = np.empty(len(newlines) + 1, np.int64)
-    starts[0] = 0
-    np.add(newlines, 1, out=starts[1:])
-    ends = np.empty_like(starts)
-    ends[:-1] = newlines
-    ends[-1] = len(data)
-    words: Any = np.ndarray((len(padded) - 7,), _LITTLE, padded.data, strides=(1,))
-    return Page(data, starts, ends, words)
+class Page:
+    """A piece of a log: where its lines begin and end (behind the last byte, without the newline), and its words at any offset."""
+
+    __slots__ = ("_room", "_words", "data", "ends", "starts")
+
+    def __init__(self, data: bytes, room: Room) -> None:
+        """Of whole lines without the last newline; the page holds until the room is taken for the next one."""
+        self.data = data
+        self._room = room
+        self._words: Words | None = None
+        newlines = compiled.newlines(data)
+        if newlines is None:
+            newlines = self._find_newlines()
+        self.starts = np.empty(len(newlines) + 1, np.int64)
+        self.starts[0] = 0
+        np.add(newlines, 1, out=self.starts[1:])
+        self.ends = np.empty_like(self.starts)
+        self.ends[:-1] = newlines
+        self.ends[-1] = len(data)
+
+    def text(self, line: int, begin: int | None = None) -> str:
+        """A line from offset `begin` of the page on, or whole, as the reader of lines gets it."""
+        start = self.starts.item(line) if begin is None else begin
+        return self.data[start : self.ends.item(line)].decode("utf-8", "replace").rstrip("\r")
+
+    @property
+    def words(self) -> Words:
+        """The words at every offset: laid out when first asked for, which costs a copy of the page."""
+        if self._words is None:
+            self._words = _at_every_offset(self._room.take(self.data)[0])
+        return self._words
+
+    def words_at(self, places: Indexes) -> Words:
+        """The words at these offsets, which lie in the page or less than `PAD` bytes behind it."""
+        found = compiled.words(self.data, places)
+        gathered: Words = self.words[places] if found is None else found
+        return gathered
+
+    def joined(self, begins: Indexes, ends: Indexes) -> bytes:
+        """These stretches of the page, one behind the other."""
+        found = compiled.joined(self.data, begins, ends)
+        if found is None:
+            found = b"".join([self.data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
+        return found
+
+    def holding(self, begins: Indexes, ends: Indexes, three: bytes) -> Mask:
+        """Which stretches of the page hold these three bytes."""
+        found = compiled.holding(self.data, begins, ends, three)
+        if found is None:
+            bounds = zip(begins.tolist(), ends.tolist(), strict=True)
+            found = np.array([self.data.find(three, begin, end) >= 0 for begin, end in bounds], np.bool_)
+        return found
+
+    def _find_newlines(self) -> Indexes:
+        padded, flags = self._room.take(self.data)
+        self._words = _at_every_offset(padded)
+        return _newlines(padded, flags)
+
+
+def _at_every_offset(padded: npt.NDArray[np.uint8]) -> Words:
+    buffer: Any = padded.data
+    words: Words = np.ndarray((len(padded) - 7,), _LITTLE, buffer, strides=(1,))
+    return words
 
 
 def _newlines(text: npt.NDArray[np.uint8], flags: Mask) -> Indexes:

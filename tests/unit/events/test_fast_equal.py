@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
-from pveforensics.events.scan import BACK_ENDS, candidates, coverage, fast, lines, shelving
+from pveforensics.events.scan import BACK_ENDS, candidates, compiled, coverage, fast, lines, shelving
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -23,6 +23,17 @@ SIGNATURES = [
     Signature("task", "task", "s", r"starting task UPID:(?P<node>[^:]+):"),
 ]
 INDEX = SignatureIndex(SIGNATURES)
+
+
+@pytest.fixture(scope="module", autouse=True, params=["compiled", "numpy"])
+def _loops(request):
+    """All of it with the compiled loops, where they are, and with their twins."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(compiled, "library", lambda: None)
+        elif compiled.library() is None:
+            pytest.skip("nothing was compiled here")
+        yield
 
 
 class NoClock:

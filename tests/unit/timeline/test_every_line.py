@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pveforensics.errors import UsageError
 from pveforensics.events.scan import fast
+from pveforensics.events.scan.pieces import pieces
 from pveforensics.model import Options
 from pveforensics.rulepack import load_pack
 from pveforensics.timeline import blocks, lines, moments, order, sink, spool
@@ -98,9 +99,9 @@ def small_blocks(size, block=None):
     """Pages of this size, and blocks of that many bytes."""
 
     def cut(chunks, _):
-        return (chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
+        return pieces(chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
 
-    with mock.patch.multiple(fast, LEAST=1, gathered=cut), mock.patch.object(sink, "BLOCK", block or size):
+    with mock.patch.multiple(fast, LEAST=1, pieces=cut), mock.patch.object(sink, "BLOCK", block or size):
         yield
 
 

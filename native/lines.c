@@ -1,0 +1,241 @@
+/* The inner loops of the fast scan, for lines by the million: pveforensics/events/scan/compiled.py calls them.
+ *
+ * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py and candidates.py; it serves where this file was
+ * not compiled. Nothing here allocates, keeps anything, or reads or writes outside the arrays that it is handed: every place is
+ * checked against `size` before it is read, since texts are hostile and callers may err.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
+EXPORT int64_t pveforensics_lines_version(void) { return 1; }
+
+enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
+
+/* Eight bytes from `place` on as a little-endian number; what lies outside of the text counts as NUL. */
+static inline uint64_t word_at(const uint8_t *data, int64_t size, int64_t place)
+{
+    uint64_t word = 0;
+    if (place < 0 || place >= size)
+        return 0;
+    if (place <= size - 8)
+        memcpy(&word, data + place, 8);
+    else
+        memcpy(&word, data + place, (size_t)(size - place));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* Offsets of the newlines. Gives how many there are; no more than `room` are written. */
+EXPORT int64_t pveforensics_newlines(const uint8_t *data, int64_t size, int64_t *found, int64_t room)
+{
+    int64_t count = 0;
+    for (int64_t at = 0; at < size; at++) {
+        const uint8_t *next = memchr(data + at, '\n', (size_t)(size - at));
+        if (next == NULL)
+            break;
+        at = next - data;
+        if (count < room)
+            found[count] = at;
+        count++;
+    }
+    return count;
+}
+
+/* The words at these places. */
+EXPORT void pveforensics_words(const uint8_t *data, int64_t size, const int64_t *places, int64_t count, uint64_t *words)
+{
+    for (int64_t i = 0; i < count; i++)
+        words[i] = word_at(data, size, places[i]);
+}
+
+/* Where the columns of a layout stand, as layout.py has them, and the zone that all lines must show. */
+struct columns {
+    int64_t date;     /* bytes of the date; the clock follows */
+    int64_t fraction; /* 1 if six decimals follow the clock */
+    int64_t zone_at;
+    int64_t zone_size;
+    int64_t head; /* where the blank before the host stands */
+    int64_t longest;
+    uint64_t zone;
+};
+
+/* Names in the host column with their blanks: of each how many bytes, its words and their masks. */
+struct hosts {
+    int64_t count;
+    const int64_t *widths;
+    const uint64_t *words;
+    const uint64_t *masks;
+};
+
+static inline int pair(const uint8_t *at, unsigned most, unsigned *value)
+{
+    unsigned tens = (unsigned)at[0] - '0', ones = (unsigned)at[1] - '0';
+    if (tens > 9 || ones > 9)
+        return 0;
+    *value = tens * 10 + ones;
+    return *value <= most;
+}
+
+/* Microseconds of the day of `HH:MM:SS` and perhaps `.123456`; -1 if it is none. A leap second is none. */
+static inline int64_t clock_at(const uint8_t *at, int64_t fraction)
+{
+    unsigned hour, minute, second, first, middle, last;
+    if (!pair(at, 23, &hour) || !pair(at + 3, 59, &minute) || !pair(at + 6, 59, &second) || at[2] != ':' || at[5] != ':')
+        return -1;
+    int64_t moment = (int64_t)(hour * 3600 + minute * 60 + second) * 1000000;
+    if (!fraction)
+        return moment;
+    if (at[8] != '.' || !pair(at + 9, 99, &first) || !pair(at + 11, 99, &middle) || !pair(at + 13, 99, &last))
+        return -1;
+    return moment + (int64_t)first * 10000 + (int64_t)middle * 100 + (int64_t)last;
+}
+
+static inline int shows(const uint8_t *data, int64_t size, int64_t place, const struct hosts *hosts, int64_t host)
+{
+    const uint64_t *words = hosts->words + host * LONGEST_NAME_WORDS, *masks = hosts->masks + host * LONGEST_NAME_WORDS;
+    for (int64_t step = 0; step * 8 < hosts->widths[host]; step++)
+        if ((word_at(data, size, place + 8 * step) & masks[step]) != words[step])
+            return 0;
+    return 1;
+}
+
+/* The heads of all lines: whether date, clock, zone and length fit, the moment of the day, the host (-1: unknown), and the fitting
+ * lines at which the date differs from the fitting line before. Gives the number of these. */
+EXPORT int64_t pveforensics_heads(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *ends, int64_t count,
+                                  const struct columns *columns, const struct hosts *hosts, uint8_t *ok, int64_t *clock, int64_t *host,
+                                  int64_t *edges)
+{
+    int64_t changes = 0, before = -1, latest = 0;
+    const uint64_t zone_mask = columns->zone_size >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << (8 * columns->zone_size)) - 1;
+    for (int64_t line = 0; line < count; line++) {
+        const int64_t start = starts[line], end = ends[line];
+        ok[line] = 0;
+        clock[line] = 0;
+        host[line] = -1;
+        if (start < 0 || end > size || end - start > columns->longest || end - start < columns->head)
+            continue;
+        const int64_t moment = clock_at(data + start + columns->date, columns->fraction);
+        if (moment < 0 || (word_at(data, size, start + columns->zone_at) & zone_mask) != columns->zone)
+            continue;
+        ok[line] = 1;
+        clock[line] = moment;
+        if (before < 0 || memcmp(data + before, data + start, (size_t)columns->date) != 0)
+            edges[changes++] = line;
+        before = start;
+        for (int64_t tried = 0; tried < hosts->count; tried++) {
+            /* the latest name first: lines of one host follow each other */
+            const int64_t number = tried == 0 ? latest : tried - (tried <= latest);
+            if (shows(data, size, start + columns->head, hosts, number)) {
+                host[line] = latest = number;
+                break;
+            }
+        }
+    }
+    return changes;
+}
+
+/* Tags that are known, in a table of slots: `slots` by the upper 16 bits of the hash, of each tag its words, and whether a pid follows
+ * and whether it is one that needs no reader of lines. Tag 0 stands for none. `stride` is the length of a row of `words`. */
+struct tags {
+    const int16_t *slots;
+    const uint64_t *factors;
+    const uint64_t *words;
+    int64_t stride;
+    const uint8_t *with_pid;
+    const uint8_t *good;
+};
+
+/* The bytes from `place` to the first `[` or `:`, that one included, in `parts`. Gives how many stand before it, 32 if there is none. */
+static int64_t tag_at(const uint8_t *data, int64_t size, int64_t place, uint64_t *parts)
+{
+    int64_t length = 0;
+    for (int64_t step = 0; step < TAG_WORDS; step++)
+        parts[step] = 0;
+    for (; length < 8 * TAG_WORDS; length++) {
+        const int64_t at = place + length;
+        const uint8_t byte = at >= 0 && at < size ? data[at] : 0;
+        parts[length / 8] |= (uint64_t)byte << (8 * (length % 8));
+        if (byte == '[' || byte == ':')
+            break;
+    }
+    return length;
+}
+
+static int64_t known_tag(const struct tags *tags, const uint64_t *parts)
+{
+    uint64_t mixed = 0;
+    for (int64_t step = 0; step < TAG_WORDS; step++)
+        mixed ^= parts[step] * tags->factors[step];
+    const int64_t tag = tags->slots[mixed >> 48];
+    if (tag < 0 || tag >= tags->stride)
+        return 0;
+    for (int64_t step = 0; step < TAG_WORDS; step++)
+        if (tags->words[step * tags->stride + tag] != parts[step])
+            return 0;
+    return tag;
+}
+
+/* Of lines whose tags begin at `places`: the tag, where the message begins, and whether the head is whole and known. */
+EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *places, int64_t count, const struct tags *tags,
+                              int64_t *found, int64_t *messages, uint8_t *good)
+{
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t parts[TAG_WORDS];
+        const int64_t closing = places[i] + tag_at(data, size, places[i], parts), tag = known_tag(tags, parts);
+        int64_t digits = -1, pid = tags->with_pid[tag] != 0, whole = tags->good[tag] != 0;
+        if (pid) {
+            for (digits = 0; digits <= MOST_DIGITS; digits++) {
+                const int64_t at = closing + 1 + digits;
+                if (at < 0 || at >= size || data[at] < '0' || data[at] > '9')
+                    break;
+            }
+            whole &= digits >= 1 && digits <= MOST_DIGITS;
+        }
+        const uint64_t tail = word_at(data, size, closing + 1 + digits);
+        whole &= pid ? (tail & 0xFFFFFF) == (']' | ':' << 8 | ' ' << 16) : (tail & 0xFFFF) == (':' | ' ' << 8);
+        found[i] = tag;
+        messages[i] = closing + 3 + digits + pid;
+        good[i] = (uint8_t)whole;
+    }
+}
+
+/* Which of these stretches hold the three bytes. */
+EXPORT void pveforensics_holding(const uint8_t *data, int64_t size, const int64_t *begins, const int64_t *ends, int64_t count,
+                                 const uint8_t *three, uint8_t *holding)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t end = ends[i] < size ? ends[i] : size;
+        holding[i] = 0;
+        for (int64_t at = begins[i] < 0 ? 0 : begins[i]; at + 3 <= end; at++) {
+            const uint8_t *next = memchr(data + at, three[0], (size_t)(end - 2 - at));
+            if (next == NULL)
+                break;
+            at = next - data;
+            if (next[1] == three[1] && next[2] == three[2]) {
+                holding[i] = 1;
+                break;
+            }
+        }
+    }
+}
+
+/* These stretches one behind the other in `joined`, which has `room` bytes. Gives their length; what would not fit is not written. */
+EXPORT int64_t pveforensics_joined(const uint8_t *data, int64_t size, const int64_t *begins, const int64_t *ends, int64_t count,
+                                   uint8_t *joined, int64_t room)
+{
+    int64_t length = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t begin = begins[i], end = ends[i];
+        if (begin < 0 || end > size || end < begin || end - begin > room - length)
+            return -1;
+        memcpy(joined + length, data + begin, (size_t)(end - begin));
+        length += end - begin;
+    }
+    return length;
+}

@@ -1,0 +1,197 @@
+"""Compiled: the inner loops of the fast scan in machine code (`native/lines.c`), where they were compiled; else their callers use numpy.
+
+Every function gives None where there is no library. What they are handed is checked there against the length of the text; that the
+arrays are as long as they claim is the business of this module.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Indexes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+VERSION = 1
+"""Of the functions in `native/lines.c`: a library left over from another version is not used."""
+
+FILE = Path(__file__).with_name("_lines.so")
+"""Where `hatch_build.py` puts it."""
+
+NAME_WORDS = 8
+"""Words of a name in the host column with its blanks."""
+
+_BYTES_A_LINE = 24
+"""So short a line on the average is rare: shorter ones cost a second look."""
+
+_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
+_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "newlines": (_POINTER, _NUMBER),
+    "words": (_POINTER, _NUMBER, _POINTER),
+    "heads": (_POINTER, _POINTER, _NUMBER, *(_POINTER,) * 6),
+    "tags": (_POINTER, _NUMBER, *(_POINTER,) * 4),
+    "holding": (_POINTER, _POINTER, _NUMBER, ctypes.c_char_p, _POINTER),
+    "joined": (_POINTER, _POINTER, _NUMBER, _POINTER, _NUMBER),
+}
+"""What stands behind the text and its length."""
+
+
+class _Columns(ctypes.Structure):
+    _fields_ = [*((name, _NUMBER) for name in ("date", "fraction", "zone_at", "zone_size", "head", "longest")), ("zone", ctypes.c_uint64)]
+
+
+class _Hosts(ctypes.Structure):
+    _fields_ = [("count", _NUMBER), ("widths", _POINTER), ("words", _POINTER), ("masks", _POINTER)]
+
+
+class _Tags(ctypes.Structure):
+    _fields_ = [
+        *((name, _POINTER) for name in ("slots", "factors", "words")),
+        ("stride", _NUMBER),
+        ("with_pid", _POINTER),
+        ("good", _POINTER),
+    ]
+
+
+class HeadRows(NamedTuple):
+    """What `heads` gives: of each line whether it fits, its moment of the day (microseconds), its host (-1: unknown); and the lines with a new date."""
+
+    ok: Mask
+    clock: Indexes
+    host: Indexes
+    edges: Indexes
+
+
+class TagTable(NamedTuple):
+    """The tags that are known, as `Heads` keeps them."""
+
+    slots: npt.NDArray[np.int16]
+    factors: Words
+    words: Words
+    with_pid: Mask
+    good: Mask
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled functions; None if there are none, or none of this version."""
+    try:
+        loaded = ctypes.CDLL(str(FILE))
+        version = loaded.pveforensics_lines_version
+        version.restype = _NUMBER
+        if version() != VERSION:
+            return None
+        for name, arguments in _ARGUMENTS.items():
+            function = getattr(loaded, f"pveforensics_{name}")
+            function.argtypes, function.restype = (ctypes.c_char_p, _NUMBER, *arguments), _NUMBER
+    except (OSError, AttributeError):  # not compiled, compiled for another machine, or not ours
+        return None
+    return loaded
+
+
+def newlines(data: bytes) -> Indexes | None:
+    """The offset of every newline."""
+    loaded = library()
+    if loaded is None:
+        return None
+    room = len(data) // _BYTES_A_LINE + 1
+    while True:
+        found = np.empty(room, np.int64)
+        count = loaded.pveforensics_newlines(data, len(data), found.ctypes.data, room)
+        if count <= room:
+            return found[:count]
+        room = count
+
+
+def words(data: bytes, places: Indexes) -> Words | None:
+    """Eight bytes from each place on; what lies outside of the text counts as NUL."""
+    loaded = library()
+    if loaded is None:
+        return None
+    places = np.ascontiguousarray(places, np.int64)
+    found = np.empty(len(places), np.uint64)
+    loaded.pveforensics_words(data, len(data), places.ctypes.data, len(places), found.ctypes.data)
+    return found
+
+
+class HeadReader:
+    """Reads the heads of lines in fixed columns."""
+
+    def __init__(self, date: int, zone_at: int, zone: bytes, head: int, longest: int, *, fraction: bool) -> None:
+        """The columns as `Layout` has them."""
+        self._columns = _Columns(date, int(fraction), zone_at, len(zone), head, longest, int.from_bytes(zone, "little"))
+        self._count = 0
+        self._arrays: tuple[Any, ...] = ()
+        self._hosts = _Hosts(0, None, None, None)
+
+    def know(self, hosts: Sequence[tuple[tuple[np.uint64, np.uint64], ...]]) -> None:
+        """Names in the host column with their blanks, as masks and words."""
+        if len(hosts) == self._count:
+            return
+        self._count = len(hosts)
+        shown, masks = np.zeros((2, len(hosts), NAME_WORDS), np.uint64)
+        for number, parts in enumerate(hosts):
+            for step, (mask, wanted) in enumerate(parts):
+                masks[number, step], shown[number, step] = mask, wanted
+        widths = np.array([8 * len(parts) for parts in hosts], np.int64)
+        self._arrays = (widths, shown, masks)  # they live as long as what points at them
+        self._hosts = _Hosts(len(hosts), widths.ctypes.data, shown.ctypes.data, masks.ctypes.data)
+
+    def read(self, data: bytes, starts: Indexes, ends: Indexes) -> HeadRows | None:
+        """The heads of all lines."""
+        loaded = library()
+        if loaded is None:
+            return None
+        count = len(starts)
+        ok, (clock, host, edges) = np.empty(count, np.bool_), np.empty((3, count), np.int64)
+        changes = loaded.pveforensics_heads(
+            data, len(data), starts.ctypes.data, ends.ctypes.data, count, ctypes.addressof(self._columns), ctypes.addressof(self._hosts),
+            ok.ctypes.data, clock.ctypes.data, host.ctypes.data, edges.ctypes.data,
+        )  # fmt: skip
+        return HeadRows(ok, clock, host, edges[:changes])
+
+
+def tags(data: bytes, places: Indexes, table: TagTable) -> tuple[Indexes, Indexes, Mask] | None:
+    """Of lines whose tags begin at `places`: the tag (0: unknown), where the message begins, and whether the head is whole and known."""
+    loaded = library()
+    if loaded is None:
+        return None
+    found, messages = np.empty((2, len(places)), np.int64)
+    good = np.empty(len(places), np.bool_)
+    known = _Tags(
+        table.slots.ctypes.data, table.factors.ctypes.data, table.words.ctypes.data, table.words.shape[1], table.with_pid.ctypes.data,
+        table.good.ctypes.data,
+    )  # fmt: skip
+    loaded.pveforensics_tags(
+        data, len(data), places.ctypes.data, len(places), ctypes.addressof(known), found.ctypes.data, messages.ctypes.data, good.ctypes.data
+    )
+    return found, messages, good
+
+
+def holding(data: bytes, begins: Indexes, ends: Indexes, three: bytes) -> Mask | None:
+    """Which stretches of the text hold these three bytes."""
+    loaded = library()
+    if loaded is None:
+        return None
+    found = np.empty(len(begins), np.bool_)
+    loaded.pveforensics_holding(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), three, found.ctypes.data)
+    return found
+
+
+def joined(data: bytes, begins: Indexes, ends: Indexes) -> bytes | None:
+    """These stretches of the text, one behind the other."""
+    loaded = library()
+    if loaded is None:
+        return None
+    room = int((ends - begins).sum())
+    together = np.empty(room, np.uint8)
+    if loaded.pveforensics_joined(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room) != room:
+        raise ValueError("a stretch lies outside of the text")
+    return together.tobytes()

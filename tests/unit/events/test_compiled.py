@@ -1,0 +1,151 @@
+"""The compiled loops of the scan give what their twins in numpy give, for any bytes, and never leave the text that they are handed."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pveforensics.events.scan import columns, compiled, layout
+from pveforensics.events.scan.words import Page, Room
+
+LINES = [
+    b"Mar 14 02:13:07 alpha pvestatd[1201]: x", b"Mar 14 02:13:07 alpha kernel: [1.5] y", b"Mar 14 02:13:60 alpha x[1]: y", b"Mar 14 24:13:07 alpha x[1]: y",
+    b"Mar 15 00:00:00 alpha x[12345678]: y", b"Mar 14 02:13:07 b x[1]: y", b"Mar 14 02:13:07", b"", b"Feb 31 02:13:07 alpha x[1]: y", b"\xff" * 20,
+    b"Mar 14 02:13:07 a-host-with-a-very-long-name.example.net (sd-pam)[55]: ]: z", b"Mar 14 02:13:07 alpha a-tag-that-is-longer-than-it-may-be-here[4]: x",
+    b"2026-03-14T02:13:07.123456+01:00 alpha x[1]: y", b"2026-03-14T02:13:07.12345x+01:00 alpha x[1]: y", b"2026-03-14T02:13:07.000001Z alpha corosync[1]:  [TOTEM ] z",
+    b"Mar 14 02:13:07 alpha x[]: y", b"Mar 14 02:13:07 alpha x[1]:y", b"Mar 14 02:13:07 " + b"n" * 62 + b" x[1]: y", b"Mar 14 02:13:07 alpha " + b"y" * 9_000,
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(LINES) | st.binary(max_size=60).map(lambda text: text.replace(b"\0", b"")), min_size=1, max_size=40).map(
+    b"\n".join
+)
+NONE = Room()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _is_compiled():
+    if compiled.library() is None and os.environ.get("CI") != "true":
+        pytest.skip("nothing was compiled here: `make native`, or a wheel made where there is a C compiler")
+    assert compiled.library() is not None
+
+
+def in_numpy(monkeypatch):
+    monkeypatch.setattr(compiled, "library", lambda: None)
+
+
+def read(text, form):
+    """What the columns of a layout say of a text, with what was learned from it."""
+    page, taken = Page(text, Room()), columns.Columns(form)
+    rows = [taken.read(page) for _ in range(2)][-1]
+    fits = rows.ok
+    return (
+        page.starts.tolist(), page.ends.tolist(), fits.tolist(), rows.taught, taken.heads.programs, [host.name for host in taken.heads.hosts],
+        *(column[fits].tolist() for column in (rows.at, rows.host, rows.tag, rows.message)),
+    )  # fmt: skip
+
+
+@given(TEXTS, st.sampled_from([layout.layout_of([line]) for line in (LINES[0], LINES[12], LINES[14])]))
+@example(b"", layout.layout_of([LINES[0]]))
+@example(b"\n\n\n", layout.layout_of([LINES[12]]))
+@example(b"\n".join(LINES * 3), layout.layout_of([LINES[0]]))
+def test_heads_are_read_the_same(text, form):
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        expected = read(text, form)
+    assert read(text, form) == expected
+
+
+@given(TEXTS, st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 90)), max_size=30), st.binary(min_size=3, max_size=3))
+@example(b"a]: b", [(0, 5), (1, 3), (2, 3)], b"]: ")
+def test_stretches_and_words_are_taken_the_same(text, stretches, three):
+    page = Page(text, Room())
+    begins = np.array([min(begin, len(text)) for begin, _ in stretches], np.int64)
+    ends = np.minimum(begins + np.array([length for _, length in stretches], np.int64), len(text))
+    ours = page.joined(begins, ends), page.holding(begins, ends, three).tolist(), page.words_at(begins).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        twin = Page(text, Room())
+        assert ours == (twin.joined(begins, ends), twin.holding(begins, ends, three).tolist(), twin.words_at(begins).tolist())
+
+
+def test_lines_shorter_than_reckoned_are_all_found():
+    text = b"\n" * 10_000 + b"x"
+    assert compiled.newlines(text).tolist() == list(range(10_000))
+
+
+def test_a_stretch_outside_of_the_text_is_refused():
+    with pytest.raises(ValueError, match="outside"):
+        compiled.joined(b"abc", np.array([1]), np.array([9]))
+
+
+def test_what_lies_outside_of_the_text_counts_as_nul():
+    places = np.array([-(2**62), -1, 0, 5, 8, 9, 2**62])
+    assert [int(word).to_bytes(8, "little") for word in compiled.words(b"abcdefghi", places)] == [
+        b"\0" * 8, b"\0" * 8, b"abcdefgh", b"fghi\0\0\0\0", b"i" + b"\0" * 7, b"\0" * 8, b"\0" * 8,
+    ]  # fmt: skip
+
+
+def test_a_library_of_another_version_or_of_another_machine_is_left_alone(monkeypatch, tmp_path):
+    try:
+        for version in (compiled.VERSION, compiled.VERSION + 1):
+            monkeypatch.setattr(compiled, "VERSION", version)
+            compiled.library.cache_clear()
+            assert (compiled.library() is None) == (version != ctypes.CDLL(str(compiled.FILE)).pveforensics_lines_version())
+        for content in (b"", b"\x7fELF", b"no library"):
+            (tmp_path / "other.so").write_bytes(content)
+            monkeypatch.setattr(compiled, "FILE", tmp_path / "other.so")
+            compiled.library.cache_clear()
+            assert compiled.library() is None
+            assert compiled.newlines(b"a\nb") is None
+    finally:
+        monkeypatch.undo()
+        compiled.library.cache_clear()
+
+
+HOSTILE = """
+import random, sys
+from pathlib import Path
+import numpy as np
+from pveforensics.events.scan import compiled
+compiled.FILE = Path(sys.argv[1])
+assert compiled.library() is not None
+draw = random.Random(20261129)
+for _ in range(3000):
+    text = bytes(draw.choices(b"Mar 14:02[1]x\\n\\xff-", k=draw.randrange(80)))
+    edges = [0, 1, len(text) - 1, len(text), len(text) + 1, -1, -40, 2**62, -2**62]
+    some = lambda: np.array([draw.choice(edges) if draw.random() < 0.5 else draw.randrange(90) for _ in range(9)], np.int64)
+    compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: ")
+    reader = compiled.HeadReader(7, 15, b"", 15, 8192, fraction=False)
+    reader.know([((np.uint64(2**40 - 1), np.uint64(5)),)])
+    reader.read(text, some(), some())
+    reader = compiled.HeadReader(11, 26, b"+01:00", 32, 8192, fraction=True)
+    reader.read(text, some(), some())
+    compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
+    begins = some()
+    try:
+        compiled.joined(text, begins, begins + abs(begins) % 50)
+    except (ValueError, MemoryError, OverflowError):
+        pass
+"""
+
+
+def test_no_place_leads_outside_of_the_text_under_the_address_sanitizer(tmp_path):
+    source = Path(__file__).parents[3] / "native" / "lines.c"
+    sanitizer = (
+        shutil.which("gcc")
+        and subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    )
+    if not sanitizer or not Path(sanitizer).is_absolute():
+        pytest.skip("gcc with its address sanitizer is not here")
+    library = tmp_path / "checked.so"
+    flags = ["-O1", "-g", "-std=c11", "-fPIC", "-shared", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    subprocess.run(["gcc", *flags, "-o", str(library), str(source)], check=True)
+    surroundings = {**os.environ, "LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+    ran = subprocess.run([sys.executable, "-P", "-c", HOSTILE, str(library)], capture_output=True, text=True, env=surroundings, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
