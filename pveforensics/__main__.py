@@ -13,6 +13,7 @@ _YOUNG = 200_000
 def main() -> None:
     """Load the command line and run it; Ctrl-C while it still loads is one line and 130, as later."""
     gc.set_threshold(_YOUNG, 20, 50)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start a thread a core for products of matrices that nobody asks for
     usual = signal.getsignal(signal.SIGINT)
     if usual is signal.default_int_handler:  # else our parent wants it ignored
         signal.signal(signal.SIGINT, _leave)

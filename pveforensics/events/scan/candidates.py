@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ class Candidates:
         self._shelving = Shelving(scan, functools.partial(_tried, scan.index))
         self._hints: list[tuple[int, int]] = []
         self._next_hint = 0
+        self._hinted = -1
         self._table: Mask = np.zeros((0, 0), np.bool_)
         self._programs: list[str] = []
         self._templates: dict[int, Templates] = {}
@@ -71,9 +73,9 @@ class Candidates:
         self._rows: Rows
         self._columns: Columns
 
-    def locate(self, lines: Page, hits: list[int]) -> Indexes:
+    def locate(self, lines: Page, hits: array[int]) -> Indexes:
         """Take the hits of the next page; gives the lines in which they stand, in order."""
-        codes = np.array(hits, np.int64)
+        codes = np.frombuffer(hits, np.int64)
         places, anchors = np.searchsorted(lines.ends, codes >> CODE_BITS), codes & _INDEX
         marked = anchors >= self._scan.anchors
         self._repeated = places[marked]
@@ -111,7 +113,7 @@ class Candidates:
         found: dict[int, set[int]] = {}
         for place, anchor in zip(places[fed].tolist(), anchors[fed].tolist(), strict=True):
             found.setdefault(place, set()).add(anchor)
-        self._hints, self._next_hint = self._due_hints(feed), 0
+        self._hints, self._next_hint, self._hinted = self._due_hints(feed), 0, -1
         wanted = ~fed & (anchors < self._signatures)
         wanted[wanted] = self._matrix()[rows.tag[places[wanted]], anchors[wanted]]
         places, anchors = places[wanted], anchors[wanted]
@@ -147,8 +149,10 @@ class Candidates:
         return sorted(zip(places[first].tolist(), anchors[first].tolist(), strict=True))
 
     def _hint(self, first: int, place: int, anchor: int) -> None:
+        """Look at a line, unless that was done for another anchor in it."""
         hints, lines = self._scan.hints, self._lines
-        if hints.due(anchor, int(self._rows.at[place])):
+        if hints.due(anchor, int(self._rows.at[place])) and place != self._hinted:
+            self._hinted = place
             hints.look(first + place, lines.text(place), self._columns.stamp(lines, self._rows, place))
 
     def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes, Indexes]:

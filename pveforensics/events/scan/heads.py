@@ -147,7 +147,7 @@ class Heads:
         self.programs.append(program)
         self._with_pid[number] = tag.endswith(b"[")
         self._good[number] = bool(program)
-        return self._place_all()
+        return self._place(number)
 
     def _program(self, page: Page, line: int, place: int, tag: bytes) -> str:
         """The program's name if the reader of lines takes this head apart in the same way, else an empty text."""
@@ -170,6 +170,14 @@ class Heads:
         shape = only_shape(text)
         read = shape.parse(text) if shape is not None and shape.name == self._layout.name else None
         return read if read is not None and read.stamp is not None and len(read.stamp.text) == self._layout.head else None
+
+    def _place(self, number: int) -> bool:
+        """Give a tag its slot, or every tag another one where it is taken."""
+        (slot,) = _slot(self._tags_known[:, number : number + 1], self._factors).tolist()
+        if self._slots[slot]:
+            return self._place_all()
+        self._slots[slot] = number
+        return True
 
     def _place_all(self) -> bool:
         """Give every tag a slot of its own."""

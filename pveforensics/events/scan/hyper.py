@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,9 +42,9 @@ class HyperscanMatcher:
         """Every occurrence, sorted by offset."""
         return [(code & _INDEX, code >> CODE_BITS) for code in sorted(self.codes(buffer))]
 
-    def codes(self, buffer: bytes) -> list[int]:
+    def codes(self, buffer: bytes) -> array[int]:
         """Every occurrence as one number."""
-        found: list[int] = []
+        found = array("q")
         add = found.append
         self._scan(buffer, lambda index, _start, end, _flags, _context: add(end << CODE_BITS | index))
         return found

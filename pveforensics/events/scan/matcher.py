@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -23,10 +24,10 @@ CODE_BITS = 20
 """Of a hit in one number: the literal's index below, the offset above."""
 
 
-def hit_codes(matcher: Matcher, buffer: bytes) -> list[int]:
+def hit_codes(matcher: Matcher, buffer: bytes) -> array[int]:
     """The hits, each as one number, in any order; an engine that has them so at less cost has a method `codes`."""
-    codes: Callable[[bytes], list[int]] | None = getattr(matcher, "codes", None)
-    return codes(buffer) if codes is not None else [end << CODE_BITS | index for index, end in matcher.hits(buffer)]
+    codes: Callable[[bytes], array[int]] | None = getattr(matcher, "codes", None)
+    return codes(buffer) if codes is not None else array("q", (end << CODE_BITS | index for index, end in matcher.hits(buffer)))
 
 
 MakeMatcher = Callable[[Sequence[bytes]], Matcher]
