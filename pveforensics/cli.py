@@ -33,9 +33,9 @@ from pveforensics.cli_timeline import timeline
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pveforensics.model import Case
+    from pveforensics.model import Case, Event
     from pveforensics.rulepack import RulePack
 
 EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 2, 3, 130
@@ -111,8 +111,7 @@ def analyze(
     from pveforensics.rulepack import load_pack
     from pveforensics.workers import cores
 
-    if fail_on is not None and fail_on not in LEVELS:
-        raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
+    _check_level(fail_on)
     report = output or default_output(bundles[0])
     check_outputs([report, json, markdown, timeline], bundles)
     write_events = _events_writer(timeline)
@@ -121,22 +120,23 @@ def analyze(
     pack = load_pack(options.rules)
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
-    gc.freeze()  # the case stays to the end: no search for cycles goes through it again
+    gc.freeze()  # no search for cycles goes through it again
+    code, events, details = _exit_code(case, fail_on), case.events if timeline else (), tuple(_details(case, pack)) if verbose else ()
     document = reports.compose(case)
+    del case, pack  # what is drawn is the document: of a large case the rest would be a third of all memory
     story = reports.tell(document)
     html = reports.render(story).encode("utf-8", "backslashreplace")
     write(report, html)
     if json:
-        write(json, reports.dump(document))
+        write(json, reports.dumped(document))
     if markdown:
         write(markdown, reports.markdown(story).encode("utf-8", "backslashreplace"))
-    write_events(case)
+    write_events(events)
     if not quiet:
         tell(f"{reports.summary(story)}\nreport: {report}")
     if verbose:
-        _tell_hash(html, report)
-        _tell_details(case, pack)
-    raise typer.Exit(_exit_code(case, fail_on))
+        typer.echo("\n".join((_hash_line(html, report), *details)), err=True)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -172,8 +172,8 @@ app.command()(inventory)
 app.command()(collect)
 
 
-def _events_writer(path: str | None) -> Callable[[Case], None]:
-    """What writes the events of a case to a file; arrays and tables load only where one is asked for."""
+def _events_writer(path: str | None) -> Callable[[Sequence[Event]], None]:
+    """What writes events to a file; arrays and tables load only where one is asked for."""
     if path is None:
         return lambda _: None
     from pveforensics.timeline.files import writer_of
@@ -181,9 +181,9 @@ def _events_writer(path: str | None) -> Callable[[Case], None]:
 
     write_rows = writer_of(path)
 
-    def write_events(case: Case) -> None:
+    def write_events(events: Sequence[Event]) -> None:
         with written(path) as file:
-            write_rows(file, EVENTS, event_batches(case.events))
+            write_rows(file, EVENTS, event_batches(events))
 
     return write_events
 
@@ -196,29 +196,33 @@ def default_output(bundle: str) -> str:
     return f"{name}-postmortem.html"
 
 
+def _check_level(fail_on: str | None) -> None:
+    if fail_on is not None and fail_on not in LEVELS:
+        raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
+
+
 def _exit_code(case: Case, fail_on: str | None) -> int:
     if fail_on is not None and any(LEVELS.index(finding.criticality) >= LEVELS.index(fail_on) for finding in case.findings):
         return EXIT_FOUND
     return 0 if case.complete else EXIT_PARTIAL
 
 
-def _tell_hash(html: bytes, report: str) -> None:
+def _hash_line(html: bytes, report: str) -> str:
     """In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it."""
-    typer.echo(f"{hashlib.sha256(html).hexdigest()}  {report}", err=True)
+    return f"{hashlib.sha256(html).hexdigest()}  {report}"
 
 
-def _tell_details(case: Case, pack: RulePack) -> None:
+def _details(case: Case, pack: RulePack) -> Iterator[str]:
     from pveforensics.events import backend_name, loops_name
 
-    typer.echo(
+    yield (
         f"{len(case.sources)} sources, {sum(source.lines for source in case.sources)} lines, {len(case.events)} events, "
-        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules; searched by {backend_name()}, lines by {loops_name()}",
-        err=True,
+        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules; searched by {backend_name()}, lines by {loops_name()}"
     )
     for skipped in case.not_read:
-        typer.echo(f"not read: {skipped.path}: {skipped.reason}", err=True)
+        yield f"not read: {skipped.path}: {skipped.reason}"
     for note in case.notes:
-        typer.echo(f"note: {note}", err=True)
+        yield f"note: {note}"
 
 
 # The root of what typer raises for a wrong call; typer brings a click of its own since 0.20, so its name is all that is certain.

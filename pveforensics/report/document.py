@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from pveforensics import model
 from pveforensics.errors import UsageError
 from pveforensics.report import shape
 from pveforensics.report.citing import Cited
+from pveforensics.report.encoded import pieces, writable
 from pveforensics.timebase import Instant
 
 EVENTS_KEPT = 2_000
@@ -26,8 +27,9 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 def to_document(case: model.Case) -> dict[str, Any]:
     """The case document: plain dictionaries, lists, texts and numbers, with every key of the schema present."""
     document = compose(case)
-    encoded = _encoded(document)
-    made: dict[str, Any] = msgspec.json.decode(encoded) if encoded is not None else _joined(msgspec.to_builtins(document))
+    made: dict[str, Any] = (
+        msgspec.json.decode(msgspec.json.encode(document)) if writable(document) else _joined(msgspec.to_builtins(document))
+    )
     return made
 
 
@@ -75,20 +77,17 @@ def compose(case: model.Case) -> shape.Document:
 
 def dump(document: Mapping[str, Any] | shape.Document) -> bytes:
     """The document as UTF-8 JSON; equal documents give equal bytes. Lone surrogates (undecodable bytes) become JSON escapes."""
-    encoded = _encoded(document)
-    if encoded is not None:
-        return msgspec.json.format(encoded, indent=1) + b"\n"
+    return b"".join(dumped(document))
+
+
+def dumped(document: Mapping[str, Any] | shape.Document) -> Iterator[bytes]:
+    """The same piece by piece, for who writes it to a file and need not hold it all."""
+    if writable(document):
+        yield from pieces(document)
+        return
     plain = _joined(msgspec.to_builtins(document)) if isinstance(document, shape.Document) else document
     text = json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
-
-
-def _encoded(document: Mapping[str, Any] | shape.Document) -> bytes | None:
-    """The document in JSON; None if it holds lone surrogates, which no UTF-8 has: a slower way writes them."""
-    try:
-        return msgspec.json.encode(document)
-    except UnicodeEncodeError:
-        return None
+    yield _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
 def load(data: bytes, name: str = "the case document") -> dict[str, Any]:
@@ -109,9 +108,8 @@ def view(document: Mapping[str, Any] | shape.Document, name: str = "the case doc
     """The document with types, and as it is read back from JSON. Raises UsageError, one line, where a part has the wrong type."""
     try:
         if isinstance(document, shape.Document):
-            encoded = _encoded(document)
-            if encoded is not None:
-                return msgspec.json.decode(encoded, type=shape.Document)
+            if writable(document):
+                return document
             document = _joined(msgspec.to_builtins(document))
         return msgspec.convert(document, shape.Document)
     except (msgspec.ValidationError, RecursionError) as error:

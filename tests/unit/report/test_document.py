@@ -5,13 +5,14 @@ import os
 from pathlib import Path
 
 import cases
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.errors import UsageError
 from pveforensics.model import Event, Options
-from pveforensics.report import document, markdown, render, summary, tell
+from pveforensics.report import document, markdown, render, shape, summary, tell
 
 GOLDEN = Path(__file__).parent / "golden" / "fenced.json"
 KEYS = {
@@ -131,6 +132,38 @@ def test_a_document_with_types_is_the_plain_one(name):
     assert document.dump(typed) == document.dump(plain)
     assert document.view(typed) == document.view(plain)
     assert render(typed) == render(plain)
+
+
+def alike(one, other):
+    """Whether two values are equal with all types within: 1 and 1.0 are drawn differently."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, msgspec.Struct):
+        return all(alike(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__)
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return one == other
+
+
+@pytest.mark.parametrize("name", [name for name in cases.ALL if name != "hostile"])
+def test_what_is_drawn_at_once_is_what_would_be_read_back(name):
+    typed = document.compose(cases.ALL[name]())
+    assert document.view(typed) is typed
+    assert alike(typed, msgspec.json.decode(msgspec.json.encode(typed), type=shape.Document))
+
+
+def test_halves_of_a_character_are_drawn_as_they_are_read_back():
+    typed = document.compose(cases.hostile("\ud83d\ude00 \udcff"))
+    assert document.view(typed) is not typed
+    assert render(typed) == render(document.load(document.dump(typed)))
+
+
+def test_a_document_that_is_written_in_pieces_is_what_json_writes():
+    many = document.to_document(cases.many(4, 130))
+    assert len(list(document.dumped(many))) > 2 * len(many)
+    assert document.dump(many).decode() == json.dumps(many, ensure_ascii=False, indent=1) + "\n"
 
 
 def test_lone_surrogates_survive_as_json_escapes():
