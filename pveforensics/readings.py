@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Cluster
 
 

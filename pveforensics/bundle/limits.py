@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from pveforensics.leanclass import dataclass
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 

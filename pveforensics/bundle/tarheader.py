@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from pveforensics.bundle.names import decoded
+from pveforensics.leanclass import dataclass
 
 BLOCK = 512
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pveforensics.detect.clauses import Merge, Rule
 from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
 from pveforensics.detect.trial import Draft
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Finding, Remedy
 from pveforensics.timebase import SECOND, Instant
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.machine import ANNOUNCED
 from pveforensics.state.view import View
@@ -48,6 +49,8 @@ class Departure:
 
 @dataclass(slots=True)
 class _Draft:
+    """A configuration of the ring while its lines are being read."""
+
     at: Instant
     id: str = ""
     lists: dict[str, list[str]] = field(default_factory=dict)

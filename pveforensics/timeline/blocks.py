@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 
 Array = npt.NDArray[Any]

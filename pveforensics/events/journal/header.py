@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from pveforensics.leanclass import dataclass
 
 MAGIC = b"LPKSHHRH"
 LEAST = 208

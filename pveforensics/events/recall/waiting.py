@@ -6,9 +6,10 @@ import contextlib
 import pickle
 import tempfile
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
+from pveforensics.leanclass import dataclass
 from pveforensics.readings import Everyday, LogScan
 
 IN_MEMORY = 500_000

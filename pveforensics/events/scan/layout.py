@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.events.formats import Format
 from pveforensics.events.formats.shapes import STRICT
 from pveforensics.events.scan.coverage import moment
+from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 

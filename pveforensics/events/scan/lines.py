@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
@@ -16,6 +16,7 @@ from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.scan.layout import SHAPES, has_date
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
+from pveforensics.leanclass import dataclass
 from pveforensics.readings import NulRun, Stamp
 
 NAMED = 50_000

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of

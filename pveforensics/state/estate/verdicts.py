@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence
 
 ORDER = ("ok", "stale", "unknown", "start_fails", "wrong_data")

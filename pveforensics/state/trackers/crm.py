@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.rings import departures
 from pveforensics.state.view import View
@@ -36,6 +37,8 @@ def track(view: View) -> tuple[Interval, ...]:
 
 @dataclass(slots=True)
 class _State:
+    """The state that the CRM is in, and since when."""
+
     name: str = ""
     since: Instant | None = None
     evidence: tuple[Evidence, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.trackers.guest_words import DOWN, ENDED, ORDER_HOLDS_US, Word, deaths, words_of
 from pveforensics.state.view import View

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
 from pveforensics.state.moments import Moments
@@ -38,6 +39,8 @@ class _Peer:
 
 @dataclass(slots=True)
 class _Links:
+    """The links of one node to its peers while its lines are being read."""
+
     view: View
     node: str
     peers: dict[str, _Peer] = field(default_factory=dict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.moments import Moments
 from pveforensics.state.rings import rings_of
