@@ -9,22 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
 from pveforensics.errors import UsageError
+from pveforensics.lazyregex import regex
 from pveforensics.model import Cluster, Member
 from pveforensics.readings import Document, LogScan, Naming
 
 UNKNOWN = "unknown"
 """The node of a log that nothing names."""
 
-_NOT_A_NODE = re.compile(
+_NOT_A_NODE = regex(
     r"(cluster|common|all|mixed|misc|other|logs?|dumps?|outputs?|journals?|survivors?|netconsole|nodes?|hosts?|var|etc|root|tmp|home|files?|"
     r"data|bundle|support|evidence|report|pvereport|console|serial|remote|central|syslog|messages|unknown|\.|)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"(x{2,}|y{3,}|\*+|\.+|-+|\[.*\]?|<.*>?|\(.*\)|host(name)?|node|localhost.*|redacted|unknown|none|n/a|_+)", re.IGNORECASE
 )
-_LOOPBACK = re.compile(r"127\.|::1$|0\.0\.0\.0$|::$|ff0|fe00::|localhost|ip6-|255\.")
-_COPY = re.compile(r"~$|[._-](bak|backup|old|orig|save|new|tmp|dpkg-\w+)\b|(^|/)(old|backup)s?/", re.IGNORECASE)
+_LOOPBACK = regex(r"127\.|::1$|0\.0\.0\.0$|::$|ff0|fe00::|localhost|ip6-|255\.")
+_COPY = regex(r"~$|[._-](bak|backup|old|orig|save|new|tmp|dpkg-\w+)\b|(^|/)(old|backup)s?/", re.IGNORECASE)
 """A path that tells of a copy kept aside; it may be of the cluster that a node was in before."""
 _COMPARED = 100
 """Different descriptions of clusters that are compared with each other."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Set as AbstractSet
 
-_PACKED = re.compile(r"\.(gz|xz|zst|bz2|lz4|lzma|Z)$")
-_NUMBERED = re.compile(r"^(?P<stem>.+?)\.(?P<number>\d{1,3})(?P<tail>\.log|\.txt)?$")
-_DATED = re.compile(r"^(?P<stem>.+?)[-.](?P<date>20\d{6}(?:-?\d{2,6})?)(?P<tail>\.log|\.txt)?$")
+from pveforensics.lazyregex import regex
+
+_PACKED = regex(r"\.(gz|xz|zst|bz2|lz4|lzma|Z)$")
+_NUMBERED = regex(r"^(?P<stem>.+?)\.(?P<number>\d{1,3})(?P<tail>\.log|\.txt)?$")
+_DATED = regex(r"^(?P<stem>.+?)[-.](?P<date>20\d{6}(?:-?\d{2,6})?)(?P<tail>\.log|\.txt)?$")
 
 FEWEST_PROGRAMS = 4
 

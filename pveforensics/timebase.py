@@ -9,6 +9,7 @@ import io
 import re
 import zoneinfo
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 
 SECOND = 1_000_000
@@ -84,8 +85,8 @@ def _iso(us: int) -> str:
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?", re.ASCII)
-_LOCAL = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?(?:[.,](\d{1,9}))?", re.ASCII)
+_OFFSET = regex(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?(?::?(\d\d))?", re.ASCII)
+_LOCAL = regex(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?(?:[.,](\d{1,9}))?", re.ASCII)
 _ABBREVIATIONS = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set as AbstractSet
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 
 LOG, BOOT_BEFORE, ZONE = "whole log", "boot before", "zone"
@@ -12,7 +13,7 @@ LOG, BOOT_BEFORE, ZONE = "whole log", "boot before", "zone"
 
 NODE, CLUSTER = "node", "cluster"
 
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
+_HOST = regex(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

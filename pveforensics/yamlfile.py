@@ -6,13 +6,13 @@ mapping and list knows the lines it came from.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pveforensics.errors import RulePackError
+from pveforensics.lazyregex import regex
 
 
 class Map(dict[str, Any]):
@@ -49,7 +49,7 @@ for _tag, _words, _first in (
     ("int", r"[-+]?[0-9]+", list("-+0123456789")),
     ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", list("-+.0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_words})$"), _first)
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", regex(rf"^(?:{_words})$"), _first)
 
 
 def load(path: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pveforensics.bundle.names import stem
+from pveforensics.lazyregex import regex
 
 ROOTS = frozenset({"var", "etc", "proc", "sys", "run", "root", "usr", "boot"})
 """First folders of a Linux system: what stands above them is the node's folder."""
@@ -41,17 +42,17 @@ _BARE = frozenset({"pve", "proxmox"})
 _OF_COLLECT = frozenset({"collect", "commands"})
 """Folders of the node's own that the script of `pveforensics collect` makes."""
 
-_DATE = re.compile(
+_DATE = regex(
     r"(?<![0-9])(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?:[-_.T ]?\d\d[-_.:]?\d\d(?:[-_.:]?\d\d(?:[.,]\d{1,9})?)?)?Z?(?![0-9])"
     r"|(?<![0-9])1[0-9]{9}(?![0-9])"
 )
-_COLLECTED = re.compile(r"(?P<host>[A-Za-z0-9][\w.-]{0,252})_[\w.-]+_(?:19|20)\d{6}-\d{6}\.(?:logs|supportlogs)(?:\.|$)", re.ASCII)
+_COLLECTED = regex(r"(?P<host>[A-Za-z0-9][\w.-]{0,252})_[\w.-]+_(?:19|20)\d{6}-\d{6}\.(?:logs|supportlogs)(?:\.|$)", re.ASCII)
 """How getpvelogs.sh (Thomas-Krenn) names its folder and its archive: host, serial number, UTC."""
-_MACHINE_ID = re.compile(r"[0-9a-f]{32}(?:\.[0-9a-f]+)?")
-_NODELIKE = re.compile(r"(?:.*[-_])?(?:pve|prox|proxmox|node|pvenode|srv|server|host)[-_]?[a-z]{0,4}\d{1,4}[a-z]?", re.IGNORECASE)
+_MACHINE_ID = regex(r"[0-9a-f]{32}(?:\.[0-9a-f]+)?")
+_NODELIKE = regex(r"(?:.*[-_])?(?:pve|prox|proxmox|node|pvenode|srv|server|host)[-_]?[a-z]{0,4}\d{1,4}[a-z]?", re.IGNORECASE)
 """A name as people give it to nodes: `pve1`, `node-02`, `rack-pve-nd01`."""
 
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
+_HOST = regex(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
 
 
 def node_hint(path: str, bundle_name: str) -> str:

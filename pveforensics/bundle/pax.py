@@ -7,12 +7,13 @@ from dataclasses import field
 
 from pveforensics.bundle.names import decoded
 from pveforensics.bundle.stream import Reader
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 
 REPEATED = frozenset({"GNU.sparse.offset", "GNU.sparse.numbytes"})
 """Keys whose every record counts (sparse format 0.0)."""
 _WANTED = frozenset({"path", "linkpath", "size", "mtime"})
-_LENGTH = re.compile(rb"\A0*([1-9]\d{0,8}) ")
+_LENGTH = regex(rb"\A0*([1-9]\d{0,8}) ")
 
 
 @dataclass(slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from pveforensics.bundle.names import decoded
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 
 BLOCK = 512
-_OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
-_WRITTEN = re.compile(rb" *[0-7]{1,11}[\0 ]{1,7}")
+_OCTAL = regex(rb"[ \0]*([0-7]*)[ \0]*")
+_WRITTEN = regex(rb" *[0-7]{1,11}[\0 ]{1,7}")
 _NUMBERS = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156))
 
 

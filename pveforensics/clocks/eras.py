@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Evidence
 from pveforensics.timebase import SECOND, Basis, Instant
 
@@ -14,7 +14,7 @@ _STEPPED = "clock_stepped"
 _BY_JOURNAL = "journal_clock_step"
 _NOTICED = "time.jump_detected"
 
-_UPTIME = re.compile(r"kernel(?:\[\d{0,9}\])?: \[ {0,9}(\d{1,9}\.\d{6})\]")
+_UPTIME = regex(r"kernel(?:\[\d{0,9}\])?: \[ {0,9}(\d{1,9}\.\d{6})\]")
 _AT_BOOT_S = 600.0
 _LEAST_STEP_S = 1.0
 _JUMP_S = 30.0

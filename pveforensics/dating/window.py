@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pveforensics.errors import UsageError
+from pveforensics.lazyregex import regex
 from pveforensics.model import Coverage, Options
 from pveforensics.timebase import Instant, parse_moment
 
-_BACK = re.compile(r"-\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
+_BACK = regex(r"-\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 

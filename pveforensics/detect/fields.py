@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pveforensics.detect.text import placeholders, stray_braces
 from pveforensics.errors import RulePackError
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.yamlfile import Map, Seq
 
@@ -17,7 +18,7 @@ WORDS = frozenset({"node", "nodes", "times", "guests"})
 """Placeholders that are there in every sentence."""
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)")
+_DURATION = regex(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,10 @@ from pveforensics.detect.fields import (
     text,
 )
 from pveforensics.detect.versions import compare, is_version
+from pveforensics.lazyregex import regex
 from pveforensics.yamlfile import Map, Seq
 
-_EDGE = re.compile(r"([a-z][a-z0-9_]*)\.(start|end|at)(?:\s*([+-])\s*(\S.*))?")
+_EDGE = regex(r"([a-z][a-z0-9_]*)\.(start|end|at)(?:\s*([+-])\s*(\S.*))?")
 
 
 def edge(value: Any, place: Place) -> Edge:

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pveforensics.detect.index import Match
+from pveforensics.lazyregex import regex
 from pveforensics.timebase import SECOND, Instant, duration_words
 
 UNKNOWN_TIME = "an unknown time"
 UNKNOWN_NODE = "unknown"
 """The node of a log that nothing names, as `pveforensics.identity` calls it."""
 
-_PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node|count|state|fields\.[A-Za-z0-9_]+))?\}")
-_OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
-_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+_PLACEHOLDER = regex(r"\{([a-z_][a-z0-9_]*)(?:\.(start|end|at|duration|node|count|state|fields\.[A-Za-z0-9_]+))?\}")
+_OPTIONAL = regex(r"\[\[(.*?)\]\]", re.DOTALL)
+_GAP = regex(r"(?<=\S) {2,}(?=\S)")
 """What a part that was left out leaves between its neighbours."""
 
 

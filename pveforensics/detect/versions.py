@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
-_VERSION = re.compile(r"(?:(?P<epoch>\d{1,9}):)?(?P<upstream>[0-9A-Za-z.+~:-]{1,200}?)(?:-(?P<revision>[0-9A-Za-z.+~]{1,100}))?", re.ASCII)
-_PARTS = re.compile(r"(\D*)(\d*)", re.ASCII)
+from pveforensics.lazyregex import regex
+
+_VERSION = regex(r"(?:(?P<epoch>\d{1,9}):)?(?P<upstream>[0-9A-Za-z.+~:-]{1,200}?)(?:-(?P<revision>[0-9A-Za-z.+~]{1,100}))?", re.ASCII)
+_PARTS = regex(r"(\D*)(\d*)", re.ASCII)
 
 
 def is_version(text: str) -> bool:

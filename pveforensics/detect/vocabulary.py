@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
+
 CLASSES: frozenset[str] = frozenset(
     {
         "fencing", "unclean_boot", "planned_shutdown", "quorum_loss", "network_failure", "node_lost", "service_failure",
@@ -218,23 +220,23 @@ def seen_by_peers(kind: str, state: str) -> bool:
 
 
 DANGEROUS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bpvecm\s+(expected|delnode|add|qdevice)\b"), "it changes the votes or the members of the cluster"),
-    (re.compile(r"\brm\s"), "it deletes files"),
-    (re.compile(r"\bdd\s"), "it overwrites what it is pointed at"),
-    (re.compile(r"\b(mkfs|wipefs|sgdisk|blkdiscard)"), "it destroys what is on the disk"),
-    (re.compile(r"\b(qm|pct)\s+(unlock|destroy|stop|rollback)\b"), "it acts on a guest that may be in use"),
-    (re.compile(r"\bha-manager\b.*\b(remove|disarm-ha)\b"), "the guest is no longer watched over"),
-    (re.compile(r"\b(zfs|zpool)\s+(destroy|rollback|clear|labelclear|remove|export)\b"), "data can be lost"),
-    (re.compile(r"\b(lvremove|vgremove|pvremove|lvconvert\s+--repair)\b"), "data can be lost"),
+    (regex(r"\bpvecm\s+(expected|delnode|add|qdevice)\b"), "it changes the votes or the members of the cluster"),
+    (regex(r"\brm\s"), "it deletes files"),
+    (regex(r"\bdd\s"), "it overwrites what it is pointed at"),
+    (regex(r"\b(mkfs|wipefs|sgdisk|blkdiscard)"), "it destroys what is on the disk"),
+    (regex(r"\b(qm|pct)\s+(unlock|destroy|stop|rollback)\b"), "it acts on a guest that may be in use"),
+    (regex(r"\bha-manager\b.*\b(remove|disarm-ha)\b"), "the guest is no longer watched over"),
+    (regex(r"\b(zfs|zpool)\s+(destroy|rollback|clear|labelclear|remove|export)\b"), "data can be lost"),
+    (regex(r"\b(lvremove|vgremove|pvremove|lvconvert\s+--repair)\b"), "data can be lost"),
     (
-        re.compile(r"\bsystemctl\s+(stop|kill|restart|mask|disable)\s+\S*(corosync|pve-cluster|pve-ha-lrm|pve-ha-crm|watchdog)"),
+        regex(r"\bsystemctl\s+(stop|kill|restart|mask|disable)\s+\S*(corosync|pve-cluster|pve-ha-lrm|pve-ha-crm|watchdog)"),
         "it can fence the node it is typed on",
     ),
-    (re.compile(r"\b(corosync-cfgtool\s+-[HkR]|pmxcfs\s+-l)"), "it acts on the whole cluster stack"),
-    (re.compile(r"/dev/watchdog|\bwdctl\b|nowayout"), "it can reset the node"),
-    (re.compile(r"\b(reboot|poweroff|shutdown)\b|sysrq"), "it ends the node"),
-    (re.compile(r"\bpvesr\s+(delete|disable)\b"), "it removes the replica"),
-    (re.compile(r"\b(ipmitool|ipmi-power)\b.*\b(power|chassis)\b.*\b(off|cycle|reset)\b"), "it cuts the power of the node"),
+    (regex(r"\b(corosync-cfgtool\s+-[HkR]|pmxcfs\s+-l)"), "it acts on the whole cluster stack"),
+    (regex(r"/dev/watchdog|\bwdctl\b|nowayout"), "it can reset the node"),
+    (regex(r"\b(reboot|poweroff|shutdown)\b|sysrq"), "it ends the node"),
+    (regex(r"\bpvesr\s+(delete|disable)\b"), "it removes the replica"),
+    (regex(r"\b(ipmitool|ipmi-power)\b.*\b(power|chassis)\b.*\b(off|cycle|reset)\b"), "it cuts the power of the node"),
 )
 """Commands that must not stand in a remedy without a caution, and why."""
 

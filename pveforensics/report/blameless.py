@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pveforensics.lazyregex import regex
 from pveforensics.report import shape
 
-_ACCOUNT = re.compile(r"(?<![\w/@.+-])(?P<user>[\w.+-]+)@(?P<realm>[A-Za-z][\w.-]*)(?P<token>![\w.-]+)?")
+_ACCOUNT = regex(r"(?<![\w/@.+-])(?P<user>[\w.+-]+)@(?P<realm>[A-Za-z][\w.-]*)(?P<token>![\w.-]+)?")
 _FIELDS = frozenset({"user", "userid", "username", "login"})
 _ROLES = frozenset({"root", "root@pam", "www-data", "backup", "nobody", "daemon", "system"})
 """Accounts of programs and roles: they name nobody."""

@@ -11,6 +11,7 @@ import msgspec
 
 from pveforensics import model
 from pveforensics.errors import UsageError
+from pveforensics.lazyregex import regex
 from pveforensics.report import shape
 from pveforensics.report.citing import Cited
 from pveforensics.report.encoded import pieces, writable
@@ -20,8 +21,8 @@ EVENTS_KEPT = 2_000
 """Events that nothing cites are kept up to this many, spread evenly over the time; cited ones are always kept."""
 INTERVALS_KEPT = 20_000
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_SURROGATE = regex("[\ud800-\udfff]")
+_PAIR = regex("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def to_document(case: model.Case) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pveforensics.lazyregex import regex
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story, Tellable, foremost, tell, telling
 from pveforensics.report.told import where_all_are
@@ -16,7 +17,7 @@ LIMIT = 4_000
 MOST = 10
 """Findings that are told at most; more would not fit."""
 URGENT_SHOWN = 3
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~!&@$])")
+_SPECIAL = regex(r"([\\`*_\[\]<>|#~!&@$])")
 
 
 def markdown(document: Tellable) -> str:

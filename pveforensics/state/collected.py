@@ -6,15 +6,16 @@ import dataclasses
 import re
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.collect_manifest import FAILED_COMMAND, OTHER_COMMAND
 from pveforensics.state.dumps.dates import Said, find_date
 from pveforensics.state.dumps.terminal import command_of
 from pveforensics.state.page import Page, Reading
 
-_FIRST = re.compile(r"### \[(?P<node>[A-Za-z0-9-]{1,63})\] (?P<command>\S.{0,400}) ###", re.ASCII)
-_SECOND = re.compile(r"# began (?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}), limit \d+ s", re.ASCII)
-_LAST = re.compile(r"# ended \S+, (?P<outcome>\w+), exit (?P<code>\w+)", re.ASCII)
+_FIRST = regex(r"### \[(?P<node>[A-Za-z0-9-]{1,63})\] (?P<command>\S.{0,400}) ###", re.ASCII)
+_SECOND = regex(r"# began (?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}), limit \d+ s", re.ASCII)
+_LAST = regex(r"# ended \S+, (?P<outcome>\w+), exit (?P<code>\w+)", re.ASCII)
 
 
 class Heading(NamedTuple):

@@ -6,12 +6,12 @@ Facts: pve-cluster:src/pmxcfs/database.c (table `tree`, WAL mode), https://www.s
 from __future__ import annotations
 
 import itertools
-import re
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 
 MAGIC = b"SQLite format 3\0"
@@ -28,7 +28,7 @@ LOST = "?"
 LONGEST_FILE = 2 << 20
 """pmxcfs allows 1 MiB a file."""
 
-_SECRET = re.compile(r"(?:^|/)priv(?:/|$)|\.(?:key|pw)$|(?:^|/)(?:authkey|pve-root-ca)")
+_SECRET = regex(r"(?:^|/)priv(?:/|$)|\.(?:key|pw)$|(?:^|/)(?:authkey|pve-root-ca)")
 _COLUMNS = "inode, parent, version, writer, mtime, type, name, data"
 
 

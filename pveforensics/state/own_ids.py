@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from pveforensics.lazyregex import regex
 from pveforensics.state.nodelog import NodeLog
 from pveforensics.timebase import SECOND
 
 _LISTS = frozenset({"corosync_members", "corosync_sync_members"})
-_PLACEHOLDER = re.compile(r"node\d+")
+_PLACEHOLDER = regex(r"node\d+")
 _WORD_US = 5 * SECOND
 _NAMED_BY = ("totem_membership_changed", "pacemaker_peer_state")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import Cluster
 from pveforensics.readings import RawSnapshot, Setting, TimeHint
@@ -17,7 +18,7 @@ LONGEST_LINE = 4096
 MOST_LINES = 200_000
 """Lines of a page that are read; a configuration or dump has a few hundred."""
 
-_LOG_LINE = re.compile(
+_LOG_LINE = regex(
     r"\s*(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* \S+ \S+\[\d+\]:|\[ *\d+\.\d{6}\])", re.ASCII
 )
 

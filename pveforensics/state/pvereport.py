@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
+
 LONGEST_LINE = 65_536
 MOST_PARTS = 5_000
 
-_SECTION = re.compile(r"^==== (?P<title>general system info|overall system load info|info about [a-z() ]+) ====\s*$")
+_SECTION = regex(r"^==== (?P<title>general system info|overall system load info|info about [a-z() ]+) ====\s*$")
 _FIRST = "general system info"
-_CAT = re.compile(r"^# cat (?P<path>/[\w./@:+-]+)(?: 2>/dev/null)?\s*$", re.ASCII)
-_DIRECTORY = re.compile(r"^# output '.*' file\(s\)\s*$")
+_CAT = regex(r"^# cat (?P<path>/[\w./@:+-]+)(?: 2>/dev/null)?\s*$", re.ASCII)
+_DIRECTORY = regex(r"^# output '.*' file\(s\)\s*$")
 _COMMANDS = (
     "hostname", "date -R", "pveversion --verbose", "pvesubscription get", "apt-cache policy", "apt-mark showhold", "lscpu", "pvesh get",
     "top -b", "head /proc/pressure", "pvesm status", "mount", "findmnt", "df --human", "df -h", "proxmox-boot-tool", "qm list", "pct list",
@@ -21,10 +23,10 @@ _COMMANDS = (
 )  # fmt: skip
 """How its commands begin; a `# ` line that begins otherwise is a comment of a file that it prints."""
 
-_COMMAND = re.compile(r"^# (?P<command>(?:" + "|".join(map(re.escape, _COMMANDS)) + r").*?)\s*$")
-_FAILURE = re.compile(r"^ERROR: (command '.*' failed: .+|.*got timeout.*)$")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_HOST = re.compile(r"[A-Za-z0-9][\w.-]{0,252}", re.ASCII)
+_COMMAND = regex(r"^# (?P<command>(?:" + "|".join(map(re.escape, _COMMANDS)) + r").*?)\s*$")
+_FAILURE = regex(r"^ERROR: (command '.*' failed: .+|.*got timeout.*)$")
+_ANSI = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
+_HOST = regex(r"[A-Za-z0-9][\w.-]{0,252}", re.ASCII)
 
 
 class Section(NamedTuple):

@@ -3,11 +3,14 @@
 import dataclasses
 import os
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pveforensics import leanclass
 from pveforensics.leanclass import dataclass
 
 DESCRIBE = """
@@ -87,6 +90,12 @@ def test_each_class_of_ours_is_as_the_library_would_have_made_it():
     ours, theirs = described("own"), described("library")
     assert len({" ".join(line.split()[:2]) for line in ours}) > 150
     assert [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]] == []
+
+
+def test_no_module_takes_the_decorator_of_the_library():
+    for path in Path(leanclass.__file__).parent.rglob("*.py"):
+        taken = re.findall(r"^from dataclasses import .*\bdataclass\b|\bdataclasses\.dataclass\(", path.read_text(), re.MULTILINE)
+        assert not taken or path.name == "leanclass.py", path
 
 
 @dataclass(frozen=True, slots=True)

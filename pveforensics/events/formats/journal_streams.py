@@ -10,24 +10,25 @@ import msgspec
 
 from pveforensics.events.formats.line import Line
 from pveforensics.events.formats.stamps import epoch
+from pveforensics.lazyregex import regex
 
 LONGEST_ENTRY = 4 << 20
 """Bytes of one entry; a longer one is dropped and counted."""
 
 LONGEST_FIELD = 1 << 20
-_EXPORT = re.compile(rb"\A\s*(?:[A-Z_][A-Z0-9_]{0,63}(?:=[^\n]*)?\n)*?__(?:CURSOR|REALTIME_TIMESTAMP)=")
-_JSON = re.compile(rb'"(?:__REALTIME_TIMESTAMP|__CURSOR|_BOOT_ID|SYSLOG_IDENTIFIER)"\s*:')
-_JSON_START = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:data: ?|\x1e)?\{")
+_EXPORT = regex(rb"\A\s*(?:[A-Z_][A-Z0-9_]{0,63}(?:=[^\n]*)?\n)*?__(?:CURSOR|REALTIME_TIMESTAMP)=")
+_JSON = regex(rb'"(?:__REALTIME_TIMESTAMP|__CURSOR|_BOOT_ID|SYSLOG_IDENTIFIER)"\s*:')
+_JSON_START = regex(rb"\A(?:\xef\xbb\xbf)?\s*(?:data: ?|\x1e)?\{")
 
 WANTED = frozenset({
     "MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID", "_BOOT_ID", "__REALTIME_TIMESTAMP", "_TRANSPORT",
     "_SOURCE_MONOTONIC_TIMESTAMP", "__MONOTONIC_TIMESTAMP",
 })  # fmt: skip
 
-_VERBOSE = re.compile(
+_VERBOSE = regex(
     r"\w{2,4} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \S+ \[s=[0-9a-f]{32};(?:[a-z]=[0-9a-f]+;)*t=(?P<t>[0-9a-f]{1,14});[^\]]*\]"
 )
-_FIELD = re.compile(r" {4}(?P<name>[A-Z_][A-Z0-9_]{0,63})=(?P<value>.*)", re.DOTALL)
+_FIELD = regex(r" {4}(?P<name>[A-Z_][A-Z0-9_]{0,63})=(?P<value>.*)", re.DOTALL)
 
 
 class Entry(NamedTuple):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 
@@ -32,8 +33,8 @@ _UNITS = {
     "ssh": "sshd",
     "chrony": "chronyd",
 }
-_UNIT = re.compile(r"^(.+?)(?:@[^.]*)?\.(?:service|scope|socket)$")
-_KERNEL_UPTIME = re.compile(r"\[ *(\d{1,9})\.(\d{6})\] ?")
+_UNIT = regex(r"^(.+?)(?:@[^.]*)?\.(?:service|scope|socket)$")
+_KERNEL_UPTIME = regex(r"\[ *(\d{1,9})\.(\d{6})\] ?")
 
 
 def program_name(written: str) -> str:

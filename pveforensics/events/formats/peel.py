@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from pveforensics.lazyregex import regex
 
-_STAMP_AHEAD = re.compile(
+_STAMP_AHEAD = regex(
     r"(?<!\w)(?:(?:[A-Z][a-z]{2} \d{4}-\d\d-\d\d|[A-Z][a-z]{2} (?: ?\d|\d\d)|[^\W\d_]{2,10}\.? {1,2}\d{1,2}\.?|\d{1,2} ?月 {1,2}\d{1,2}(?: ?日)?) \d\d:\d\d:\d\d"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\[ *\d{1,9}\.\d{6}|\[\w{2,4}\.? +\w{2,5}\.? +\d{1,2} \d\d:\d\d:\d\d \d{4}\]|\d{2}:\d{2}:\d{2}(?= ))"
 )
-_JUNK = re.compile(
+_JUNK = regex(
     r"(?:[\s>|#$*•·+~\"'`“”„«»(\[{:–—-]"
     r"|<\d{1,3}>(?:1 )?"
     r"|\d{1,8}(?:[:.)|\t-]|\s)"
@@ -16,10 +16,10 @@ _JUNK = re.compile(
     r"|[\w.@~/-]{1,250}-\d{1,8}-"
     r")*"
 )
-_MARKS = re.compile(r"[\s>|#$*•·+~\"'`“”„«»–—-]*")
-_LEADING_NUMBER = re.compile(r"\d{1,8}(?:[:.)|\t]|\s)\s*")
-_TRAILING = re.compile(r"[\s|`\"'”«»]*$")
-_TIMEY = re.compile(r"\d:\d\d:\d|\d\.\d{6}")
+_MARKS = regex(r"[\s>|#$*•·+~\"'`“”„«»–—-]*")
+_LEADING_NUMBER = regex(r"\d{1,8}(?:[:.)|\t]|\s)\s*")
+_TRAILING = regex(r"[\s|`\"'”«»]*$")
+_TIMEY = regex(r"\d:\d\d:\d|\d\.\d{6}")
 
 
 def has_time(text: str) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pveforensics.events.formats.journal_streams import stream_kind
 from pveforensics.events.formats.reader import LineReader
+from pveforensics.lazyregex import regex
 
 HEAD = 65_536
 """Bytes of a file's head that recognition wants."""
@@ -23,8 +24,8 @@ _BY_NAME = {
     "mail": "mail.log",
     "debug": "debug",
 }
-_MARKS = re.compile(r"^-- (?:Boot [0-9a-f]{32}|Reboot|(?:Logs|Journal) begins? at )", re.MULTILINE)
-_STATUS = re.compile(r"^\s*(?:Active: \w+ .*|Loaded: \w+ \(.*)$", re.MULTILINE)
+_MARKS = regex(r"^-- (?:Boot [0-9a-f]{32}|Reboot|(?:Logs|Journal) begins? at )", re.MULTILINE)
+_STATUS = regex(r"^\s*(?:Active: \w+ .*|Loaded: \w+ \(.*)$", re.MULTILINE)
 
 
 class Recognition(NamedTuple):

@@ -6,6 +6,7 @@ import re
 
 from pveforensics.events.formats import stamps
 from pveforensics.events.formats.line import Format
+from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp
 
 # The tag before the colon. A parenthesised one is systemd's child before exec and always has a pid.
@@ -52,11 +53,11 @@ def _foreign_month(text: str) -> Stamp | None:
     return None if _ENGLISH.match(text) else stamps.yearless(text)
 
 
-_ENGLISH = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ")
+_ENGLISH = regex(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ")
 
 
 def _shape(stamp: str, rest: str) -> re.Pattern[str]:
-    return re.compile(rf"(?P<stamp>{stamp}){rest}" if stamp else rest, re.DOTALL)
+    return regex(rf"(?P<stamp>{stamp}){rest}" if stamp else rest, re.DOTALL)
 
 
 _SECONDS = r"[A-Z][a-z]{2} (?: ?\d|\d\d) \d{2}:\d{2}:\d{2}(?![.,]\d)"

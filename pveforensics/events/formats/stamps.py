@@ -7,6 +7,7 @@ import re
 from datetime import date
 
 from pveforensics.events.formats.months import month_number
+from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 
@@ -28,8 +29,8 @@ SLASHED = r"\d{1,2}/(?:\d{2}|[A-Z][a-z]{2})/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"
 """`22/Nov/2025:09:01:02 +0100` of the firewall's log; pveproxy's writes the month as a number."""
 
 
-_DIGITS = re.compile(r"\d+")
-_TIME = re.compile(r"(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?")
+_DIGITS = regex(r"\d+")
+_TIME = regex(r"(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9}))?")
 _EPOCH = date(1970, 1, 1)
 _UTC_NAMES = frozenset({"Z", "UTC", "GMT"})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pveforensics.events.formats import LineReader
@@ -12,6 +11,7 @@ from pveforensics.events.recall.moments import Clock, Cut, Moments
 from pveforensics.events.recall.nearby import dense, near
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.lazyregex import regex
 from pveforensics.readings import LogScan, Record, Stamp
 from pveforensics.timebase import SECOND
 
@@ -26,7 +26,7 @@ ABOUT = frozenset({"lock.guest_locked", "guest.cleanup"})
 """Events that cannot be judged without everything that was done to their guest, on any node and at any time."""
 
 _UPID = rb"UPID:[^:]*:[^:]*:[^:]*:[^:]*:"
-_GUEST = re.compile(rb"Backup of VM (?P<backup>[1-9]\d{2,8}) \(|" + _UPID + rb"(?:[^:]*:(?P<task>[1-9]\d{2,8}):|(?P<all>vzdump)::)")
+_GUEST = regex(rb"Backup of VM (?P<backup>[1-9]\d{2,8}) \(|" + _UPID + rb"(?:[^:]*:(?P<task>[1-9]\d{2,8}):|(?P<all>vzdump)::)")
 """The guest of a line, or that it may be about any: a backup of several is a task without a number."""
 
 

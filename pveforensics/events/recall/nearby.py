@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from pveforensics.events.recall.moments import Cut, Numbers
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.lazyregex import regex
 from pveforensics.readings import LogScan, Record
 from pveforensics.tasktypes import CONSOLES
 from pveforensics.timebase import SECOND
@@ -50,7 +50,7 @@ APART_US = 120 * SECOND
 """Lines of a storm that are further apart belong to two."""
 
 _TEN_MINUTES_US = 600 * SECOND
-_CONSOLE = re.compile(f":(?:{'|'.join(sorted(CONSOLES))}):".encode())
+_CONSOLE = regex(f":(?:{'|'.join(sorted(CONSOLES))}):".encode())
 
 
 class _Span(NamedTuple):

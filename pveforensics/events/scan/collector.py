@@ -10,6 +10,7 @@ from pveforensics.events.formats import Line
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.scan.everyday import EverydayLines
 from pveforensics.events.signatures import Signature
+from pveforensics.lazyregex import regex
 from pveforensics.model import NOTHING
 from pveforensics.readings import Record, Stamp
 from pveforensics.timebase import SECOND
@@ -24,7 +25,7 @@ FOLD_ALL_FROM = 100_000
 
 MOST_RECORDS = 300_000
 _MINUTE_US = 60 * SECOND
-_TWIN = re.compile(r"(?:(?P<level>emerg|alert|crit|error|warning|notice|info|debug) +)?(?P<body>\[[A-Z]+ *\].*)", re.DOTALL)
+_TWIN = regex(r"(?:(?P<level>emerg|alert|crit|error|warning|notice|info|debug) +)?(?P<body>\[[A-Z]+ *\].*)", re.DOTALL)
 
 
 Near = tuple[tuple[str, ...], list[str]]

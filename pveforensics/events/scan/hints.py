@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pveforensics.events.scan.coverage import moment
+from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp, TimeHint
 from pveforensics.timebase import SECOND
 
@@ -17,25 +17,25 @@ MOST = 5_000
 _EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies outside is no moment of these logs
 THIN_US = 3600 * SECOND
 
-_UPID = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
-_REPLICATE = re.compile(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
-_MCE = re.compile(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
-_AT = re.compile(r"\(@(?P<epoch>\d{12,13})\)")
+_UPID = regex(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
+_REPLICATE = regex(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
+_MCE = regex(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
+_AT = regex(r"\(@(?P<epoch>\d{12,13})\)")
 _EPOCHS = (
     ("replicate", "__replicate_", _REPLICATE, SECOND, False),
     ("mce", " TIME ", _MCE, SECOND, False),
     ("corosync", "(@", _AT, 1_000, True),
 )
 _LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-_ACTIVE = re.compile(rf"Active: .*\bsince (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?(?=[;\s]|$)")
-_DATE = re.compile(
+_ACTIVE = regex(rf"Active: .*\bsince (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?(?=[;\s]|$)")
+_DATE = regex(
     r"Date: +\w{3} (?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?:(?P<zone>[A-Z]{2,5}) )?(?P<year>\d{4})\b"
 )
-_BEGIN = re.compile(
+_BEGIN = regex(
     rf"-- (?:Logs|Journal) begins? at (?:\w+ )?(?P<local>{_LOCAL}) ?(?P<zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?"
     rf"(?:, ends? at (?:\w+ )?(?P<end>{_LOCAL}) ?(?P<end_zone>[A-Z]{{2,5}}|[+-]\d\d(?::?\d\d)?)?)?"
 )
-_BUILD = re.compile(r"Linux version .*\((?P<built>\d{4}-\d\d-\d\dT\d\d:\d\dZ)\)")
+_BUILD = regex(r"Linux version .*\((?P<built>\d{4}-\d\d-\d\dT\d\d:\d\dZ)\)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,17 +9,18 @@ from typing import NamedTuple
 from pveforensics.events.formats import Format
 from pveforensics.events.formats.shapes import STRICT
 from pveforensics.events.scan.coverage import moment
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 
-_BSD = re.compile(rb"(?P<date>[A-Z][a-z]{2} [ \d]\d )\d\d:\d\d:\d\d(?P<fraction>)(?P<zone>) (?=\S)")
-_ISO = re.compile(rb"(?P<date>\d{4}-\d\d-\d\dT)\d\d:\d\d:\d\d(?P<fraction>\.\d{6})?(?P<zone>Z|[+-]\d\d:?\d\d) (?=\S)")
+_BSD = regex(rb"(?P<date>[A-Z][a-z]{2} [ \d]\d )\d\d:\d\d:\d\d(?P<fraction>)(?P<zone>) (?=\S)")
+_ISO = regex(rb"(?P<date>\d{4}-\d\d-\d\dT)\d\d:\d\d:\d\d(?P<fraction>\.\d{6})?(?P<zone>Z|[+-]\d\d:?\d\d) (?=\S)")
 # Months of other languages may be read by another format: they are left to the reader of lines.
 _DATES = {
-    "syslog": re.compile(rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d "),
-    "rfc3339": re.compile(rb"\d{4}-\d\d-\d\dT"),
-    "short-iso": re.compile(rb"\d{4}-\d\d-\d\dT"),
+    "syslog": regex(rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d "),
+    "rfc3339": regex(rb"\d{4}-\d\d-\d\dT"),
+    "short-iso": regex(rb"\d{4}-\d\d-\d\dT"),
 }
 _TIME = 8
 

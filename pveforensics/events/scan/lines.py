@@ -16,6 +16,7 @@ from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.scan.layout import SHAPES, has_date
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import NulRun, Stamp
 
@@ -27,17 +28,17 @@ MOST_CONTINUATIONS = 4
 MOST_NAMES = 1_000
 MOST_NUL_RUNS = 2_000
 
-_SEPARATOR = re.compile(r"[\s>|#*`]*-- (?:Boot (?P<id>[0-9a-f]{32})|Reboot) --")
-_REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?$", re.DOTALL)
-_LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times")
-_SECOND_HEAD = re.compile(
+_SEPARATOR = regex(r"[\s>|#*`]*-- (?:Boot (?P<id>[0-9a-f]{32})|Reboot) --")
+_REPEATED = regex(r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?$", re.DOTALL)
+_LAST_REPEATED = regex(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times")
+_SECOND_HEAD = regex(
     r"(?<=[\s.\]])(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,15}) (?P<host>\S+) [\w./-]+\[\d+\]: "
 )
 # What ends a record and is none itself: prompts, headings, bullets, fences, table rows, elisions, journalctl's own lines.
-_NOISE = re.compile(
+_NOISE = regex(
     r"\s*(?:[|#>●○×*↻•$]|\.\.\.|…|\[\.\.\.\]|---|===|```|~~~|-- |<[ \w]+>\s*$|\[?[\w.-]+@[\w.-]+[ :][^#$]{0,80}[#$](?: |$)|lines \d+-\d+)"
 )
-_STATUS_FIELD = re.compile(r"\s+(?:Loaded|Active|Drop-In|Docs|Process|Main PID|Tasks|Memory|CPU|CGroup|Invocation|Status|TriggeredBy): ")
+_STATUS_FIELD = regex(r"\s+(?:Loaded|Active|Drop-In|Docs|Process|Main PID|Tasks|Memory|CPU|CGroup|Invocation|Status|TriggeredBy): ")
 
 
 def second_head(message: str) -> re.Match[str] | None:

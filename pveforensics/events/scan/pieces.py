@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from pveforensics.lazyregex import regex
 
 LONGEST_LINE = 1 << 20
 """Bytes; what a line has beyond is dropped."""
 
-_NULS = re.compile(rb"\0+")
-_SOFT = re.compile(rb"=([0-9A-F]{2})")
+_NULS = regex(rb"\0+")
+_SOFT = regex(rb"=([0-9A-F]{2})")
 
 
 class Piece(NamedTuple):

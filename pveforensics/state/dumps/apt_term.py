@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
 KIND = "apt_term"
 
-_STARTED = re.compile(r"^Log started: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
-_ENDED = re.compile(r"^Log ended: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
-_ERROR = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+)(?: \((?P<action>--[a-z-]+)\))?:\s*$")
+_STARTED = regex(r"^Log started: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
+_ENDED = regex(r"^Log ended: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
+_ERROR = regex(r"^dpkg: error processing (?:package|archive) (?P<package>\S+)(?: \((?P<action>--[a-z-]+)\))?:\s*$")
 _WHY_LINES = 1
 
 

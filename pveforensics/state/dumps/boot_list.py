@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import find_date, in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -11,8 +10,8 @@ from pveforensics.state.page import Page, Reading
 
 KIND = "boot_list"
 
-_ROW = re.compile(r"^\s*(?P<index>[-+]?\d{1,5})\s+(?P<id>[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(?P<rest>\S.*)$")
-_MOMENT = re.compile(r"(?:[^\W\d]{2,4}\.? )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [A-Z]{2,5}| [+-]\d\d(?::?\d\d)?)?")
+_ROW = regex(r"^\s*(?P<index>[-+]?\d{1,5})\s+(?P<id>[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+(?P<rest>\S.*)$")
+_MOMENT = regex(r"(?:[^\W\d]{2,4}\.? )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [A-Z]{2,5}| [+-]\d\d(?::?\d\d)?)?")
 
 
 def score(page: Page) -> float:

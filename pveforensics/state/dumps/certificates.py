@@ -6,6 +6,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import find_date
 from pveforensics.state.page import Page, Reading
@@ -16,9 +17,9 @@ MOST_BYTES = 1 << 20
 MOST = 50
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-_DATE = re.compile(r"^(?P<key>notBefore|notAfter)=(?P<date>\S.*?)\s*$")
-_NAME = re.compile(r"^(?P<key>subject|issuer)=\s*(?P<name>\S.*?)\s*$")
-_COMMON = re.compile(rb"\x06\x03\x55\x04\x03")
+_DATE = regex(r"^(?P<key>notBefore|notAfter)=(?P<date>\S.*?)\s*$")
+_NAME = regex(r"^(?P<key>subject|issuer)=\s*(?P<name>\S.*?)\s*$")
+_COMMON = regex(rb"\x06\x03\x55\x04\x03")
 """The object identifier of a common name (2.5.4.3) in DER."""
 _SEQUENCE, _VERSION, _UTC_TIME, _LONG_TIME = 0x30, 0xA0, 0x17, 0x18
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.dates import find_date, in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
 
 _KEYS = ("local time", "universal time", "rtc time", "time zone", "timezone", "system clock synchronized", "ntp service", "rtc in local tz")
-_PAIR = re.compile(r"^\s*(?P<key>[A-Za-z][A-Za-z ]{2,40}?)\s*[:=]\s*(?P<value>\S.*?)\s*$")
-_ZONE = re.compile(r"^(?P<name>[A-Za-z_]+(?:/[\w+-]+)*)(?: \((?P<word>[^,)]*)(?:,\s*(?P<offset>[+-]\d{4}))?\))?$", re.ASCII)
-_SECONDS = re.compile(r"\s*(\d{9,10})(?:\.\d+)?\s*")
+_PAIR = regex(r"^\s*(?P<key>[A-Za-z][A-Za-z ]{2,40}?)\s*[:=]\s*(?P<value>\S.*?)\s*$")
+_ZONE = regex(r"^(?P<name>[A-Za-z_]+(?:/[\w+-]+)*)(?: \((?P<word>[^,)]*)(?:,\s*(?P<offset>[+-]\d{4}))?\))?$", re.ASCII)
+_SECONDS = regex(r"\s*(\d{9,10})(?:\.\d+)?\s*")
 
 
 def score_timedatectl(page: Page) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.timebase import local_us, parse_local, parse_moment, parse_offset
 
 _MONTHS = {
@@ -17,12 +18,12 @@ _MONTHS = {
 _DAY = r"\b(?:[^\W\d]{2,4}[.,]* +)?"
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,]\d+)?(?: (?P<half>[AP]M))?"
 _ZONE = r"(?P<zone>[A-Z]{2,5}|[+-]\d\d(?::?\d\d)?)"
-_MONTH_FIRST = re.compile(rf"{_DAY}(?P<month>[^\W\d]{{3,4}})\.? +(?P<day>\d{{1,2}}) +{_TIME}(?: +{_ZONE})? +(?P<year>\d{{4}})\b")
-_DAY_FIRST = re.compile(
+_MONTH_FIRST = regex(rf"{_DAY}(?P<month>[^\W\d]{{3,4}})\.? +(?P<day>\d{{1,2}}) +{_TIME}(?: +{_ZONE})? +(?P<year>\d{{4}})\b")
+_DAY_FIRST = regex(
     rf"{_DAY}(?P<day>\d{{1,2}})\.? +(?P<month>[^\W\d]{{3,4}})\.? +(?:(?P<year>\d{{4}}) +)?{_TIME}(?: +{_ZONE})?(?: +(?P<year_last>\d{{4}})\b)?"
 )
-_ISO = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z\b|[+-]\d\d:?\d\d|[A-Z]{2,5}\b)?", re.ASCII)
-_IN_NAME = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[T_](\d\d)[:-]?(\d\d)[:-]?(\d\d)(?:[.,](\d{1,6}))?Z", re.ASCII)
+_ISO = regex(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z\b|[+-]\d\d:?\d\d|[A-Z]{2,5}\b)?", re.ASCII)
+_IN_NAME = regex(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[T_](\d\d)[:-]?(\d\d)[:-]?(\d\d)(?:[.,](\d{1,6}))?Z", re.ASCII)
 
 
 class Said(NamedTuple):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
 
 KIND = "lspci"
 
-_ROW = re.compile(
+_ROW = regex(
     r"^(?:0000:)?(?P<address>(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) (?P<what>\S.{3,200}?) \[(?P<class>[0-9a-f]{4})\]: (?P<device>\S.*?)\[(?P<ids>[0-9a-f]{4}:[0-9a-f]{4})\]",
     re.ASCII,
 )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
 
 QM, PCT = "qm_list", "pct_list"
 
-_QM_HEAD = re.compile(r"^\s*VMID\s+NAME\s+STATUS\s+MEM")
-_QM_ROW = re.compile(
+_QM_HEAD = regex(r"^\s*VMID\s+NAME\s+STATUS\s+MEM")
+_QM_ROW = regex(
     r"^\s*(?P<vmid>[1-9]\d{2,8})(?:\s+(?P<guest>\S+))??\s+(?P<status>running|stopped|paused|suspended|prelaunch|internal-error|io-error|unknown)(?:\s+(?P<rest>\S.*))?$",
     re.ASCII,
 )
-_PCT_HEAD = re.compile(r"^\s*VMID\s+Status\s+(?:Lock\s+)?Name")
-_PCT_ROW = re.compile(
+_PCT_HEAD = regex(r"^\s*VMID\s+Status\s+(?:Lock\s+)?Name")
+_PCT_ROW = regex(
     r"^\s*(?P<vmid>[1-9]\d{2,8})\s+(?P<status>running|stopped|unknown|mounted)(?:\s+(?P<lock>[a-z][a-z-]+)(?=\s+\S))?(?:\s+(?P<guest>\S+))?\s*$",
     re.ASCII,
 )

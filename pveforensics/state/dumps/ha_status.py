@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.dates import find_date, in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -11,11 +12,11 @@ from pveforensics.state.page import Page, Reading
 
 KIND = "ha_status"
 
-_LINE = re.compile(
+_LINE = regex(
     r"^\W{0,4}(?P<type>quorum|master|fencing|lrm|service)\s+(?P<rest>(?:OK|No quorum\b|armed|standby|disarm|[\w.-]+ \(|(?:vm|ct):\d+ \().*)$"
 )
-_NAMED = re.compile(r"^(?P<name>\S+) \((?P<inside>.*)\)\s*(?P<tail>\S.*)?$")
-_DATE = re.compile(r",\s*((?:[A-Z][a-z]{2} ){2}[ \d]?\d \d\d:\d\d:\d\d \d{4})")
+_NAMED = regex(r"^(?P<name>\S+) \((?P<inside>.*)\)\s*(?P<tail>\S.*)?$")
+_DATE = regex(r",\s*((?:[A-Z][a-z]{2} ){2}[ \d]?\d \d\d:\d\d:\d\d \d{4})")
 
 
 def score(page: Page) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
@@ -14,7 +14,7 @@ VMLIST, REPLICATION = "vmlist", "replication_state"
 MOST_BYTES = 16 << 20
 MOST_ROWS = 20_000
 
-_JOB = re.compile(r'"local/[\w.-]+":\s*\{')
+_JOB = regex(r'"local/[\w.-]+":\s*\{')
 
 
 def score_vmlist(page: Page) -> float:

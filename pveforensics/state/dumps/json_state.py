@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
 from pveforensics.state.page import Page, Reading
@@ -15,7 +16,7 @@ MOST_BYTES = 16 << 20
 """A larger JSON file is none of these."""
 MOST_ROWS = 20_000
 
-_LRM_PATH = re.compile(r"(?:^|/)nodes/([\w.-]+)/lrm_status$")
+_LRM_PATH = regex(r"(?:^|/)nodes/([\w.-]+)/lrm_status$")
 
 
 class _Shape(NamedTuple):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import Said, find_date, in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -16,14 +17,14 @@ KIND = "last"
 
 _SHORT = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d(?: \d{4})?)?"
 _DATED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d)?"
-_ROW = re.compile(
+_ROW = regex(
     rf"^\s*(?P<user>[\w.$+-]{{1,32}})\s+(?P<where>system (?:boot|down)|\(to lvl \d\)|\S+)\s+(?P<host>\S.*?)?\s*(?P<start>{_DATED}|{_SHORT})"
     rf"\s*(?P<rest>(?:-\s*(?P<end>{_DATED}|{_SHORT}|\d\d:\d\d|crash|down|gone)|(?:-\s*)?still|gone|\(|$).*)$"
 )
-_TRAILER = re.compile(r"^\s*(?P<file>\S*(?:wtmp|utmp|btmp)\S*) begins (?P<date>.*)$")
+_TRAILER = regex(r"^\s*(?P<file>\S*(?:wtmp|utmp|btmp)\S*) begins (?P<date>.*)$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_PARTS = re.compile(r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d)(?::(\d\d))?")
+_PARTS = regex(r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d)(?::(\d\d))?")
 
 
 class _Line(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
@@ -13,16 +14,14 @@ from pveforensics.state.page import Page, Reading
 
 KIND = "link_status"
 
-_LOCAL = re.compile(r"^\s*Local node ID (?P<id>0x[0-9a-fA-F]{1,8}|\d{1,10})(?:, transport (?P<transport>\w+))?")
-_LINK = re.compile(r"^\s*(?:LINK|RING) ID (?P<link>\d{1,2})(?:\s+(?P<proto>\w+))?\s*$")
-_ADDRESS = re.compile(r"^\s*(?:addr|id)\s*=\s*(?P<address>\S+)")
-_STATUS = re.compile(r"^\s*status\s*=\s*(?P<status>\S.*)$")
-_OLD_ROW = re.compile(
-    r"^\s*(?P<word>nodeid|node)\s*:?\s*(?P<id>\d{1,10}):\s*link enabled:(?P<enabled>\d)\s+link connected:(?P<connected>\d)"
-)
-_ROW = re.compile(r"^\s*nodeid\s*:?\s*(?P<id>\d{1,10}):\s*(?P<state>connected|disconnected|localhost)(?P<off>\s*\(not enabled\))?")
-_PEER = re.compile(r"^\s*nodeid:\s*(?P<id>\d{1,10})\s+(?P<what>reachable.*)$")
-_PEER_LINK = re.compile(
+_LOCAL = regex(r"^\s*Local node ID (?P<id>0x[0-9a-fA-F]{1,8}|\d{1,10})(?:, transport (?P<transport>\w+))?")
+_LINK = regex(r"^\s*(?:LINK|RING) ID (?P<link>\d{1,2})(?:\s+(?P<proto>\w+))?\s*$")
+_ADDRESS = regex(r"^\s*(?:addr|id)\s*=\s*(?P<address>\S+)")
+_STATUS = regex(r"^\s*status\s*=\s*(?P<status>\S.*)$")
+_OLD_ROW = regex(r"^\s*(?P<word>nodeid|node)\s*:?\s*(?P<id>\d{1,10}):\s*link enabled:(?P<enabled>\d)\s+link connected:(?P<connected>\d)")
+_ROW = regex(r"^\s*nodeid\s*:?\s*(?P<id>\d{1,10}):\s*(?P<state>connected|disconnected|localhost)(?P<off>\s*\(not enabled\))?")
+_PEER = regex(r"^\s*nodeid:\s*(?P<id>\d{1,10})\s+(?P<what>reachable.*)$")
+_PEER_LINK = regex(
     r"^\s*LINK:\s*(?P<link>\d{1,2})\s+(?P<proto>\w+)\s+\((?P<own>[^()\s]*?)->(?P<peer>[^()\s]*)\)\s*(?P<words>[^:]*?)(?:\s*mtu:\s*(?P<mtu>\d+))?\s*$"
 )
 _KNOWN = (_LINK, _OLD_ROW, _ROW, _PEER, _PEER_LINK)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
 KIND = "metrics"
 
-_LINE = re.compile(r"^(?:pve2(?:\.3)?|pve)-(?P<what>node|vm|storage)(?:-\d+\.\d+)?/(?P<id>[\w.-]+(?:/[\w.-]+)?):(?P<rest>\S.*)$", re.ASCII)
-_EPOCH = re.compile(r"[12]\d{9}", re.ASCII)
+_LINE = regex(r"^(?:pve2(?:\.3)?|pve)-(?P<what>node|vm|storage)(?:-\d+\.\d+)?/(?P<id>[\w.-]+(?:/[\w.-]+)?):(?P<rest>\S.*)$", re.ASCII)
+_EPOCH = regex(r"[12]\d{9}", re.ASCII)
 MOST_ROWS = 20_000
 
 

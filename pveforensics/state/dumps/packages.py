@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
@@ -11,20 +12,20 @@ from pveforensics.state.page import Page, Reading
 VERSIONS, APT, DPKG = "pveversion", "apt_history", "dpkg_log"
 MOST_ROWS = 50_000
 
-_VERSION = re.compile(
+_VERSION = regex(
     r"^\s*(?P<package>[a-z][a-z0-9.+-]+): (?P<version>\d[\w.:~+-]*|not correctly installed|residual config)(?: \((?P<note>[^)]*)\))?\s*$",
     re.ASCII,
 )
-_SHORT = re.compile(r"^\s*pve-manager/(?P<version>\d[\w.~+-]*)/\w+(?: \((?P<note>[^)]*)\))?\s*$", re.ASCII)
-_OURS = re.compile(
+_SHORT = regex(r"^\s*pve-manager/(?P<version>\d[\w.~+-]*)/\w+(?: \((?P<note>[^)]*)\))?\s*$", re.ASCII)
+_OURS = regex(
     r"(?:proxmox-ve|pve-manager|pve-cluster|corosync|qemu-server|libpve-\S+|pve-ha-manager|proxmox-kernel-\S+|pve-kernel-\S+|zfsutils-linux)$"
 )
-_RUNNING = re.compile(r"running kernel: (\S+)")
-_STANZA = re.compile(r"^Start-Date: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
-_KEY = re.compile(r"^(?P<key>[A-Z][A-Za-z-]+): (?P<value>.*)$")
+_RUNNING = regex(r"running kernel: (\S+)")
+_STANZA = regex(r"^Start-Date: (?P<date>\d{4}-\d\d-\d\d) +(?P<time>\d\d:\d\d:\d\d)\s*$", re.ASCII)
+_KEY = regex(r"^(?P<key>[A-Z][A-Za-z-]+): (?P<value>.*)$")
 _ACTIONS = frozenset({"Install", "Upgrade", "Remove", "Purge", "Downgrade", "Reinstall"})
-_PACKAGE = re.compile(r"(?P<package>[a-z0-9][a-z0-9.+-]*)(?::(?P<arch>[a-z0-9-]+))? \((?P<versions>[^)]*)\)", re.ASCII)
-_DPKG = re.compile(
+_PACKAGE = regex(r"(?P<package>[a-z0-9][a-z0-9.+-]*)(?::(?P<arch>[a-z0-9-]+))? \((?P<versions>[^)]*)\)", re.ASCII)
+_DPKG = regex(
     r"^(?P<date>\d{4}-\d\d-\d\d) (?P<time>\d\d:\d\d:\d\d) (?P<action>install|upgrade|remove|purge|configure|trigproc|startup|status|conffile) (?P<rest>\S.*)$",
     re.ASCII,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.dates import find_date, in_file_name
@@ -38,12 +39,12 @@ _KEYS = {
     "flags": "flags",
 }
 _OWN = frozenset(_KEYS) - {"name", "date", "nodes", "transport", "quorum", "flags", "cluster id"}
-_PAIR = re.compile(r"^\W{0,4}(?P<key>[A-Za-z][A-Za-z ]{2,24}?)\s*:(?:\s+(?P<value>.*)|\s*)$")
-_HEAD_ROW = re.compile(r"^\s*Nodeid\s+Votes\b(?P<rest>.*)$")
-_ROW = re.compile(r"^\s*(?P<id>0x[0-9a-fA-F]{1,8}|\d{1,10})\s+(?P<votes>\d{1,6})\s+(?P<rest>\S.*)$")
-_DEVICE = re.compile(r"(?P<state>NR|N?A,N?V,N?MW)(?:\s+(?P<rest>.*)|$)")
-_RULE = re.compile(r"^\W*[-~=_]{3,}\W*$")
-_ADDRESS = re.compile(r"[\d.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
+_PAIR = regex(r"^\W{0,4}(?P<key>[A-Za-z][A-Za-z ]{2,24}?)\s*:(?:\s+(?P<value>.*)|\s*)$")
+_HEAD_ROW = regex(r"^\s*Nodeid\s+Votes\b(?P<rest>.*)$")
+_ROW = regex(r"^\s*(?P<id>0x[0-9a-fA-F]{1,8}|\d{1,10})\s+(?P<votes>\d{1,6})\s+(?P<rest>\S.*)$")
+_DEVICE = regex(r"(?P<state>NR|N?A,N?V,N?MW)(?:\s+(?P<rest>.*)|$)")
+_RULE = regex(r"^\W*[-~=_]{3,}\W*$")
+_ADDRESS = regex(r"[\d.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 
 
 @dataclass(slots=True)

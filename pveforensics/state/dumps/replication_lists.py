@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
 
 LIST, STATUS = "pvesr_list", "pvesr_status"
 
-_LIST_HEAD = re.compile(r"^\s*JobID\s+Target\s+Schedule\b")
-_LIST_ROW = re.compile(
+_LIST_HEAD = regex(r"^\s*JobID\s+Target\s+Schedule\b")
+_LIST_ROW = regex(
     r"^\s*(?P<job>\d{3,9}-\d{1,9})\s+(?P<target>(?:local/)?[A-Za-z][\w.-]*)\s+(?P<schedule>\S.*?)\s+(?P<rate>-|[\d.]+)\s+(?P<enabled>yes|no)\s*$",
     re.ASCII,
 )
-_STATUS_HEAD = re.compile(r"^\s*JobID\s+Enabled\s+Target\s+LastSync\b")
-_STATUS_ROW = re.compile(
+_STATUS_HEAD = regex(r"^\s*JobID\s+Enabled\s+Target\s+LastSync\b")
+_STATUS_ROW = regex(
     r"^\s*(?P<job>\d{3,9}-\d{1,9})\s+(?P<enabled>Yes|No)\s+(?P<target>(?:local/)?[A-Za-z][\w.-]*)\s+(?P<last_sync>-|\d{4}-\d\d-\d\d[_T ]\d\d:\d\d:\d\d)"
     r"\s+(?P<next_sync>\S+)\s+(?P<duration>-|[\d.]+(?: ?s)?)\s+(?P<fail_count>\d{1,6})\s+(?P<state>\S.*?)\s*$",
     re.ASCII,

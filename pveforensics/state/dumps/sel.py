@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -15,11 +16,11 @@ KIND = "sel"
 MOST_ROWS = 20_000
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ROW = re.compile(
+_ROW = regex(
     r"^\s*[0-9a-fA-F]{1,6}\s*\|\s*(?P<date>\d\d/\d\d/\d{2,4}|[A-Z][a-z]{2}-\d\d-\d{4})\s*\|"
     r"\s*(?P<time>\d\d:\d\d:\d\d)(?: (?P<half>[AP]M))?(?: (?P<zone>[A-Z]{3,5}|[+-]\d{4}))?\s*\|(?P<rest>.*\S)\s*$"
 )
-_OTHER = re.compile(r"^\s*(?:[0-9a-fA-F]{1,6}\s*\|\s*(?:Pre-Init\b|PostInit\b).*|ID\s*\|\s*Date\b.*|SEL has no entries.*)$")
+_OTHER = regex(r"^\s*(?:[0-9a-fA-F]{1,6}\s*\|\s*(?:Pre-Init\b|PostInit\b).*|ID\s*\|\s*Date\b.*|SEL has no entries.*)$")
 
 
 def score(page: Page) -> float:

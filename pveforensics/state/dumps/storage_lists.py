@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.terminal import clean, command_of
 from pveforensics.state.page import Page, Reading
@@ -13,20 +14,20 @@ PVESM, LVS, DF = "pvesm_status", "lvs", "df"
 
 _TABLES = {
     PVESM: (
-        re.compile(r"^\s*Name\s+Type\s+Status\s+Total\b"),
-        re.compile(
+        regex(r"^\s*Name\s+Type\s+Status\s+Total\b"),
+        regex(
             r"^\s*(?P<storage>[A-Za-z][\w.-]*)\s+(?P<type>[a-z]+)\s+(?P<status>active|inactive|disabled|unknown)\s+(?P<total>\d+|N/A)"
             r"(?:\s+(?P<used>\d+|N/A)\s+(?P<available>\d+|N/A)\s+(?P<percent>[\d.]+%|N/A))?\s*$",
             re.ASCII,
         ),
     ),
     LVS: (
-        re.compile(r"^\s*LV\s+VG\s+Attr\s+LSize\b"),
-        re.compile(r"^\s*\[?(?P<lv>[\w.+-]+)\]?\s+(?P<vg>[\w.+-]+)\s+(?P<attr>[a-zA-Z-]{8,10})\s+<?(?P<size>[\d.,]+[a-zA-Z]?)(?:\s+(?P<rest>\S.*))?$", re.ASCII),
+        regex(r"^\s*LV\s+VG\s+Attr\s+LSize\b"),
+        regex(r"^\s*\[?(?P<lv>[\w.+-]+)\]?\s+(?P<vg>[\w.+-]+)\s+(?P<attr>[a-zA-Z-]{8,10})\s+<?(?P<size>[\d.,]+[a-zA-Z]?)(?:\s+(?P<rest>\S.*))?$", re.ASCII),
     ),
     DF: (
-        re.compile(r"^\s*Filesystem\s+(?:Type\s+)?(?:Size|1K-blocks|1024-blocks)\s+Used\s+Avail"),
-        re.compile(
+        regex(r"^\s*Filesystem\s+(?:Type\s+)?(?:Size|1K-blocks|1024-blocks)\s+Used\s+Avail"),
+        regex(
             r"^(?P<device>\S+)\s+(?:(?P<type>[a-z][\w.-]*)\s+)?(?P<size>[\d.,]+[KMGTPE]?)\s+(?P<used>[\d.,]+[KMGTPE]?)\s+(?P<available>[\d.,]+[KMGTPE]?)"
             r"\s+(?P<percent>\d{1,3})%\s+(?P<mount>/\S*)",
             re.ASCII,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 from pveforensics.timebase import SECOND
@@ -14,12 +13,12 @@ _FIELDS = (
     r"UPID{0}(?P<node>[A-Za-z0-9.-]+){0}(?P<pid>[0-9A-Fa-f]{{8}}){0}(?P<pstart>[0-9A-Fa-f]{{8,9}}){0}(?P<starttime>[0-9A-Fa-f]{{8}}){0}"
     r"(?P<type>[a-z][a-z_-]*){0}(?P<tid>{1}*){0}(?P<user>{1}+?){0}?"
 )
-_UPID = re.compile(_FIELDS.format(":", r"[^:\s]"))
-_IN_NAME = (re.compile(_FIELDS.format(":", r"[^:\s/]") + "$"), re.compile(_FIELDS.format("_", r"[^_\s/]") + r"(?:\.log|\.txt)?$"))
-_ENTRY = re.compile(
+_UPID = regex(_FIELDS.format(":", r"[^:\s]"))
+_IN_NAME = (regex(_FIELDS.format(":", r"[^:\s/]") + "$"), regex(_FIELDS.format("_", r"[^_\s/]") + r"(?:\.log|\.txt)?$"))
+_ENTRY = regex(
     _UPID.pattern + r" (?:(?P<saved>[01])(?: (?P<end>[0-9A-Fa-f]{8})(?: (?P<status>.+))?)?|(?P<ended>[0-9A-Fa-f]{8}) (?P<result>.+))$"
 )
-_RESULT = re.compile(r"^TASK (?:(?P<ok>OK)\s*$|ERROR: (?P<error>.+)|WARNINGS: (?P<warnings>\d+))")
+_RESULT = regex(r"^TASK (?:(?P<ok>OK)\s*$|ERROR: (?P<error>.+)|WARNINGS: (?P<warnings>\d+))")
 _COLONS = ("%3A", "%3a", "\uf03a", "\\357\\200\\272")
 
 

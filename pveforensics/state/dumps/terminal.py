@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
-_PROMPT = re.compile(r"\s*(?:\[?[\w.-]+@(?P<host>[A-Za-z0-9][\w.-]*)[ :][^#$]{0,200}[#$])(?:\s+(?P<command>\S.*))?$", re.ASCII)
-_BANNER = re.compile(r"\s*[#=*-]{2,} *(?:\[(?P<host>[A-Za-z0-9][\w.-]*)\])? *(?P<command>[^#=*]{3,120}?) *[#=*-]{2,}\s*$")
-_COMMAND = re.compile(
+from pveforensics.lazyregex import regex
+
+_PROMPT = regex(r"\s*(?:\[?[\w.-]+@(?P<host>[A-Za-z0-9][\w.-]*)[ :][^#$]{0,200}[#$])(?:\s+(?P<command>\S.*))?$", re.ASCII)
+_BANNER = regex(r"\s*[#=*-]{2,} *(?:\[(?P<host>[A-Za-z0-9][\w.-]*)\])? *(?P<command>[^#=*]{3,120}?) *[#=*-]{2,}\s*$")
+_COMMAND = regex(
     r"\b(?P<tool>pvecm (?:status|nodes)|corosync-quorumtool|corosync-cfgtool|ha-manager status|journalctl|last\b|timedatectl|date\b|pvesr (?:list|status)|pvesm (?:list|status)"
     r"|zfs list|zpool (?:list|status)|qm list|pct list|pveversion|lvs\b|df\b)"
 )
-_ROOT = re.compile(rf"\s*[#$]\s+(?P<command>{_COMMAND.pattern}.*?)\s*$")
-_MARK = re.compile(r"\s+(?:←|<-|⇐|✅|❌|⚠|\N{RIGHTWARDS ARROW}|# <).*$")
-_QUOTE = re.compile(r"^(?:\s*[>|]\s?)+")
+_ROOT = regex(rf"\s*[#$]\s+(?P<command>{_COMMAND.pattern}.*?)\s*$")
+_MARK = regex(r"\s+(?:←|<-|⇐|✅|❌|⚠|\N{RIGHTWARDS ARROW}|# <).*$")
+_QUOTE = regex(r"^(?:\s*[>|]\s?)+")
 
 
 def clean(line: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import find_date
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -12,16 +11,16 @@ from pveforensics.state.page import Page, Reading
 KIND = "unit_status"
 
 _SUFFIX = r"service|socket|mount|target|timer|path|swap"
-_LISTED = re.compile(
+_LISTED = regex(
     rf"^\s*[●*x×]?\s*(?P<unit>[\w@:.\\-]+\.(?:{_SUFFIX}))\s+(?P<load>loaded|not-found|masked|bad-setting|error)\s+(?P<active>active|inactive|failed|activating|"
     r"deactivating)\s+(?P<sub>[a-z-]+)(?:\s+(?P<desc>\S.*))?$"
 )
-_HEAD = re.compile(rf"^\s*[●○×*x↻]\s+(?P<unit>[\w@:.\\-]+\.(?:{_SUFFIX}))(?: - (?P<desc>.*))?\s*$")
-_ACTIVE = re.compile(
+_HEAD = regex(rf"^\s*[●○×*x↻]\s+(?P<unit>[\w@:.\\-]+\.(?:{_SUFFIX}))(?: - (?P<desc>.*))?\s*$")
+_ACTIVE = regex(
     r"^\s*Active: (?P<active>[a-z]+)(?: \((?P<sub>[^)]*)\))?(?: \(Result: (?P<late>[a-z-]+)\))?(?: since (?P<since>[^;]+)(?:;.*)?)?\s*$"
 )
-_HEADING = re.compile(r"^\s*UNIT\s+LOAD\s+ACTIVE\s+SUB\b")
-_NONE = re.compile(r"^\s*0 loaded units listed\.")
+_HEADING = regex(r"^\s*UNIT\s+LOAD\s+ACTIVE\s+SUB\b")
+_NONE = regex(r"^\s*0 loaded units listed\.")
 
 
 def score(page: Page) -> float:

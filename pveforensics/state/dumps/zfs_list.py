@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import find_date
 from pveforensics.state.dumps.terminal import clean, command_of
@@ -20,22 +21,22 @@ others, such as properties that users made up, may stand beside it."""
 
 DEFAULT = ("name", "used", "avail", "refer", "mountpoint")
 _ALIASES = {"available": "avail", "referenced": "refer"}
-_CHOSEN = re.compile(r"\bzfs[\s_]+list\b.*?[\s_]-[a-zA-Z]*o[\s_]*(?P<columns>[a-z][a-z,:]*)")
-_COLUMN = re.compile(r"[A-Z][A-Z0-9:._-]*", re.ASCII)
+_CHOSEN = regex(r"\bzfs[\s_]+list\b.*?[\s_]-[a-zA-Z]*o[\s_]*(?P<columns>[a-z][a-z,:]*)")
+_COLUMN = regex(r"[A-Z][A-Z0-9:._-]*", re.ASCII)
 _NOTHING = "no datasets available"
 """What the command prints where there is none (openzfs/zfs:cmd/zfs/zfs_main.c `zfs_do_list`)."""
-_GET = re.compile(r"^NAME\s+PROPERTY\s+VALUE\s+SOURCE\s*$")
-_GOT = re.compile(
+_GET = regex(r"^NAME\s+PROPERTY\s+VALUE\s+SOURCE\s*$")
+_GOT = regex(
     r"^(?P<name>\S+)\s+(?P<property>[a-z][\w:.-]*)\s+(?P<value>\S.*?)\s+(?:-|local|default|temporary|received|inherited from \S+)\s*$"
 )
 GOTTEN = frozenset({"used", "available", "referenced", "guid", "creation", "createtxg", "written", "type", "origin", "mountpoint"})
 """Properties that are kept of `zfs get all`, which prints all of them for each dataset and snapshot."""
-_NAME = re.compile(r"[A-Za-z][\w.:+ %-]{0,200}(?:/[\w.:+%-]+){0,20}(?:@[\w.:+%-]+)?", re.ASCII)
-_SIZE = re.compile(r"(?:\d+(?:[.,]\d+)?[KMGTPEB]?B?|-)", re.ASCII)
-_WORDY_DATE = re.compile(r"[A-Z][a-z]{2} +[A-Z][a-z]{2} +\d{1,2} +\d{1,2}:\d\d(?::\d\d)? +\d{4}")
-_SECONDLESS = re.compile(r"(\d{1,2}:\d\d) (\d{4})$")
-_GUID = re.compile(r"\d{15,20}", re.ASCII)
-_EPOCH = re.compile(r"[12]\d{9}", re.ASCII)
+_NAME = regex(r"[A-Za-z][\w.:+ %-]{0,200}(?:/[\w.:+%-]+){0,20}(?:@[\w.:+%-]+)?", re.ASCII)
+_SIZE = regex(r"(?:\d+(?:[.,]\d+)?[KMGTPEB]?B?|-)", re.ASCII)
+_WORDY_DATE = regex(r"[A-Z][a-z]{2} +[A-Z][a-z]{2} +\d{1,2} +\d{1,2}:\d\d(?::\d\d)? +\d{4}")
+_SECONDLESS = regex(r"(\d{1,2}:\d\d) (\d{4})$")
+_GUID = regex(r"\d{15,20}", re.ASCII)
+_EPOCH = regex(r"[12]\d{9}", re.ASCII)
 
 
 def score(page: Page) -> float:

@@ -6,6 +6,7 @@ import itertools
 import re
 from dataclasses import field
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
@@ -15,13 +16,13 @@ from pveforensics.state.page import Page, Reading
 KIND = "zpool_status"
 
 _STATES = r"ONLINE|DEGRADED|FAULTED|OFFLINE|UNAVAIL|REMOVED|SUSPENDED|AVAIL|INUSE"
-_POOL = re.compile(r"^\s*pool:\s+(?P<pool>[A-Za-z][\w.:-]*)\s*$")
-_KEY = re.compile(r"^\s*(?P<key>state|status|action|see|scan|scrub|config|errors):(?:\s+(?P<value>.*))?$")
-_ROW = re.compile(
+_POOL = regex(r"^\s*pool:\s+(?P<pool>[A-Za-z][\w.:-]*)\s*$")
+_KEY = regex(r"^\s*(?P<key>state|status|action|see|scan|scrub|config|errors):(?:\s+(?P<value>.*))?$")
+_ROW = regex(
     rf"^\s*(?P<name>[^\s:]\S*)\s+(?P<state>{_STATES})(?:\s+(?P<read>[\d.]+[KMGTP]?)\s+(?P<write>[\d.]+[KMGTP]?)\s+(?P<cksum>[\d.]+[KMGTP]?))?(?:\s+(?P<note>\S.*))?$"
 )
-_HEADING = re.compile(r"^\s*(?:NAME\s+STATE\b|logs\b|cache\b|spares\b|special\b|dedup\b)")
-_GROUP = re.compile(r"^(?:mirror|raidz[123]?|draid\S*|replacing|spare|indirect)-\d+$")
+_HEADING = regex(r"^\s*(?:NAME\s+STATE\b|logs\b|cache\b|spares\b|special\b|dedup\b)")
+_GROUP = regex(r"^(?:mirror|raidz[123]?|draid\S*|replacing|spare|indirect)-\d+$")
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Evidence
 from pveforensics.timebase import Instant
@@ -25,7 +26,7 @@ RECOVERY_CLEARS = frozenset({"backup", "mounted", "migrate", "clone", "rollback"
 OLD_RECOVERY_CLEARS = frozenset({"backup", "mounted"})
 """Those that it removed before."""
 
-_REPLICATE = re.compile(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
+_REPLICATE = regex(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

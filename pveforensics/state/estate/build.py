@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.estate import (
     OLD_RECOVERY_CLEARS,
@@ -27,8 +28,8 @@ from pveforensics.state.estate.copies import Copies, row_evidence
 from pveforensics.state.estate.syncs import syncs
 from pveforensics.state.view import View
 
-_DRIVE = re.compile(r"(?:scsi|virtio|ide|sata)\d+$")
-_VOLUME = re.compile(r"(?P<storage>[A-Za-z][\w.-]*):(?P<volume>\S.*)", re.ASCII)
+_DRIVE = regex(r"(?:scsi|virtio|ide|sata)\d+$")
+_VOLUME = regex(r"(?P<storage>[A-Za-z][\w.-]*):(?P<volume>\S.*)", re.ASCII)
 
 
 def estate(view: View) -> Estate:

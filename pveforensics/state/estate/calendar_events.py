@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 
+from pveforensics.lazyregex import regex
+
 DAY_S = 86_400.0
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -22,7 +24,7 @@ NAMED = {
 }
 """Words for a whole schedule, as the longest span that each can mean."""
 
-_PART = re.compile(r"(?P<first>\*|\d{1,2})(?:\.\.(?P<last>\d{1,2}))?(?:/(?P<step>\d{1,2}))?$", re.ASCII)
+_PART = regex(r"(?P<first>\*|\d{1,2})(?:\.\.(?P<last>\d{1,2}))?(?:/(?P<step>\d{1,2}))?$", re.ASCII)
 
 
 def interval_of(schedule: str) -> float | None:

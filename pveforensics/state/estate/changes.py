@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Change, Evidence, Interval, Snapshot
 from pveforensics.state.estate.copies import row_evidence
 from pveforensics.state.trackers.boot_records import moment
@@ -14,7 +14,7 @@ from pveforensics.timebase import SECOND, Instant
 
 MOST = 2_000
 
-FLAGGED = re.compile(
+FLAGGED = regex(
     r"(?:corosync|libknet\S*|libnozzle\S*|libqb\S*|libc(?:pg|map|fg|orosync\S*)\S*|libvotequorum\S*|pve-cluster|libpve-cluster-perl|pve-ha-manager"
     r"|zfsutils-linux|zfs-initramfs|libzfs\S*|libpve-storage-perl|ceph(?:-common|-osd|-mon|-mgr|-base)?|open-iscsi|multipath-tools|lvm2|nfs-common"
     r"|ifupdown2|openvswitch-switch|libpve-network-perl|frr\S*|pve-qemu-kvm|qemu-server|pve-container|lxc-pve|pve-manager|pve-firewall|systemd|udev|chrony"
@@ -22,10 +22,10 @@ FLAGGED = re.compile(
 )
 """Packages whose change alone is worth a line: cluster, HA, storage, network, guests, base."""
 
-KERNEL = re.compile(r"(?:pve|proxmox)-kernel-(?P<version>\d\S*?)-pve(?:-signed)?$")
+KERNEL = regex(r"(?:pve|proxmox)-kernel-(?P<version>\d\S*?)-pve(?:-signed)?$")
 """A kernel by its package's name, before and since PVE 8."""
 
-CONFIGURED = re.compile(
+CONFIGURED = regex(
     r"(?:corosync\.conf|storage\.cfg|datacenter\.cfg|replication\.cfg|jobs\.cfg|ha/(?:resources|groups|rules|fence)\.cfg|sdn/\S+\.cfg|firewall/cluster\.fw|nodes/[^/]+/host\.fw)$"
 )
 """Files of /etc/pve whose last change matters for an outage; config.db tells it for each."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Snapshot
 
-_ROOT = re.compile(r"^(?P<root>(?:.*/)?(?:etc/pve|config\.db))/")
-_INNER = re.compile(r"/?(?:nodes/[^/]+/(?:qemu-server|lxc)|qemu-server|lxc|ha|mapping|sdn|ha-config|vm-configs|ct-configs|sdn-config)$")
+_ROOT = regex(r"^(?P<root>(?:.*/)?(?:etc/pve|config\.db))/")
+_INNER = regex(r"/?(?:nodes/[^/]+/(?:qemu-server|lxc)|qemu-server|lxc|ha|mapping|sdn|ha-config|vm-configs|ct-configs|sdn-config)$")
 
 
 _TELLING = frozenset({"storage_cfg", "ha_resources", "guest_config"})

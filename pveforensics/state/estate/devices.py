@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from pveforensics.lazyregex import regex
 from pveforensics.state.estate import Estate, Guest
 from pveforensics.state.estate.verdicts import Verdict, cited
 
-_PCI = re.compile(r"^(?:host=)?(?P<address>(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)", re.ASCII)
-_BRIDGE = re.compile(r"(?:^|,)bridge=(?P<bridge>[\w.-]+)")
-_MAPPED = re.compile(r"(?:^|,)mapping=(?P<name>[\w.-]+)")
-_DIRECTORY = re.compile(r"^(?:dirid=)?(?P<name>[\w.-]+)")
-_VOLUME = re.compile(r"(?P<storage>[A-Za-z][\w.-]*):(?P<file>\S+)", re.ASCII)
+_PCI = regex(r"^(?:host=)?(?P<address>(?:[0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)", re.ASCII)
+_BRIDGE = regex(r"(?:^|,)bridge=(?P<bridge>[\w.-]+)")
+_MAPPED = regex(r"(?:^|,)mapping=(?P<name>[\w.-]+)")
+_DIRECTORY = regex(r"^(?:dirid=)?(?P<name>[\w.-]+)")
+_VOLUME = regex(r"(?P<storage>[A-Za-z][\w.-]*):(?P<file>\S+)", re.ASCII)
 
 
 def verdicts(estate: Estate, guest: Guest, node: str) -> Iterator[Verdict]:

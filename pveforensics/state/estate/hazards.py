@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Cluster, Evidence, Interval, Snapshot
 from pveforensics.state.estate import Estate, networks
 from pveforensics.state.estate.bombs import bomb, everywhere
@@ -21,7 +21,7 @@ SMALL_TOKEN_MS, SMALL_STEP_MS = 1000, 100
 DEFAULT_TOKEN_MS, DEFAULT_COEFFICIENT_MS = 3000, 650
 """corosync 3.1 and later (corosync:exec/totemconfig.c)."""
 
-MIXED = re.compile(r"(?:corosync|libknet1(?:t64)?|pve-cluster|pve-ha-manager|libqb\d+(?:t64)?)$")
+MIXED = regex(r"(?:corosync|libknet1(?:t64)?|pve-cluster|pve-ha-manager|libqb\d+(?:t64)?)$")
 """Packages that speak with each other across the nodes."""
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.estate import Disk, Estate, Guest, HaResource, Job, Listing, Snap, epoch_of
 from pveforensics.state.estate.affinity import candidates
@@ -21,7 +22,7 @@ from pveforensics.timebase import SECOND, Instant
 SLACK_S = 900
 """A run is over and its snapshots are where they belong this long after its beginning; a longer run shows as not told."""
 
-_SIZE = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,4})?)(?P<unit>[KMGTP]?)B?", re.ASCII)
+_SIZE = regex(r"(?P<number>\d{1,15}(?:\.\d{1,4})?)(?P<unit>[KMGTP]?)B?", re.ASCII)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 _MOUNTED = 1 << 20
 """Bytes; a container's replica is mounted on its node, and looking at it writes a little."""

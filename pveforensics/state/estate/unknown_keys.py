@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.estate.copies import row_evidence
 from pveforensics.state.view import View
@@ -35,14 +35,14 @@ KNOWN: Mapping[str, frozenset[str]] = {
 }
 """Keys of a section by the file's kind (pve-storage:src/PVE/Storage, pve-ha-manager:src/PVE/HA, pve-guest-common:src/PVE/ReplicationConfig.pm, pve-manager:PVE/Jobs)."""
 
-_QEMU = re.compile(
+_QEMU = regex(
     r"(?:acpi|affinity|agent|allow-ksm|amd-sev|arch|args|autostart|balloon|bios|boot|bootdisk|cdrom|cicustom|cipassword|citype|ciupgrade|ciuser|cores|cpu|"
     r"cpulimit|cpuunits|description|freeze|hookscript|hotplug|hugepages|intel-tdx|ivshmem|keephugepages|keyboard|kvm|localtime|lock|machine|memory|meta|"
     r"migrate_downtime|migrate_speed|name|nameserver|numa|onboot|ostype|parent|protection|reboot|running-nets-host-mtu|runningcpu|runningmachine|scsihw|"
     r"searchdomain|shares|smbios1|smp|snapstate|snaptime|sockets|spice_enhancements|sshkeys|startdate|startup|tablet|tags|tdf|template|vcpus|vga|vmgenid|"
     r"vmstate|vmstatestorage|watchdog|delete|(?:audio|efidisk|hostpci|ide|ipconfig|net|numa|parallel|rng|sata|scsi|serial|tpmstate|unused|usb|virtio|virtiofs)\d+)"
 )
-_LXC = re.compile(
+_LXC = regex(
     r"(?:arch|cmode|console|cores|cpulimit|cpuunits|debug|delete|description|entrypoint|env|features|hookscript|hostname|lock|memory|nameserver|onboot|ostype|"
     r"parent|protection|rootfs|searchdomain|snapstate|snaptime|startup|swap|tags|template|timezone|tty|unprivileged|lxc\..+|(?:dev|mp|net|unused)\d+)"
 )

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Interval, Snapshot
 from pveforensics.state.estate import Estate, Guest
 from pveforensics.state.estate.bombs import bomb
@@ -17,7 +18,7 @@ FULL_PERCENT, FULL_METADATA_PERCENT = 95.0, 90.0
 SHOWN = 12
 """Guests that are named; the others are counted."""
 
-_MOUNTED = re.compile(r"/(?:mnt|media|srv)/(?!pve/)\S+")
+_MOUNTED = regex(r"/(?:mnt|media|srv)/(?!pve/)\S+")
 """Where administrators mount file systems by hand; below /mnt/pve PVE mounts what it knows the server of."""
 
 

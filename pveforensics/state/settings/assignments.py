@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, Setting
 from pveforensics.state.page import Page, Reading
 
-_PAIR = re.compile(r"^\s*(?P<key>[A-Za-z_][\w ]{0,60}?)\s*=\s*(?P<value>.*?)\s*$", re.ASCII)
+_PAIR = regex(r"^\s*(?P<key>[A-Za-z_][\w ]{0,60}?)\s*=\s*(?P<value>.*?)\s*$", re.ASCII)
 _KNOWN: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("ha_defaults", re.compile(r"(?:^|/)(?:etc/)?default/pve-ha-manager$")),
-    ("ceph_conf", re.compile(r"(?:^|/)ceph\.conf$")),
-    ("journald_conf", re.compile(r"(?:^|[/_-])journald\.conf(?:\.txt)?$|(?:^|/)journald\.conf\.d/[^/]+\.conf$")),
+    ("ha_defaults", regex(r"(?:^|/)(?:etc/)?default/pve-ha-manager$")),
+    ("ceph_conf", regex(r"(?:^|/)ceph\.conf$")),
+    ("journald_conf", regex(r"(?:^|[/_-])journald\.conf(?:\.txt)?$|(?:^|/)journald\.conf\.d/[^/]+\.conf$")),
 )
 """Kind and its place. Such a file may hold comments only: then the defaults hold."""
 
-_SECRET = re.compile(r"(?:^|_)(?:key|secret|password)$", re.IGNORECASE)
+_SECRET = regex(r"(?:^|_)(?:key|secret|password)$", re.IGNORECASE)
 
 
 def score(page: Page) -> float:

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import field
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import Cluster, Evidence, Member
 from pveforensics.readings import Setting
 from pveforensics.state.page import Page, Reading
 
-_OPEN = re.compile(r"^\s*(?P<name>[A-Za-z_][\w-]*)\s*\{\s*(?:#.*)?$")
-_PAIR = re.compile(r"^\s*(?P<key>[A-Za-z_][\w.-]*)\s*:\s*(?P<value>.*?)\s*$")
+_OPEN = regex(r"^\s*(?P<name>[A-Za-z_][\w-]*)\s*\{\s*(?:#.*)?$")
+_PAIR = regex(r"^\s*(?P<key>[A-Za-z_][\w.-]*)\s*:\s*(?P<value>.*?)\s*$")
 _SECTIONS = ("totem", "nodelist", "quorum", "logging", "system", "resources", "uidgid", "qb", "nozzle")
-_ADDRESS_KEY = re.compile(r"ring(?P<link>\d{1,2})_addr")
+_ADDRESS_KEY = regex(r"ring(?P<link>\d{1,2})_addr")
 DEEPEST = 8
 """Sections in sections beyond this are damage, not configuration."""
 DEFAULT_QDEVICE_VOTES = 1

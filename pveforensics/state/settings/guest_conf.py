@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
 KIND = "guest_config"
 
-_PATH = re.compile(r"(?:^|/)(?:nodes/(?P<node>[A-Za-z0-9.-]+)/)?(?P<type>qemu-server|lxc)/(?P<vmid>[1-9]\d{2,8})\.conf$", re.ASCII)
-_FOLDER = re.compile(r"(?:^|/)(?P<kind>vm|ct)-configs/\d{3,9}\.conf$", re.ASCII)  # as Thomas-Krenn's getpvelogs.sh copies them
-_NAME = re.compile(r"(?:^|[^0-9])(?P<vmid>[1-9]\d{2,8})\.(?:conf|txt)$", re.ASCII)
-_SECTION = re.compile(r"^\[(?P<name>[^\]\s][^\]]{0,80})\]\s*$")
-_PAIR = re.compile(r"^(?P<key>[A-Za-z][\w.-]*):\s*(?P<value>.*?)\s*$", re.ASCII)
-_QEMU = re.compile(
+_PATH = regex(r"(?:^|/)(?:nodes/(?P<node>[A-Za-z0-9.-]+)/)?(?P<type>qemu-server|lxc)/(?P<vmid>[1-9]\d{2,8})\.conf$", re.ASCII)
+_FOLDER = regex(r"(?:^|/)(?P<kind>vm|ct)-configs/\d{3,9}\.conf$", re.ASCII)  # as Thomas-Krenn's getpvelogs.sh copies them
+_NAME = regex(r"(?:^|[^0-9])(?P<vmid>[1-9]\d{2,8})\.(?:conf|txt)$", re.ASCII)
+_SECTION = regex(r"^\[(?P<name>[^\]\s][^\]]{0,80})\]\s*$")
+_PAIR = regex(r"^(?P<key>[A-Za-z][\w.-]*):\s*(?P<value>.*?)\s*$", re.ASCII)
+_QEMU = regex(
     r"(?:scsihw|bootdisk|cores|sockets|ostype|vmgenid|smbios1|balloon|machine|cpu|bios|agent|boot|(?:scsi|virtio|ide|sata|efidisk)\d+|net\d+)$"
 )
-_LXC = re.compile(r"(?:rootfs|arch|hostname|unprivileged|swap|features|nameserver|mp\d+|net\d+|memory|ostype|lxc\..+)$")
-_SECRET = re.compile(r"(?:cipassword|sshkeys|password)$")
+_LXC = regex(r"(?:rootfs|arch|hostname|unprivileged|swap|features|nameserver|mp\d+|net\d+|memory|ostype|lxc\..+)$")
+_SECRET = regex(r"(?:cipassword|sshkeys|password)$")
 
 
 def score(page: Page) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
 KIND = "interfaces"
 
-_IFACE = re.compile(r"^iface\s+(?P<name>[\w.:-]{1,15})(?:\s+(?P<family>inet6?|can))?(?:\s+(?P<method>\w+))?\s*$", re.ASCII)
-_OPTION = re.compile(r"^\s+(?P<key>[a-z][\w-]*)\s+(?P<value>\S.*?)\s*$", re.ASCII)
-_TOP = re.compile(r"^(?:auto|allow-\w+|source(?:-directory)?|mapping|iface)\b")
+_IFACE = regex(r"^iface\s+(?P<name>[\w.:-]{1,15})(?:\s+(?P<family>inet6?|can))?(?:\s+(?P<method>\w+))?\s*$", re.ASCII)
+_OPTION = regex(r"^\s+(?P<key>[a-z][\w-]*)\s+(?P<value>\S.*?)\s*$", re.ASCII)
+_TOP = regex(r"^(?:auto|allow-\w+|source(?:-directory)?|mapping|iface)\b")
 
 
 def score(page: Page) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.state.page import Page, Reading
 from pveforensics.timebase import load_zone, zone_of_bytes
 
-_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
-_ZONE = re.compile(r"[A-Za-z][\w+-]*(?:/[\w+-]+){0,3}", re.ASCII)
-_ZONEINFO = re.compile(r"(?:^|/)zoneinfo/(?:posix/|right/)?(?P<name>[A-Za-z][\w+-]*(?:/[\w+-]+){0,3})$", re.ASCII)
+_HOSTNAME = regex(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
+_ZONE = regex(r"[A-Za-z][\w+-]*(?:/[\w+-]+){0,3}", re.ASCII)
+_ZONEINFO = regex(r"(?:^|/)zoneinfo/(?:posix/|right/)?(?P<name>[A-Za-z][\w+-]*(?:/[\w+-]+){0,3})$", re.ASCII)
 _LOOPBACK = ("ip6-", "localhost")
 
 

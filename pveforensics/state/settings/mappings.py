@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.page import Page, Reading
 
 KIND = "mapping"
 
-_HEAD = re.compile(r"^(?P<id>[A-Za-z][\w.-]*)\s*$", re.ASCII)
-_INNER = re.compile(r"^\s+(?P<key>[A-Za-z][\w-]*)(?:\s+(?P<value>.*?))?\s*$", re.ASCII)
+_HEAD = regex(r"^(?P<id>[A-Za-z][\w.-]*)\s*$", re.ASCII)
+_INNER = regex(r"^\s+(?P<key>[A-Za-z][\w-]*)(?:\s+(?P<value>.*?))?\s*$", re.ASCII)
 _NAMES = {"pci.cfg": "pci", "usb.cfg": "usb", "directory.cfg": "directory"}
 
 

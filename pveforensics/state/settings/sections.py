@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, Setting
 from pveforensics.state.page import Page, Reading
 
-_HEAD = re.compile(r"^(?P<type>[a-z][\w-]*):\s+(?P<id>\S+)\s*$")
-_INNER = re.compile(r"^\s+(?P<key>[A-Za-z][\w-]*)(?:\s+(?P<value>.*?))?\s*$")
-_FLAT = re.compile(r"^(?P<key>[a-z][\w-]*):\s+(?P<value>\S.*?)\s*$")
+_HEAD = regex(r"^(?P<type>[a-z][\w-]*):\s+(?P<id>\S+)\s*$")
+_INNER = regex(r"^\s+(?P<key>[A-Za-z][\w-]*)(?:\s+(?P<value>.*?))?\s*$")
+_FLAT = regex(r"^(?P<key>[a-z][\w-]*):\s+(?P<value>\S.*?)\s*$")
 
 TYPES = {
     "storage.cfg": ("dir", "nfs", "cifs", "zfspool", "zfs", "lvm", "lvmthin", "rbd", "cephfs", "pbs", "iscsi", "iscsidirect", "btrfs", "glusterfs", "esxi"),

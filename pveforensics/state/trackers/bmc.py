@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.trackers.boot_records import moment
 from pveforensics.state.view import View
 
 WHAT: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("watchdog", re.compile(r"watchdog.*(?:hard reset|power (?:down|off|cycle)|timer expired)", re.IGNORECASE)),
-    ("power_lost", re.compile(r"\bac lost\b|power input lost|power supply.*(?:failure detected|input lost)", re.IGNORECASE)),
-    ("power_cycled", re.compile(r"power unit.*(?:power cycle|power off|240va power down)", re.IGNORECASE)),
-    ("power_button", re.compile(r"button.*power button pressed", re.IGNORECASE)),
-    ("reset", re.compile(r"button.*reset button pressed", re.IGNORECASE)),
-    ("os_stop", re.compile(r"\bos\b.*(?:critical stop|stop during run|run-time critical)", re.IGNORECASE)),
-    ("thermal", re.compile(r"thermal trip|(?:temp|thermal).*(?:upper (?:critical|non-recoverable)|over-?temp)", re.IGNORECASE)),
-    ("hardware", re.compile(r"uncorrectable ecc|machine check|\bierr\b|critical interrupt|bus (?:fatal|uncorrectable)", re.IGNORECASE)),
+    ("watchdog", regex(r"watchdog.*(?:hard reset|power (?:down|off|cycle)|timer expired)", re.IGNORECASE)),
+    ("power_lost", regex(r"\bac lost\b|power input lost|power supply.*(?:failure detected|input lost)", re.IGNORECASE)),
+    ("power_cycled", regex(r"power unit.*(?:power cycle|power off|240va power down)", re.IGNORECASE)),
+    ("power_button", regex(r"button.*power button pressed", re.IGNORECASE)),
+    ("reset", regex(r"button.*reset button pressed", re.IGNORECASE)),
+    ("os_stop", regex(r"\bos\b.*(?:critical stop|stop during run|run-time critical)", re.IGNORECASE)),
+    ("thermal", regex(r"thermal trip|(?:temp|thermal).*(?:upper (?:critical|non-recoverable)|over-?temp)", re.IGNORECASE)),
+    ("hardware", regex(r"uncorrectable ecc|machine check|\bierr\b|critical interrupt|bus (?:fatal|uncorrectable)", re.IGNORECASE)),
 )
 """Kinds of records by the words of sensor and event; the first that fits (IPMI 2.0, table 42-3, as ipmitool prints it)."""
 

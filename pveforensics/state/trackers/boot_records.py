@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.view import View
@@ -15,7 +16,7 @@ LISTS = frozenset({"boot_list", "list_boots", "journalctl_list_boots"})
 WTMP = frozenset({"last", "wtmp", "last_x", "wtmpdb"})
 """Kinds of the snapshots that list wtmp; rows have `user` (`reboot`, `shutdown`, a login), `start`, `end`."""
 
-_CTIME = re.compile(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))? (\d{4})", re.ASCII)
+_CTIME = regex(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))? (\d{4})", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

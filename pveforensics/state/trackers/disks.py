@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Interval
 from pveforensics.state.moments import Moments
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, spoken
@@ -34,11 +34,11 @@ REMOTE = (
 QUIET_US = 3600 * SECOND
 NEAR_US = 600 * SECOND
 
-_NO_DISK = re.compile(r"^(?:sr|fd|loop|zd|nbd|rbd|drbd|ram|dm-|md|zram)\d*")
+_NO_DISK = regex(r"^(?:sr|fd|loop|zd|nbd|rbd|drbd|ram|dm-|md|zram)\d*")
 """Drives without a medium, and devices that pass on what happened below them."""
 
-_DISK = re.compile(r"^(?:/dev/)?(?P<disk>nvme\d+n\d+|nvme\d+|(?:sd|hd|vd|xvd)[a-z]+|ata\d+)")
-_PCI = re.compile(r"\[(?P<dev>sd[a-z]+)\]")
+_DISK = regex(r"^(?:/dev/)?(?P<disk>nvme\d+n\d+|nvme\d+|(?:sd|hd|vd|xvd)[a-z]+|ata\d+)")
+_PCI = regex(r"\[(?P<dev>sd[a-z]+)\]")
 
 
 def track(view: View) -> tuple[Interval, ...]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.view import View
 from pveforensics.tasktypes import MOVES
@@ -19,8 +20,8 @@ SLACK_S = 30.0
 MOVE_US = 6 * 3600 * SECOND
 """During a migration both nodes have a process by right: source until its end, target from the beginning."""
 
-_UNIT = re.compile(r"(?:(?P<vm>[1-9]\d{2,8})\.scope|pve-container@(?P<ct>[1-9]\d{2,8})\.service)", re.ASCII)
-_NUMBER = re.compile(r"[1-9]\d{2,8}", re.ASCII)
+_UNIT = regex(r"(?:(?P<vm>[1-9]\d{2,8})\.scope|pve-container@(?P<ct>[1-9]\d{2,8})\.service)", re.ASCII)
+_NUMBER = regex(r"[1-9]\d{2,8}", re.ASCII)
 
 
 class Sign(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
@@ -25,8 +26,8 @@ _KINDS = (
     "crm_service_state_changed", "ha_service_recovered", "ha_service_added", "ha_service_started", "ha_service_stop",
     "task.start", "task.end", "task.vm_started", "guest.cleanup", "backup.guest_start", "ha_service_migrate",
 )  # fmt: skip
-_NODE = re.compile(r"\bnode = (?P<node>[^,\s)]+)")
-_NUMBER = re.compile(r"[1-9]\d{2,8}", re.ASCII)
+_NODE = regex(r"\bnode = (?P<node>[^,\s)]+)")
+_NUMBER = regex(r"[1-9]\d{2,8}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import common_at
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant, local_us, parse_moment
 
-_RFC3339 = re.compile(r"\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))\s", re.ASCII)
-_SHORT = re.compile(r"\s*([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
+_RFC3339 = regex(r"\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))\s", re.ASCII)
+_SHORT = regex(r"\s*([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAP_YEAR = 2000
 _FARTHEST_US = 40 * 86_400 * SECOND

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Interval
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, spoken
 from pveforensics.state.view import View
@@ -30,14 +31,14 @@ QUIET_US = 3600 * SECOND
 """A job that failed is tried again after 5 to 30 minutes (pve-guest-common:src/PVE/ReplicationState.pm); after an hour of silence it worked."""
 
 CAUSES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("diverged", re.compile(r"No common base|does not match|most recent snapshot|incremental source|base snapshot '[^']+' doesn't exist|already exists|has been modified")),
-    ("target_full", re.compile(r"out of space|quota exceeded|No space left")),
-    ("no_quorum", re.compile(r"no quorum|cfs-lock|cluster not ready|Permission denied.*/etc/pve")),
-    ("unreachable", re.compile(r"exit code 255|No route to host|Connection (?:refused|timed out|reset|closed)|Network is unreachable|Host key verification|no result|broken pipe", re.IGNORECASE)),
-    ("clock", re.compile(r"start time before last sync")),
-    ("location", re.compile(r"guest '\d+' is on local node")),
-    ("configuration", re.compile(r"missing replicate feature|unable to replicate|is not available on node|does not exist|is not replicatable|is disabled")),
-    ("busy", re.compile(r"can't lock file|got timeout|is locked|dataset is busy")),
+    ("diverged", regex(r"No common base|does not match|most recent snapshot|incremental source|base snapshot '[^']+' doesn't exist|already exists|has been modified")),
+    ("target_full", regex(r"out of space|quota exceeded|No space left")),
+    ("no_quorum", regex(r"no quorum|cfs-lock|cluster not ready|Permission denied.*/etc/pve")),
+    ("unreachable", regex(r"exit code 255|No route to host|Connection (?:refused|timed out|reset|closed)|Network is unreachable|Host key verification|no result|broken pipe", re.IGNORECASE)),
+    ("clock", regex(r"start time before last sync")),
+    ("location", regex(r"guest '\d+' is on local node")),
+    ("configuration", regex(r"missing replicate feature|unable to replicate|is not available on node|does not exist|is not replicatable|is disabled")),
+    ("busy", regex(r"can't lock file|got timeout|is locked|dataset is busy")),
 )  # fmt: skip
 """What an error text points to; the first that fits."""
 

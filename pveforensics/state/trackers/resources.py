@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, spoken
 from pveforensics.state.view import View
@@ -17,10 +17,10 @@ ONE_KILL_US = 5 * SECOND
 FULL_US = 1800 * SECOND
 """Full file systems are met again with every log rotation, backup or write of pmxcfs."""
 
-_GUEST = re.compile(r"/(?:qemu\.slice/(?P<vm>\d+)\.scope|(?:lxc|lxc\.payload|lxc\.payload\.|lxc/ns)[./](?P<ct>\d+)(?:/|$))")
-_UNIT = re.compile(r"/system\.slice/(?:[\w\\-]+\.slice/)?(?P<unit>[\w@.\\-]+?)\.service")
-_SHARE = re.compile(r"(?<![\w.])/(?:mnt|media)/")
-_PATH = re.compile(r"(?<![\w.])(?P<path>/[A-Za-z][\w./@+-]*)")
+_GUEST = regex(r"/(?:qemu\.slice/(?P<vm>\d+)\.scope|(?:lxc|lxc\.payload|lxc\.payload\.|lxc/ns)[./](?P<ct>\d+)(?:/|$))")
+_UNIT = regex(r"/system\.slice/(?:[\w\\-]+\.slice/)?(?P<unit>[\w@.\\-]+?)\.service")
+_SHARE = regex(r"(?<![\w.])/(?:mnt|media)/")
+_PATH = regex(r"(?<![\w.])(?P<path>/[A-Za-z][\w./@+-]*)")
 
 
 class _Kill(NamedTuple):

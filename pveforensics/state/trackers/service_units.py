@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+
+from pveforensics.lazyregex import regex
 
 OWN = frozenset(
     {
@@ -51,7 +52,7 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 """What systemd calls the units before it names them beside (systemd 249); the descriptions are those of the units' files."""
 
-_CEPH = re.compile(r"^ceph-(?:osd|mon|mgr|mds|volume)@\S+$")
+_CEPH = regex(r"^ceph-(?:osd|mon|mgr|mds|volume)@\S+$")
 _PROCESSES: Mapping[str, str] = {
     "pmxcfs": "pve-cluster",
     "pveproxy worker": "",

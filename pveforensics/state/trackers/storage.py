@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.model import Interval, Snapshot
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, is_stopping, spoken
@@ -42,7 +43,7 @@ BEFORE_US = 120 * SECOND
 
 SPELLED = frozenset({"kernel", "zed"})
 
-_SETTING = re.compile(r"^storage\.(?P<type>[\w-]+):(?P<id>[^.\s]+?)\.(?P<key>[\w-]+)$")
+_SETTING = regex(r"^storage\.(?P<type>[\w-]+):(?P<id>[^.\s]+?)\.(?P<key>[\w-]+)$")
 _NAMED_BY = {
     "server": ("server", "portal", "monhost"),
     "pool": ("pool",),

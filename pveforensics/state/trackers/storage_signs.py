@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from pveforensics.lazyregex import regex
 from pveforensics.model import Event
 
 
@@ -25,23 +26,23 @@ class Sign(NamedTuple):
 
 GONE_POOLS = ("pool I/O is currently suspended", "no such pool", "no such pool or dataset")
 _ZFS_BAD = ("FAULTED", "UNAVAIL", "REMOVED", "DEGRADED")
-_MOUNT = re.compile(r"(?://(?P<smb>[\w.-]+)/|(?P<nfs>[\w.-]+|\[[0-9a-f:]+\]):/|/mnt/pve/(?P<id>[A-Za-z][\w.-]*))")
-_SHARE = re.compile(r"/mnt/pve/(?P<id>[A-Za-z][\w.-]*)")
-_UNREACHABLE = re.compile(r"connect|timed? ?out|unreachable|refused|no route", re.IGNORECASE)
-_NO_POOL = re.compile(r"cannot (?:open|import) '(?P<pool>[^'/\s]+)[^']*'")
+_MOUNT = regex(r"(?://(?P<smb>[\w.-]+)/|(?P<nfs>[\w.-]+|\[[0-9a-f:]+\]):/|/mnt/pve/(?P<id>[A-Za-z][\w.-]*))")
+_SHARE = regex(r"/mnt/pve/(?P<id>[A-Za-z][\w.-]*)")
+_UNREACHABLE = regex(r"connect|timed? ?out|unreachable|refused|no route", re.IGNORECASE)
+_NO_POOL = regex(r"cannot (?:open|import) '(?P<pool>[^'/\s]+)[^']*'")
 _TOOLS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"(?:^|/|')(?:zfs|zpool)\b"), "zfs", "zfs"),
-    (re.compile(r"(?:^|/|')(?:lvs|vgs|pvs|lvchange|vgchange|lvcreate|lvremove)\b"), "lvm", "lvm"),
-    (re.compile(r"(?:^|/|')(?:rbd|ceph|rados)\b"), "ceph", "ceph"),
-    (re.compile(r"(?:^|/|')(?:iscsiadm)\b"), "iscsi", "iscsi"),
-    (re.compile(r"(?:^|/|')(?:showmount|rpcinfo|mount\.nfs|mount)\b"), "nfs", "nfs"),
-    (re.compile(r"(?:^|/|')(?:smbclient|mount\.cifs)\b"), "cifs", "cifs"),
-    (re.compile(r"(?:^|/|')(?:df)\b"), "dir", "dir"),
+    (regex(r"(?:^|/|')(?:zfs|zpool)\b"), "zfs", "zfs"),
+    (regex(r"(?:^|/|')(?:lvs|vgs|pvs|lvchange|vgchange|lvcreate|lvremove)\b"), "lvm", "lvm"),
+    (regex(r"(?:^|/|')(?:rbd|ceph|rados)\b"), "ceph", "ceph"),
+    (regex(r"(?:^|/|')(?:iscsiadm)\b"), "iscsi", "iscsi"),
+    (regex(r"(?:^|/|')(?:showmount|rpcinfo|mount\.nfs|mount)\b"), "nfs", "nfs"),
+    (regex(r"(?:^|/|')(?:smbclient|mount\.cifs)\b"), "cifs", "cifs"),
+    (regex(r"(?:^|/|')(?:df)\b"), "dir", "dir"),
 )
 _STORAGE_TASKS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"txg_(?:sync|quiesce)|z_(?:wr|rd|null|fr)|zvol|dp_sync|spa|dbuf|arc_|zfs|zpool"), "zfs", "zfs"),
-    (re.compile(r"jbd2/|xfsaild|ext4|btrfs|md\d+_raid|dmcrypt|kworker/\S*\+(?:flush|dm)|loop\d"), "local disks", "dir"),
-    (re.compile(r"nfs|rpciod|mount\.nfs|cifsd|kworker/\S*\+(?:nfs|rpciod|cifs)"), "network storage", "nfs"),
+    (regex(r"txg_(?:sync|quiesce)|z_(?:wr|rd|null|fr)|zvol|dp_sync|spa|dbuf|arc_|zfs|zpool"), "zfs", "zfs"),
+    (regex(r"jbd2/|xfsaild|ext4|btrfs|md\d+_raid|dmcrypt|kworker/\S*\+(?:flush|dm)|loop\d"), "local disks", "dir"),
+    (regex(r"nfs|rpciod|mount\.nfs|cifsd|kworker/\S*\+(?:nfs|rpciod|cifs)"), "network storage", "nfs"),
 )
 """Tasks of the kernel that do nothing but I/O: if one hangs, storage does not answer."""
 
