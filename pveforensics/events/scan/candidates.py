@@ -217,8 +217,8 @@ class Candidates:
     def _row(self, program: str) -> Mask:
         row = self._index.fitting.get(program)
         if row is None:
-            fits = [signature.fits(program, "") for signature in self._index.signatures]
-            row = np.array([any(fits[number] for number in users) for users in self._index.users], np.bool_)
+            fits = {number for number, signature in enumerate(self._index.signatures) if signature.fits(program, "")}
+            row = np.array([not fits.isdisjoint(numbers) for numbers in self._index.users], np.bool_)
             if len(self._index.fitting) < _MOST_KNOWN:
                 self._index.fitting[program] = row
         return row

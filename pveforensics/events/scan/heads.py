@@ -99,17 +99,26 @@ class Heads:
 
     def _learn_tags(self, page: Page, lines: Indexes, places: Indexes, unknown: Indexes, taught: list[int]) -> int:
         """Learn the tags of these unknown lines in their order; gives the number of lines from which one was learned."""
-        learned, few = 0, unknown[:0]
-        while learned < _TRIES_A_PAGE:
-            if not len(few):  # all lines are looked through again only when some of them are used up
-                unknown = unknown[self._tags(page, places[unknown])[0] == 0]
-                few = unknown[:_AT_ONCE]
-            if not len(few) or not self._learn_tag(page, int(lines[few[0]]), int(places[few[0]])):
+        before = len(taught)
+        while len(unknown) and len(taught) - before < _TRIES_A_PAGE:
+            few = unknown[:_AT_ONCE]
+            if not self._learn_tags_of(page, lines[few].tolist(), places[few].tolist(), taught, before + _TRIES_A_PAGE):
                 break
-            taught.append(int(lines[few[0]]))
-            learned += 1
-            few = few[self._tags(page, places[few])[0] == 0]
-        return learned
+            unknown = unknown[self._tags(page, places[unknown])[0] == 0]
+        return len(taught) - before
+
+    def _learn_tags_of(self, page: Page, lines: list[int], places: list[int], taught: list[int], most: int) -> bool:
+        """Learn the tag of each line, of those with the same one from the first; false if there is no room for more."""
+        seen: set[bytes] = set()
+        for line, place in zip(lines, places, strict=True):
+            tag = _UP_TO_ENDING.split(page.data[place : place + 8 * _TAG_WORDS], 1)[0]
+            if tag in seen:
+                continue
+            if len(taught) >= most or not self._learn_tag(page, line, place, tag):
+                return False
+            seen.add(tag)
+            taught.append(line)
+        return True
 
     def _tags(self, page: Page, places: Indexes) -> tuple[Indexes, Indexes, Mask]:
         """The tags that are known already, 0 for others."""
@@ -136,12 +145,11 @@ class Heads:
             same &= parts[step] == self._tags_known[step][tags]
         return np.where(same, tags, 0)
 
-    def _learn_tag(self, page: Page, line: int, place: int) -> bool:
+    def _learn_tag(self, page: Page, line: int, place: int, tag: bytes) -> bool:
         """Ask the reader of lines what this tag is; true if it is known from now on, for good or bad."""
         number = len(self.programs)
         if number > MOST_TAGS:
             return False
-        tag = _UP_TO_ENDING.split(page.data[place : place + 8 * _TAG_WORDS], 1)[0]
         self._tags_known[:, number] = [word(tag[at : at + 8]) for at in range(0, 8 * _TAG_WORDS, 8)]
         program = self._program(page, line, place, tag) if _TAG.fullmatch(tag) and tag != b"corosync:" else ""
         self.programs.append(program)
