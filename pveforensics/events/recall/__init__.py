@@ -128,12 +128,15 @@ def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader)
 
 
 def _later(stamp: Stamp | None, delta_us: int) -> Stamp | None:
-    """The stamp of the last line of a row, which lies in the same minute; None if the row is one line, or without a stamp."""
+    """The stamp of the last line of a row, which lies in the same minute; None if the row is one line, or without a stamp.
+
+    What it reads in the file is not kept, and must not be taken for the first line's.
+    """
     if stamp is None or delta_us <= 0:
         return None
     if stamp.epoch_us is not None:
-        return dataclasses.replace(stamp, epoch_us=stamp.epoch_us + delta_us)
+        return dataclasses.replace(stamp, text="", epoch_us=stamp.epoch_us + delta_us)
     if stamp.uptime_us is not None:
-        return dataclasses.replace(stamp, uptime_us=stamp.uptime_us + delta_us)
+        return dataclasses.replace(stamp, text="", uptime_us=stamp.uptime_us + delta_us)
     seconds, micro = divmod(stamp.micro + delta_us, SECOND)
-    return dataclasses.replace(stamp, second_of_day=stamp.second_of_day + seconds, micro=micro)
+    return dataclasses.replace(stamp, text="", second_of_day=stamp.second_of_day + seconds, micro=micro)

@@ -8,6 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pveforensics.dating.clock import file_clock
+from pveforensics.dating.marks import Dates
+from pveforensics.dating.years import years
+from pveforensics.dating.zones import Zone
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
 from pveforensics.events.recall import nearby
 from pveforensics.events.recall.moments import Moments
@@ -231,6 +235,18 @@ def edges_of(expected, stamps, every):
 def test_few_lives_are_all_taken():
     lines = [ends(second, 100) for second in range(1_000, 9_000, 1_000)]
     assert len(found(*lines, BOOT, lived=8)) == 9
+
+
+@pytest.mark.parametrize(
+    "zone", [Zone("Europe/Berlin", "etc/timezone", zoneinfo.ZoneInfo("Europe/Berlin")), Zone()], ids=["a rule", "none"]
+)
+def test_a_recalled_storm_ends_when_its_last_line_was_written(zone):
+    lines = [line(7200 + 10 * step, "corosync[5]", "[TOTEM ] Retransmit List: 1a") for step in range(6)]
+    (scan,) = recall_of(scanned("alpha/syslog", *lines))
+    (record,) = scan.records
+    clock = file_clock(scan, years([scan], Dates(), {}, 2026)[scan.path], zone)
+    begin, end = clock.instant(record.line, record.stamp), clock.instant(record.line, record.last)
+    assert end.us - begin.us == 50 * SECOND
 
 
 def test_storms_are_taken_and_single_repetitions_are_not():
