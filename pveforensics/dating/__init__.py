@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pveforensics.dating.clock import FileClock, KernelStart, file_clock
 from pveforensics.dating.drafts import Draft, drafts_of, starts_of
-from pveforensics.dating.marks import EARLIEST_US, LATEST_US, dates_of, marks_of, yearless
+from pveforensics.dating.marks import EARLIEST_US, LATEST_US, dates_of, stamps_of, yearless
 from pveforensics.dating.merge import finish, merge
 from pveforensics.dating.places import Place, places_of
 from pveforensics.dating.series import judged_together
@@ -196,7 +196,7 @@ def _notes(scans: Sequence[LogScan], naming: Naming, books: Mapping[str, YearBoo
     yield from zoned.notes
     assumed: set[str] = set()
     for scan in scans:
-        stamps = [mark.stamp for mark in marks_of(scan)]
+        stamps = [stamp for _, stamp in stamps_of(scan) if stamp is not None]
         book, node = books[scan.path], naming.node_of_path.get(scan.path, "unknown")
         if any(map(yearless, stamps)) and "weak" in book.basis:
             yield f"{scan.path}: the year of its stamps is inferred, {book.basis}"

@@ -19,7 +19,7 @@ _NEAR = 30 * 60 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class FileClock:
-    """Reads the stamps of one file. `resolved` holds the instants of the stamps that were walked through in order."""
+    """Reads the stamps of one file. `resolved` holds the instants of the stamps that were walked through in order, if that tells more."""
 
     book: YearBook
     zone: Zone
@@ -40,6 +40,8 @@ class FileClock:
 
 def file_clock(scan: LogScan, book: YearBook, zone: Zone) -> FileClock:
     """Walk through the stamps of a file in the order of its lines and settle which pass of a repeated hour each belongs to."""
+    if not zone.turns:
+        return FileClock(book, zone, {})
     marks = marks_of(scan)
     chosen: list[Instant | None] = []
     doubtful: dict[int, Instant] = {}

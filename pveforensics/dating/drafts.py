@@ -19,8 +19,8 @@ class Draft:
     """One event and the places where it stands. `block` tells a text that was pasted twice into one file from its first copy.
 
     `log` is alike for the files of a log that goes on from one to the next.
-    `moments` are all stamps under which the message is known: those of its copies, and the one that journalctl prints for a
-    journal entry whose `at` is the sender's own.
+    `counts` say how often each source has the message, and `moments` are all stamps under which it is known: those of its copies, and
+    the one that journalctl prints for a journal entry whose `at` is the sender's own. Both are there once copies may be.
     """
 
     kind: str
@@ -41,10 +41,10 @@ class Draft:
     boot: str = ""
     uptime_us: int | None = None
     resolution_us: int = 1_000_000
-    counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    counts: dict[tuple[str, int], int] = field(init=False, repr=False)
     seq: int = 0
     key: int | None = None
-    moments: set[int] = field(default_factory=set)
+    moments: set[int] = field(init=False, repr=False)
     log: str = ""
 
     @property
@@ -57,6 +57,13 @@ class Draft:
         """The words that the signature found: equal in all shapes of a message."""
         span = self.evidence[0].match
         return self.text[span[0] : span[1]] if span is not None else ""
+
+    def count_copies(self) -> None:
+        """Begin to count its copies."""
+        self.counts = {self.source: self.count}
+        self.moments = {self.at.us} if self.at is not None else set()
+        if len(self.written) == 16 and self.written.isascii() and self.written.isdigit():
+            self.moments.add(int(self.written))
 
     def event(self) -> Event:
         """The finished event; evidence at its own stamp first."""
@@ -104,10 +111,6 @@ def _drafts(scan: LogScan, log: str, clock: FileClock, naming: Naming, start: Ke
     _find_copies(drafts)
     for draft in drafts:
         draft.log = log
-        draft.counts = {draft.source: draft.count}
-        draft.moments = {draft.at.us} if draft.at is not None else set()
-        if len(draft.written) == 16 and draft.written.isascii() and draft.written.isdigit():
-            draft.moments.add(int(draft.written))
     return drafts
 
 

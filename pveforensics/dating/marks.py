@@ -29,13 +29,14 @@ class Mark:
 def marks_of(scan: LogScan) -> list[Mark]:
     """Every stamp that the scan kept, by line."""
     found: dict[tuple[int, str], Mark] = {}
-    for line, stamp in _stamps(scan):
+    for line, stamp in stamps_of(scan):
         if stamp is not None:
             found.setdefault((line, stamp.text), Mark(line, stamp))
     return sorted(found.values(), key=lambda mark: mark.line)
 
 
-def _stamps(scan: LogScan) -> Iterable[tuple[int, Stamp | None]]:
+def stamps_of(scan: LogScan) -> Iterable[tuple[int, Stamp | None]]:
+    """The stamps that the scan kept with their lines, in no order; some stand there more than once."""
     for run in scan.runs:
         yield run.first_line, run.first
         yield run.last_line, run.last

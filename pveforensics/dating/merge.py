@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -25,10 +26,14 @@ _MOST_CANDIDATES = 200
 
 def merge(drafts: Mapping[str, Sequence[Draft]], scans: Sequence[LogScan]) -> tuple[list[Draft], int]:
     """Unite the copies of a message and give every draft its `seq`. Returns all drafts by moment and how many copies there were."""
+    sources: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    for draft in itertools.chain.from_iterable(drafts.values()):
+        sources[draft.node].add(draft.source)
     groups: dict[tuple[object, ...], list[Draft]] = defaultdict(list)
     for path in sorted(drafts):
         for draft in drafts[path]:
-            groups[_key(draft)].append(draft)
+            if len(sources[draft.node]) > 1:  # of a node with one source all lines are events of their own
+                groups[_key(draft)].append(draft)
     gone: set[int] = set()
     for group in groups.values():
         if len({draft.source for draft in group}) > 1:
@@ -64,6 +69,7 @@ def _unite(group: list[Draft]) -> set[int]:
         return _unite_separators(group)
     sources: dict[tuple[str, int], list[Draft]] = defaultdict(list)
     for draft in group:
+        draft.count_copies()
         sources[draft.source].append(draft)
     ranked = sorted(sources.items(), key=lambda item: (min(draft.resolution_us for draft in item[1]), -len(item[1]), item[0]))
     kept = sorted(ranked[0][1], key=_moment)

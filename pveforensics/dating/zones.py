@@ -40,12 +40,18 @@ class Zone:
     def __post_init__(self) -> None:
         object.__setattr__(self, "seen", _edges(self.seen))  # only these decide, and they are few
 
+    @property
+    def turns(self) -> bool:
+        """True if its clock may show an hour twice, or skip one, so that a stamp alone is no moment."""
+        return self.rule is not None
+
     def offsets(self, local: int) -> tuple[int, int]:
         """Microseconds east of UTC at the first and the second pass of a local time; equal but around clock changes."""
         if self.rule is not None:
             return offsets_at(self.rule, local // QUARTER)
-        if not self.seen:
-            return 0, 0
+        if len(self.seen) < 2:
+            offset = self.seen[0][1] if self.seen else 0
+            return offset, offset
         offset = min(self.seen, key=lambda pair: abs(pair[0] - local))[1]
         return offset, offset
 
