@@ -105,8 +105,7 @@ class Everyday:
 
     `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `lasts` those of the last line that a
     row stands for, `signatures` places in the
-    index of signatures, `counts` how many lines each row stands for, `starts` and `ends` offsets of each line in the text, which
-    is packed by lz4 in `packed`.
+    index of signatures, `counts` how many lines each row stands for, `starts` and `ends` offsets of each line in the `text`.
     """
 
     lines: array[int]
@@ -117,7 +116,7 @@ class Everyday:
     counts: array[int]
     starts: array[int]
     ends: array[int]
-    packed: bytes
+    text: bytes
 
     def __len__(self) -> int:
         return len(self.lines)

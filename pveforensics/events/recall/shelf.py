@@ -1,10 +1,9 @@
-"""Shelf: the everyday lines of one file, unpacked, with their moments on the common clock."""
+"""Shelf: the everyday lines of one file, with their moments on the common clock."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
-import lz4.block
 import numpy as np
 
 from pveforensics.events.formats import LineReader
@@ -13,13 +12,12 @@ from pveforensics.readings import Everyday, KeptLines, Stamp
 
 
 class Shelf:
-    """The lines of one file. They are loaded, and their bytes unpacked, when they are asked for, until they are put away."""
+    """The lines of one file. They are loaded when they are asked for, until they are put away."""
 
     def __init__(self, lines: KeptLines, moments: Moments) -> None:
         """`moments` are those of the file."""
         self.moments = moments
         self._lines = lines
-        self._text = b""
         self._reader = LineReader()
 
     def __len__(self) -> int:
@@ -27,18 +25,16 @@ class Shelf:
 
     @cached_property
     def kept(self) -> Everyday:
-        """The columns of the lines."""
+        """The lines in columns."""
         return self._lines.load()
 
     def line(self, place: int) -> bytes:
         """One line as it stands in the file."""
-        if not self._text:
-            self._text = lz4.block.decompress(self.kept.packed)
-        return self._text[self.kept.starts[place] : self.kept.ends[place]]
+        kept = self.kept
+        return kept.text[kept.starts[place] : kept.ends[place]]
 
     def put_away(self) -> None:
         """Let go of all that can be had again: of all files together it is much."""
-        self._text = b""
         for name in ("kept", "at", "order", "signatures"):
             self.__dict__.pop(name, None)
 

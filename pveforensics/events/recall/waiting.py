@@ -1,4 +1,4 @@
-"""EverydayFile: everyday lines of very long logs wait in a file without a name, so that memory does not grow with the logs."""
+"""EverydayFile: everyday lines of long logs wait in a file without a name, so that memory does not grow with the logs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import BinaryIO
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import Everyday, LogScan
 
-IN_MEMORY = 500_000
-"""Lines that are held in memory, of all logs together: 60 MiB, as many as a gigabyte of logs has."""
+IN_MEMORY = 20_000
+"""Lines that are held in memory, of all logs together: 3 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,6 @@ class Waiting:
 
     file: EverydayFile
     at: int
-    size: int
     rows: int
 
     def __len__(self) -> int:
@@ -30,7 +29,7 @@ class Waiting:
 
     def load(self) -> Everyday:
         """The lines themselves."""
-        return self.file.read(self.at, self.size)
+        return self.file.read(self.at)
 
 
 class EverydayFile:
@@ -52,22 +51,21 @@ class EverydayFile:
             return replace(scan, everyday=self._write(lines.load()))
         return scan
 
-    def read(self, at: int, size: int) -> Everyday:
+    def read(self, at: int) -> Everyday:
         """The lines that were written there."""
         if self._file is None:
             raise ValueError("nothing was written")
         self._file.seek(at)
-        lines: Everyday = pickle.loads(self._file.read(size))  # noqa: S301 - nobody else can reach the file
+        lines: Everyday = pickle.load(self._file)  # noqa: S301 - nobody else can reach the file
         return lines
 
     def _write(self, lines: Everyday) -> Waiting:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes when this does
             weakref.finalize(self, self._file.close)
-        data = pickle.dumps(lines, pickle.HIGHEST_PROTOCOL)
+        waiting = Waiting(self, self._end, len(lines))
         self._file.seek(self._end)
-        self._file.write(data)
+        pickle.dump(lines, self._file, pickle.HIGHEST_PROTOCOL)
         self._file.flush()
-        waiting = Waiting(self, self._end, len(data), len(lines))
-        self._end += len(data)
+        self._end = self._file.tell()
         return waiting

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from typing import Any, NamedTuple
 
-import lz4.block
 import numpy as np
 import numpy.typing as npt
 
@@ -95,10 +94,13 @@ class EverydayLines:
         order = np.argsort(columns["line"], kind="stable")
         counts, lasts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
-        packed = {name: array("q", columns[name][kept].tobytes()) for name in ("line", "moment", "signature", "boot", "end")}
+
+        def of(rows: Numbers) -> array[int]:
+            return array("q", rows[kept].tobytes())
+
         return Everyday(
-            packed["line"], packed["moment"], array("q", lasts[kept].tobytes()), packed["signature"], packed["boot"], array("q", counts[kept].tobytes()),
-            array("q", starts[kept].tobytes()), packed["end"], lz4.block.compress(b"".join((self._text, *self._page_texts))),
+            of(columns["line"]), of(columns["moment"]), of(lasts), of(columns["signature"]), of(columns["boot"]), of(counts), of(starts),
+            of(columns["end"]), b"".join((self._text, *self._page_texts)),
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pveforensics.readings import Everyday, LogScan
 
 def scan_of(rows, path="syslog"):
     column = array("q", range(rows))
-    lines = Everyday(column, column, column, column, column, column, column, column, b"packed %d" % rows) if rows else None
+    lines = Everyday(column, column, column, column, column, column, column, column, b"text %d" % rows) if rows else None
     return LogScan(path, "syslog", "syslog", 0, "", None, rows, rows, (), (), everyday=lines)
 
 
