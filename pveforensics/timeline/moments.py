@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from pveforensics.dating import FileClock, KernelStart
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US
 from pveforensics.dating.years import YearBook
+from pveforensics.dating.zones import Zone
 from pveforensics.events.scan.coverage import MONTH_BEGINS
 from pveforensics.readings import Stamp
 from pveforensics.timebase import DAY, SECOND, Basis, local_us, parse_offset, zone_of_abbreviation
@@ -73,7 +75,6 @@ class FileMoments:
         self._claims = claims
         self._previous: int | None = None
         self._turns = _year_turns(clock.book)
-        self._days: dict[int, int | None] = {}
 
     def date_alike(self, lines: Alike) -> tuple[int, int] | None:
         """What makes the moments of lines that are alike from their stamps, and the number of their claim; None if they must be dated one by one."""
@@ -99,16 +100,8 @@ class FileMoments:
         if midnight is None:
             return None
         own = parse_offset(form.zone) if form.zone else None
-        east = self._offset_of_day(midnight) if own is None else own
+        east = _offset_of_day(self._clock.zone, midnight) if own is None else own
         return (midnight - lines.low // DAY * DAY - east, Claim(_basis(form, own), form.resolution_us)) if east is not None else None
-
-    def _offset_of_day(self, midnight: int) -> int | None:
-        """Microseconds east of UTC on all of a day; None if a clock was changed on it."""
-        if midnight not in self._days:
-            quarters = range(midnight, midnight + DAY, _QUARTER)
-            told = {offset for begin in quarters for at in (begin, begin + _QUARTER - 1) for offset in self._clock.zone.offsets(at)}
-            self._days[midnight] = told.pop() if len(told) == 1 else None
-        return self._days[midnight]
 
     def date(self, at: Indexes, form: Codes, line: Indexes) -> tuple[Indexes, Codes]:
         """Moments and the numbers of their claims; where that is 0 there is no moment."""
@@ -224,6 +217,14 @@ class FileMoments:
         known = self._claims.known[int(claim[row])]
         if known is not None:
             claim[row] = self._claims.number(known._replace(error_us=known.error_us + error))
+
+
+@functools.lru_cache(4096)
+def _offset_of_day(zone: Zone, midnight: int) -> int | None:
+    """Microseconds east of UTC on all of a day; None if a clock was changed on it."""
+    quarters = range(midnight, midnight + DAY, _QUARTER)
+    told = {offset for begin in quarters for at in (begin, begin + _QUARTER - 1) for offset in zone.offsets(at)}
+    return told.pop() if len(told) == 1 else None
 
 
 def _basis(form: Form, own: int | None) -> Basis:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +14,7 @@ from pveforensics.events.scan.coverage import moment
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.scan.words import Page, Words, word
 from pveforensics.readings import Stamp
+from pveforensics.timebase import DAY
 from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form
 from pveforensics.timeline.heads import message_start
 
@@ -22,6 +25,12 @@ BLOCK = 1 << 20
 """Bytes of text after which a block is written."""
 
 _ROWS = 20_000
+FEWEST = 1_000
+"""Lines, on the average, that are worth a block of their own."""
+
+_LOCAL = ("yearless", "dated")
+"""Forms of stamps whose zone may have to be found: how far that is from UTC holds for a day."""
+
 _MOST_NAMES = 30_000
 """Hosts of one file, programs of all and forms of stamps that are told apart; a further program stays in the message."""
 
@@ -184,11 +193,34 @@ class FileSink:
             (column[0] if len(column) == 1 else np.concatenate(column)).astype(LAYOUT[name])
             for name, column in zip(LAYOUT.names or (), zip(*(part.columns for part in parts), strict=True), strict=True)
         ]
-        whole = Batch(b"".join(batch.text for batch in batches), *columns)
-        rank = (self._number, len(self._file.blocks))
-        block = self._spool.write(self._number, rank, whole)
-        block.alike = _alike(whole)
-        self._file.blocks.append(block)
+        for batch in _parts(Batch(b"".join(batch.text for batch in batches), *columns), self._file.forms):
+            block = self._spool.write(self._number, (self._number, len(self._file.blocks)), batch)
+            block.alike = _alike(batch)
+            self._file.blocks.append(block)
+
+
+def _parts(batch: Batch, forms: Iterable[Form]) -> Iterator[Batch]:
+    """The batch, cut where other lines begin than one sum can date; left whole where that would leave but crumbs."""
+    cuts = _cuts(batch, [form.kind in _LOCAL for form in forms])
+    if not 0 < len(cuts) < len(batch.at) // FEWEST:
+        yield batch
+        return
+    for begin, end in itertools.pairwise([0, *cuts, len(batch.at)]):
+        columns = [column[begin:end] for column in batch.columns]
+        start, stop = int(batch.begin[begin]), int(batch.end[end - 1])
+        part = Batch(batch.text[start:stop], *columns)
+        yield part._replace(begin=part.begin - np.uint32(start), end=part.end - np.uint32(start))
+
+
+def _cuts(batch: Batch, local: Sequence[bool]) -> list[int]:
+    """The lines whose stamps are of another form than that of the line before, or local times of another day; `local` tells it of each form."""
+    form, at = batch.form, batch.at
+    one_form = form.min() == form.max()
+    if one_form and not (local[form[0]] and at.min() // DAY != at.max() // DAY):
+        return []
+    day = np.where(np.array(local)[form], at // DAY, 0)
+    cuts: list[int] = (np.flatnonzero((day[1:] != day[:-1]) | (form[1:] != form[:-1])) + 1).tolist()
+    return cuts
 
 
 def _alike(batch: Batch) -> Alike | None:

@@ -16,6 +16,9 @@ from pveforensics.errors import UsageError
 from pveforensics.timeline.blocks import LAYOUT, Array, Batch, Block, FileLines
 from pveforensics.timeline.sink import FileSink
 
+_AT_ONCE = 1 << 16
+"""Bytes of one write. For a long one Linux looks for one long piece of memory that is rarely at hand: it may take several times as long."""
+
 
 class LineSpool:
     """The lines of all logs of a bundle; to be closed. `open` gives the sink of a file, `finish` ends the last one."""
@@ -103,7 +106,7 @@ class LineSpool:
         for part in parts:
             view = memoryview(part).cast("B") if len(part) else memoryview(b"")
             while view:
-                written = os.pwrite(self._file.fileno(), view, place)
+                written = os.pwrite(self._file.fileno(), view[:_AT_ONCE], place)
                 place += written
                 view = view[written:]
 

@@ -95,13 +95,13 @@ def the_same(folder, options=Options()):
 
 
 @contextlib.contextmanager
-def small_blocks(size, block=None):
-    """Pages of this size, and blocks of that many bytes."""
+def small_blocks(size, block=None, fewest=1_000):
+    """Pages of this size, and blocks of that many bytes, cut where another sum dates at least so many lines."""
 
     def cut(chunks, _):
         return pieces(chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
 
-    with mock.patch.multiple(fast, LEAST=1, pieces=cut), mock.patch.object(sink, "BLOCK", block or size):
+    with mock.patch.multiple(fast, LEAST=1, pieces=cut), mock.patch.multiple(sink, BLOCK=block or size, FEWEST=fewest):
         yield
 
 
@@ -112,10 +112,11 @@ SMALL = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped
     st.integers(0, 1 << 32),
     st.sampled_from([1 << 20, 3_000, 9_000]),
     st.sampled_from([1 << 20, 2_000]),
+    st.sampled_from([1_000, 1, 10]),
     st.sampled_from([192 << 20, 20_000]),
 )
 @settings(max_examples=30, **SMALL)
-def test_any_texts_give_the_rows_that_line_by_line_gives(tmp_path_factory, seed, page, block, held):
+def test_any_texts_give_the_rows_that_line_by_line_gives(tmp_path_factory, seed, page, block, fewest, held):
     files = {
         "alpha/var/log/syslog.1.gz": text_of(seed, end=NEWEST - 9_000),
         "alpha/var/log/syslog": text_of(seed + 1),
@@ -123,7 +124,7 @@ def test_any_texts_give_the_rows_that_line_by_line_gives(tmp_path_factory, seed,
     }
     sweep = order.sweep
     with (
-        small_blocks(page, block),
+        small_blocks(page, block, fewest),
         mock.patch.object(lines, "ROWS", 100),
         mock.patch.object(lines, "sweep", lambda spooled, blocks: sweep(spooled, blocks, held)),
     ):
@@ -213,7 +214,7 @@ def test_blocks_dated_by_one_sum_have_the_moments_that_their_lines_have(scenario
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns", "Pacific/Apia", "UTC"])
-def test_a_block_across_a_clock_change_a_year_or_a_midnight_is_dated_line_by_line(tmp_path, zone):
+def test_a_block_across_a_clock_change_a_year_or_a_midnight_is_dated_line_by_line_or_cut(tmp_path, zone):
     text = []
     for begin in (1_774_740_000, 1_792_882_000, 1_772_954_000, 1_793_500_000, 1_767_217_000):  # clock changes of 2026, and new year
         text += [f"{stamp('bsd', begin + 90 * step)} alpha x[{step + 101}]: y\n" for step in range(400)]
@@ -224,6 +225,28 @@ def test_a_block_across_a_clock_change_a_year_or_a_midnight_is_dated_line_by_lin
         found = the_same(folder)
         with mock.patch.object(order.Calendar, "_by_one_sum", return_value=None):
             assert every_line(folder) == found
+    with small_blocks(1 << 20, fewest=50):
+        assert every_line(folder) == found
+
+
+def test_each_day_of_a_block_and_each_odd_line_in_it_is_a_block_of_its_own_where_days_are_long(tmp_path):
+    log = [f"{stamp('bsd', NEWEST - 600 * step)} alpha x[{step + 101}]: y\n" for step in range(500, 0, -1)]
+    log[250] = "\tgoes on\n"
+    written = []
+
+    def write(spooled, file, rank, batch):
+        written.append(len(batch.at))
+        return plain(spooled, file, rank, batch)
+
+    plain = spool.LineSpool.write
+    folder = bundle(tmp_path, {"alpha/var/log/syslog": "".join(log).encode()})
+    with mock.patch.object(spool.LineSpool, "write", write), small_blocks(1 << 20, fewest=50):
+        the_same(folder)
+        assert written == [123, 127, 1, 16, 144, 89]
+        written.clear()
+        with mock.patch.object(sink, "FEWEST", 100):
+            every_line(folder)
+        assert written == [500]
 
 
 def test_lines_of_a_clock_that_runs_ahead_stand_on_the_common_one(tmp_path):
