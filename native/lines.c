@@ -1,7 +1,7 @@
 /* The inner loops of the fast scan, for lines by the million: pveforensics/events/scan/compiled.py calls them.
  *
- * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py and candidates.py; it serves where this file was
- * not compiled. Nothing here allocates, keeps anything, or reads or writes outside the arrays that it is handed: every place is
+ * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py, candidates.py and timeline/; it serves where
+ * this file was not compiled. Nothing here allocates, keeps anything, or reads or writes outside the arrays that it is handed: every place is
  * checked against `size` before it is read, since texts are hostile and callers may err.
  */
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 1; }
+EXPORT int64_t pveforensics_lines_version(void) { return 2; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 
@@ -236,6 +236,51 @@ EXPORT int64_t pveforensics_joined(const uint8_t *data, int64_t size, const int6
             return -1;
         memcpy(joined + length, data + begin, (size_t)(end - begin));
         length += end - begin;
+    }
+    return length;
+}
+
+/* The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none. */
+EXPORT void pveforensics_pids(const uint8_t *data, int64_t size, const int64_t *messages, int64_t count, int64_t *pids)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t closing = messages[i] - 3;
+        int64_t factor = 1;
+        pids[i] = 0;
+        if (closing < 0 || closing >= size || data[closing] != ']')
+            continue;
+        for (int64_t at = closing - 1; at >= 0 && at >= closing - 8 && data[at] >= '0' && data[at] <= '9'; at--, factor *= 10)
+            pids[i] += (data[at] - '0') * factor;
+    }
+}
+
+/* Texts of the same kind of stretch: where they lie, and how long they are. */
+struct texts {
+    const uint8_t *const *data;
+    const int64_t *sizes;
+    int64_t count;
+};
+
+/* Stretches of several texts one behind the other in `gathered`, which has `room` bytes, and in `borders` where each of them begins and
+ * the last one ends. `order` gives the places of the stretches in `which`, `begins` and `ends`, which have `known` of them. Gives the
+ * length, or -1 where a stretch lies outside of its text or there is no room. */
+EXPORT int64_t pveforensics_gathered(const struct texts *texts, const int32_t *which, const uint32_t *begins, const uint32_t *ends,
+                                     int64_t known, const int64_t *order, int64_t count, int32_t *borders, uint8_t *gathered, int64_t room)
+{
+    int64_t length = 0;
+    if (room > INT32_MAX)
+        return -1;
+    borders[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t place = order[i];
+        if (place < 0 || place >= known || which[place] < 0 || which[place] >= texts->count)
+            return -1;
+        const int64_t begin = begins[place], end = ends[place];
+        if (end > texts->sizes[which[place]] || end < begin || end - begin > room - length)
+            return -1;
+        memcpy(gathered + length, texts->data[which[place]] + begin, (size_t)(end - begin));
+        length += end - begin;
+        borders[i + 1] = (int32_t)length;
     }
     return length;
 }

@@ -34,7 +34,7 @@ NO_FORM = Form("", "", 0)
 class Batch(NamedTuple):
     """Lines in columns. `at` is the moment as `coverage.moment` counts, 0 where `form` is; later the key by which the line is sorted."""
 
-    text: bytes
+    text: bytes | memoryview
     at: Array
     line: Array
     begin: Array

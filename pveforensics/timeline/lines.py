@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND
 from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
-from pveforensics.timeline.blocks import Batch, FileLines
+from pveforensics.timeline.blocks import FileLines
+from pveforensics.timeline.messages import Messages, in_order, messages_of
 from pveforensics.timeline.order import Calendar, Slice, sweep
 from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.spool import LineSpool
@@ -83,9 +83,8 @@ class _Maker:
         self._bases = np.array([bases.setdefault(claim.basis.value, len(bases)) if claim is not None else 0 for claim in claims], np.int32)
         self._names["basis"] = texts(bases)
         self._numbers: list[Numbers] = []
-        self._texts: list[pa.Array] = []
-        self._places: list[Array] = []
-        self._rows = self._bytes = self._parts = 0
+        self._messages: list[Messages] = []
+        self._rows = self._bytes = 0
 
     @property
     def full(self) -> bool:
@@ -106,10 +105,7 @@ class _Maker:
         number = np.full(len(node), self._paths[path], np.int32)
         claim, program, pid, line = (column[rows] for column in (batch.form, batch.program, batch.pid, batch.line))
         self._numbers.append(Numbers(batch.at[rows], claim, node, kind, program, pid, number, line))
-        found, places = _texts(batch, rows)
-        self._places.append(places + self._parts)
-        self._texts.append(found)
-        self._parts += len(found)
+        self._messages.append(messages_of(batch, rows))
         self._rows += len(node)
         self._bytes += int(batch.end[rows].max()) - int(batch.begin[rows].min())
 
@@ -135,16 +131,13 @@ class _Maker:
 
     def batch(self) -> pa.RecordBatch:
         """What has gathered, as one batch in order."""
-        gathered, messages, places, self._numbers, self._texts, self._places = self._numbers, self._texts, self._places, [], [], []
-        self._rows = self._bytes = self._parts = 0
+        gathered, messages, self._numbers, self._messages = self._numbers, self._messages, [], []
+        self._rows = self._bytes = 0
         if not gathered:
             return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in LINES], schema=LINES)
         rows = Numbers(*map(np.concatenate, zip(*gathered, strict=True)))
-        place = np.concatenate(places)
-        if not bool((rows.key[1:] >= rows.key[:-1]).all()):
-            order = np.argsort(rows.key, kind="stable")
-            rows, place = Numbers(*(column[order] for column in rows)), place[order]
-        text = pc.array_take(pa.concat_arrays(messages), numbers(place, pa.int64()), boundscheck=False)
+        order = np.argsort(rows.key, kind="stable")
+        rows = Numbers(*(column[order] for column in rows))
         undated = rows.claim == 0
         columns = [
             numbers(rows.key, TIME, undated),
@@ -154,7 +147,7 @@ class _Maker:
             self._words("kind", rows.kind, rows.kind == self._no_kind),
             self._words("program", rows.program, rows.program == 0),
             numbers(rows.pid.astype(np.uint32), pa.uint32(), rows.pid == 0),
-            text,
+            in_order(messages, order),
             self._words("path", rows.path),
             numbers(rows.line.astype(np.int64), pa.int64()),
         ]
@@ -176,19 +169,3 @@ def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Ar
         lines = np.array(sorted(marks), np.int64)
         result[path] = (lines, np.array([marks[line] for line in lines.tolist()], np.int32))
     return result
-
-
-def _texts(batch: Batch, rows: Array | slice) -> tuple[pa.Array, Array]:
-    """Texts that lie one behind the other in a block, without a copy, and which of them are the messages of these rows.
-
-    Between two messages stands the head of the second: a text as well, which nobody asks for.
-    """
-    begin, end = batch.begin[rows], batch.end[rows]
-    places = 2 * np.arange(len(begin))
-    if not isinstance(rows, slice) and not bool((rows[1:] > rows[:-1]).all()):
-        order = np.argsort(rows)
-        begin, end = begin[order], end[order]
-        places[order] = places.copy()
-    borders = np.empty(2 * len(begin), np.int32)
-    borders[0::2], borders[1::2] = begin, end
-    return pa.StringArray.from_buffers(len(borders) - 1, pa.py_buffer(borders), pa.py_buffer(batch.text)), places

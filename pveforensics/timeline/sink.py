@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pveforensics.events.formats import Line, LineReader
+from pveforensics.events.scan import compiled
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.scan.pieces import LONGEST_LINE
@@ -77,7 +78,7 @@ class FileSink:
             np.arange(first, first + len(ok), dtype=np.uint32),
             begin,
             _without_returns(lines, begin) if b"\r" in lines.data else lines.ends if whole else lines.ends.copy(),
-            fitting(_pids(lines.words, fitting(rows.message, _FAR_ENOUGH))),
+            fitting(_pids(lines, fitting(rows.message, _FAR_ENOUGH))),
             fitting(form).astype(np.uint16),
             hosts[rows.host],
             fitting(program),
@@ -89,7 +90,7 @@ class FileSink:
         blank = []
         for place in odd.tolist():
             start, end = int(batch.begin[place]), int(batch.end[place])
-            text = batch.text[start:end].decode("utf-8", "replace")[:LONGEST_LINE]
+            text = bytes(batch.text[start:end]).decode("utf-8", "replace")[:LONGEST_LINE]
             if not text or text.isspace():
                 blank.append(place)
                 continue
@@ -208,7 +209,7 @@ def _parts(batch: Batch, forms: Iterable[Form]) -> Iterator[Batch]:
     for begin, end in itertools.pairwise([0, *cuts, len(batch.at)]):
         columns = [column[begin:end] for column in batch.columns]
         start, stop = int(batch.begin[begin]), int(batch.end[end - 1])
-        part = Batch(batch.text[start:stop], *columns)
+        part = Batch(memoryview(batch.text)[start:stop], *columns)
         yield part._replace(begin=part.begin - np.uint32(start), end=part.end - np.uint32(start))
 
 
@@ -236,17 +237,17 @@ def _alike(batch: Batch) -> Alike | None:
 def _without_returns(lines: Page, begin: Array) -> Array:
     """Where lines end, carriage returns before the newline left out."""
     ends = lines.ends.copy()
-    while len(left := np.flatnonzero((ends > begin) & ((lines.words[np.maximum(ends - 1, 0)] & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
+    while len(left := np.flatnonzero((ends > begin) & ((lines.words_at(np.maximum(ends - 1, 0)) & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
         ends[left] -= 1
     return ends
 
 
 def _in_utf8(batch: Batch, lines: Page) -> Batch:
     """The batch with bytes that are no UTF-8 replaced; the heads of lines that fit their columns hold none."""
-    if batch.text.isascii():
+    if lines.data.isascii():
         return batch
-    clean = batch.text.decode("utf-8", "replace").encode()
-    if len(clean) == len(batch.text) and clean == batch.text:
+    clean = lines.data.decode("utf-8", "replace").encode()
+    if clean == lines.data:
         return batch
     newlines = np.flatnonzero(np.frombuffer(clean, np.uint8) == ord("\n"))
     starts = np.concatenate((np.zeros(1, np.int64), newlines + 1))
@@ -257,8 +258,13 @@ def _in_utf8(batch: Batch, lines: Page) -> Batch:
 _EACH = np.uint64(0x0101010101010101)
 
 
-def _pids(words: Words, messages: Array) -> Array:
+def _pids(lines: Page, messages: Array) -> Array:
     """The numbers of the processes that stand before `]: ` in front of each message; 0 for none."""
+    found = compiled.pids(lines.data, messages)
+    return found if found is not None else _pids_in_numpy(lines.words, messages)
+
+
+def _pids_in_numpy(words: Words, messages: Array) -> Array:
     closed = (words[messages - 3] & np.uint64(0xFF)) == _CLOSING
     value = words[messages - 11] ^ word(b"0" * 8)
     odd = ((value | (value + word(b"\6" * 8))) & word(b"\xf0" * 8)) >> np.uint64(4)

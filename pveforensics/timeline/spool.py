@@ -77,22 +77,16 @@ class LineSpool:
         return len(self.files) - 1 if self.files[-1] is file else self.files.index(file)
 
     def read(self, block: Block) -> Batch:
-        """A batch with its keys and claims."""
-        batch = Batch(b"", *self.columns(block))._replace(text=self._get(block.place + block.rows * LAYOUT.itemsize, block.text))
-        if block.claim:
-            batch.at[:] += block.delta
-            batch.form[:] = block.claim
-        return batch
+        """A batch with its keys and claims; not to be written to."""
+        data = self._get(block.place, block.rows * LAYOUT.itemsize + block.text)
+        batch = Batch(memoryview(data)[block.rows * LAYOUT.itemsize :], *_columns(data, block.rows))
+        if not block.claim:
+            return batch
+        return batch._replace(at=batch.at + block.delta, form=np.full(block.rows, block.claim, LAYOUT["form"]))
 
     def columns(self, block: Block) -> tuple[Array, ...]:
         """A block's columns alone, in the order of `LAYOUT`."""
-        data = bytearray(self._get(block.place, block.rows * LAYOUT.itemsize))
-        columns, at = [], 0
-        for name in LAYOUT.names or ():
-            kind = LAYOUT[name]
-            columns.append(np.frombuffer(data, kind, block.rows, at))
-            at += block.rows * kind.itemsize
-        return tuple(columns)
+        return _columns(bytearray(self._get(block.place, block.rows * LAYOUT.itemsize)), block.rows)
 
     def rewrite(self, block: Block, at: Array, form: Array) -> None:
         """Put other values in two of a block's columns."""
@@ -122,3 +116,11 @@ class LineSpool:
             place += len(part)
             size -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _columns(data: bytes | bytearray, rows: int) -> tuple[Array, ...]:
+    columns, at = [], 0
+    for name in LAYOUT.names or ():
+        columns.append(np.frombuffer(data, LAYOUT[name], rows, at))
+        at += rows * LAYOUT[name].itemsize
+    return tuple(columns)

@@ -19,7 +19,7 @@ Words = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-VERSION = 1
+VERSION = 2
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -32,15 +32,17 @@ _BYTES_A_LINE = 24
 """So short a line on the average is rare: shorter ones cost a second look."""
 
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
+_TEXT = (ctypes.c_char_p, _NUMBER)
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "newlines": (_POINTER, _NUMBER),
-    "words": (_POINTER, _NUMBER, _POINTER),
-    "heads": (_POINTER, _POINTER, _NUMBER, *(_POINTER,) * 6),
-    "tags": (_POINTER, _NUMBER, *(_POINTER,) * 4),
-    "holding": (_POINTER, _POINTER, _NUMBER, ctypes.c_char_p, _POINTER),
-    "joined": (_POINTER, _POINTER, _NUMBER, _POINTER, _NUMBER),
+    "newlines": (*_TEXT, _POINTER, _NUMBER),
+    "words": (*_TEXT, _POINTER, _NUMBER, _POINTER),
+    "heads": (*_TEXT, _POINTER, _POINTER, _NUMBER, *(_POINTER,) * 6),
+    "tags": (*_TEXT, _POINTER, _NUMBER, *(_POINTER,) * 4),
+    "holding": (*_TEXT, _POINTER, _POINTER, _NUMBER, ctypes.c_char_p, _POINTER),
+    "joined": (*_TEXT, _POINTER, _POINTER, _NUMBER, _POINTER, _NUMBER),
+    "pids": (*_TEXT, _POINTER, _NUMBER, _POINTER),
+    "gathered": (*(_POINTER,) * 4, _NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER),
 }
-"""What stands behind the text and its length."""
 
 
 class _Columns(ctypes.Structure):
@@ -58,6 +60,10 @@ class _Tags(ctypes.Structure):
         ("with_pid", _POINTER),
         ("good", _POINTER),
     ]
+
+
+class _Texts(ctypes.Structure):
+    _fields_ = [("data", _POINTER), ("sizes", _POINTER), ("count", _NUMBER)]
 
 
 class HeadRows(NamedTuple):
@@ -90,7 +96,7 @@ def library() -> ctypes.CDLL | None:
             return None
         for name, arguments in _ARGUMENTS.items():
             function = getattr(loaded, f"pveforensics_{name}")
-            function.argtypes, function.restype = (ctypes.c_char_p, _NUMBER, *arguments), _NUMBER
+            function.argtypes, function.restype = arguments, _NUMBER
     except (OSError, AttributeError):  # not compiled, compiled for another machine, or not ours
         return None
     return loaded
@@ -195,3 +201,44 @@ def joined(data: bytes, begins: Indexes, ends: Indexes) -> bytes | None:
     if loaded.pveforensics_joined(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room) != room:
         raise ValueError("a stretch lies outside of the text")
     return together.tobytes()
+
+
+def pids(data: bytes, messages: Indexes) -> Indexes | None:
+    """The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none."""
+    loaded = library()
+    if loaded is None:
+        return None
+    found = np.empty(len(messages), np.int64)
+    loaded.pveforensics_pids(data, len(data), messages.ctypes.data, len(messages), found.ctypes.data)
+    return found
+
+
+class Stretches(NamedTuple):
+    """Parts of several texts: of each in `which` text it lies, from where to where."""
+
+    texts: Sequence[npt.NDArray[np.uint8]]
+    which: npt.NDArray[np.int32]
+    begins: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.uint32]
+
+
+def gathered(stretches: Stretches, order: Indexes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None:
+    """The stretches at these places one behind the other, with where each begins and the last one ends."""
+    loaded = library()
+    if loaded is None:
+        return None
+    texts, which, begins, ends = stretches
+    if not len(which) == len(begins) == len(ends):
+        raise ValueError("each stretch needs its text, its begin and its end")
+    places = np.array([text.ctypes.data for text in texts], np.uint64)
+    sizes = np.array([len(text) for text in texts], np.int64)
+    known = _Texts(places.ctypes.data, sizes.ctypes.data, len(texts))
+    room = int(ends.sum(dtype=np.int64) - begins.sum(dtype=np.int64))
+    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
+    length = loaded.pveforensics_gathered(
+        ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which), order.ctypes.data, len(order),
+        borders.ctypes.data, together.ctypes.data, room,
+    )  # fmt: skip
+    if length < 0:
+        raise ValueError("a stretch lies outside of its text")
+    return borders, together[:length]

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pveforensics.events.scan import columns, compiled, layout
 from pveforensics.events.scan.words import Page, Room
+from pveforensics.timeline import messages, sink
 
 LINES = [
     b"Mar 14 02:13:07 alpha pvestatd[1201]: x", b"Mar 14 02:13:07 alpha kernel: [1.5] y", b"Mar 14 02:13:60 alpha x[1]: y", b"Mar 14 24:13:07 alpha x[1]: y",
@@ -74,6 +76,46 @@ def test_stretches_and_words_are_taken_the_same(text, stretches, three):
         assert ours == (twin.joined(begins, ends), twin.holding(begins, ends, three).tolist(), twin.words_at(begins).tolist())
 
 
+@given(TEXTS, st.lists(st.integers(16, 5000), max_size=30))
+@example(b"Mar 14 02:13:07 alpha x[12345678]: y 99999999999]: z 1 2]: ]: [0]: e\xff7]: ", list(range(16, 74)))
+def test_pids_are_read_the_same(text, places):
+    page = Page(text, Room())
+    begins = np.array([min(place, len(text) + 8) for place in places], np.int64)
+    expected = sink._pids_in_numpy(page.words, begins).tolist()
+    assert compiled.pids(text, begins).tolist() == expected
+
+
+@given(st.lists(st.tuples(TEXTS, st.lists(st.integers(0, 3000), min_size=2, max_size=12)), min_size=1, max_size=5), st.randoms())
+def test_messages_are_gathered_the_same(drawn, draw):
+    pieces = []
+    for text, edges in drawn:
+        borders = sorted(min(edge, len(text)) for edge in edges)
+        rows = list(zip(borders[::2], borders[1::2], strict=False))
+        draw.shuffle(rows)
+        begin, end = np.array(rows, np.uint32).reshape(-1, 2).T
+        pieces.append(messages.Messages(text, begin, end))
+    order = list(range(sum(len(piece.begin) for piece in pieces)))
+    draw.shuffle(order)
+    order = np.array(order, np.int64)
+    shown = [bytes(piece.text[begin:end]) for piece in pieces for begin, end in zip(piece.begin.tolist(), piece.end.tolist(), strict=True)]
+    found = messages.in_order(pieces, order).cast(pa.binary())
+    assert found.to_pylist() == [shown[place] for place in order.tolist()]
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        assert messages.in_order(pieces, order).cast(pa.binary()).equals(found)
+
+
+@pytest.mark.parametrize(
+    ("which", "begins", "ends", "order"),
+    [([0], [0], [4], [0]), ([0], [3], [2], [0]), ([2], [0], [1], [0]), ([-1], [0], [1], [0]), ([0], [0], [1], [1]), ([0], [0], [1], [-1])],
+)
+def test_a_stretch_outside_of_its_text_is_not_gathered(which, begins, ends, order):
+    texts = [np.frombuffer(b"abc", np.uint8), np.zeros(0, np.uint8)]
+    stretches = compiled.Stretches(texts, np.array(which, np.int32), np.array(begins, np.uint32), np.array(ends, np.uint32))
+    with pytest.raises(ValueError, match="outside"):
+        compiled.gathered(stretches, np.array(order, np.int64))
+
+
 def test_lines_shorter_than_reckoned_are_all_found():
     text = b"\n" * 10_000 + b"x"
     assert compiled.newlines(text).tolist() == list(range(10_000))
@@ -120,7 +162,7 @@ for _ in range(3000):
     text = bytes(draw.choices(b"Mar 14:02[1]x\\n\\xff-", k=draw.randrange(80)))
     edges = [0, 1, len(text) - 1, len(text), len(text) + 1, -1, -40, 2**62, -2**62]
     some = lambda: np.array([draw.choice(edges) if draw.random() < 0.5 else draw.randrange(90) for _ in range(9)], np.int64)
-    compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: ")
+    compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: "), compiled.pids(text, some())
     reader = compiled.HeadReader(7, 15, b"", 15, 8192, fraction=False)
     reader.know([((np.uint64(2**40 - 1), np.uint64(5)),)])
     reader.read(text, some(), some())
@@ -128,6 +170,12 @@ for _ in range(3000):
     reader.read(text, some(), some())
     compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
     begins = some()
+    texts = [np.frombuffer(text, np.uint8), np.zeros(0, np.uint8)]
+    stretches = compiled.Stretches(texts, some().astype(np.int32), some().astype(np.uint32) % 99, some().astype(np.uint32) % 99)
+    try:
+        compiled.gathered(stretches, some())
+    except ValueError:
+        pass
     try:
         compiled.joined(text, begins, begins + abs(begins) % 50)
     except (ValueError, MemoryError, OverflowError):
