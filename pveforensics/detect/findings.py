@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from pveforensics.detect.clauses import Merge, Rule
 from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
@@ -22,14 +23,17 @@ _GROUPS_OPEN = 8
 """Occurrences of one rule that go on at the same time on different nodes are compared with so many of the latest."""
 
 
-def write(rule: Rule, drafts: Iterable[Draft], *, dated: bool) -> list[Finding]:
-    """The findings of one rule, in order of time, each with an id of its own."""
+def write(rule: Rule, drafts: Iterable[Draft], most: int, *, dated: bool) -> tuple[list[Finding], int]:
+    """The first findings of one rule, in order of time, each with an id of its own, and how many there would be."""
     every = sorted(drafts, key=lambda draft: (draft.start is None, draft.start.us if draft.start else 0, draft.node))
-    findings: dict[str, Finding] = {}
+    apart: dict[tuple[object, ...], Draft] = {}
     for draft in _merged(every, rule.merge):
+        apart.setdefault((draft.nodes[:1], _of("guest", draft), _of("storage", draft), _of("job", draft), draft.start), draft)
+    findings: dict[str, Finding] = {}
+    for draft in islice(apart.values(), most):
         finding = _finding(rule, draft, dated=dated)
         findings.setdefault(finding.id, finding)
-    return list(findings.values())
+    return list(findings.values()), len(apart)
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ def _joined(group: _Group) -> Draft:
 
 
 def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
-    guests = tuple(dict.fromkeys(subject[6:].partition("@")[0] for subject in draft.subjects if subject.startswith("guest:")))
+    guests = _of("guest", draft)
     nodes = enumerate_words(draft.nodes)
     known = "" if draft.nodes == (UNKNOWN_NODE,) else nodes  # a log that nothing names is of a node that no sentence can name
     words = {"node": known, "nodes": known, "times": str(draft.times), "guests": _some(guests)}
@@ -123,8 +127,8 @@ def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
         summary=scene.render(rule.summary),
         nodes=draft.nodes,
         guests=guests,
-        storages=tuple(dict.fromkeys(subject[8:].partition("@")[0] for subject in draft.subjects if subject.startswith("storage:"))),
-        jobs=tuple(dict.fromkeys(subject[4:].partition("@")[0] for subject in draft.subjects if subject.startswith("job:"))),
+        storages=_of("storage", draft),
+        jobs=_of("job", draft),
         start=draft.start,
         end=draft.end,
         evidence=draft.evidence[:EVIDENCE_LINES],
@@ -137,6 +141,12 @@ def _finding(rule: Rule, draft: Draft, *, dated: bool) -> Finding:
         docs=f"docs/rules/{rule.id}.md",
         references=rule.references,
     )
+
+
+def _of(kind: str, draft: Draft) -> tuple[str, ...]:
+    """The guests, storages or jobs that a draft is about, each once."""
+    start = len(kind) + 1
+    return tuple(dict.fromkeys(each[start:].partition("@")[0] for each in draft.subjects if each.startswith(f"{kind}:")))
 
 
 def _some(guests: tuple[str, ...]) -> str:

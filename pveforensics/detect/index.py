@@ -120,9 +120,6 @@ def _high(match: Match) -> float:
     return math.inf if match.end is None else match.end.us
 
 
-_EMPTY = Lane((), moments=True)
-
-
 class _Lanes(Generic[Fact]):
     """The lanes of one sort of facts by key and node. A lane is made when it is first asked for: of most kinds no rule asks."""
 
@@ -147,9 +144,9 @@ class _Lanes(Generic[Fact]):
         return self._lanes[key]
 
     def of(self, key: str, nodes: Iterable[str] | None) -> list[Lane]:
-        """The lanes of a key on some nodes (None: on all)."""
+        """The lanes of a key on some nodes (None: on all); a node without a fact of that key has none."""
         by_node = self.by_node(key)
-        return list(by_node.values()) if nodes is None or not by_node else [by_node.get(node, _EMPTY) for node in nodes]
+        return list(by_node.values()) if nodes is None or not by_node else [by_node[node] for node in nodes if node in by_node]
 
 
 class FactIndex:

@@ -74,11 +74,10 @@ def _apply(rule: Rule, inquiry: Inquiry) -> tuple[list[Finding], list[Check], li
             drafts.append(result)
         elif isinstance(result, Unknown):
             doubts.append(result)
-    findings = write(rule, drafts, dated=inquiry.index.several_days)
+    findings, occurrences = write(rule, drafts, FINDINGS_PER_RULE, dated=inquiry.index.several_days)
     notes = [f"rule {rule.id}: {node} has more occurrences than are looked at; the first {PRIMARIES} are" for node in primaries.cut]
-    if len(findings) > FINDINGS_PER_RULE:
-        notes.append(f"rule {rule.id} found {len(findings)} occurrences; the first {FINDINGS_PER_RULE} are told")
-    findings = findings[:FINDINGS_PER_RULE]
+    if occurrences > FINDINGS_PER_RULE:
+        notes.append(f"rule {rule.id} found {occurrences} occurrences; the first {FINDINGS_PER_RULE} are told")
     return findings, _checks(rule, findings, doubts, primaries, inquiry.index), notes
 
 
