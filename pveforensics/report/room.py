@@ -26,7 +26,7 @@ class Room(msgspec.Struct, frozen=True):
     rows: int = 400
     chars: int = LONGEST
     cards: int = CARDS
-    listed: int = 1_000
+    listed: int = 500
     said: str = ""
 
 
@@ -41,7 +41,7 @@ class Fitting(Protocol):
 STEPS = (
     Room(),
     Room(near=False, cited=200, chars=1_200, said="without the lines around the evidence, lines cut at 1,200 characters"),
-    Room(1_500, near=False, cited=60, rows=150, chars=500, listed=600, said="1,500 lines of evidence at most, cut at 500 characters"),
+    Room(1_500, near=False, cited=60, rows=150, chars=500, listed=300, said="1,500 lines of evidence at most, cut at 500 characters"),
     Room(
         400,
         near=False,
@@ -49,7 +49,7 @@ STEPS = (
         rows=60,
         chars=240,
         cards=120,
-        listed=300,
+        listed=200,
         said="400 lines of evidence at most, cut at 240 characters, and the worst 120 findings",
     ),
 )
