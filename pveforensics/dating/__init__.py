@@ -48,8 +48,11 @@ def date_and_clocks(
     books, zoned, clocks = _clocks(scans, documents, naming, options)
     if (full := recall(scans, clocks)) is not scans:
         # lines in an hour that a clock change repeats are told apart by the lines around them, so each file is walked through again
-        scans, clocks = full, _file_clocks(full, naming, books, zoned)
-    starts = starts_of(scans, clocks, naming)
+        clocks = _file_clocks(full, naming, books, zoned)
+    notes = tuple(_notes(full, naming, books, zoned))
+    starts = starts_of(full, clocks, naming)
+    scans = list(full)
+    del full  # from here on records become drafts, file by file: both together would be the most that is ever held
     drafts, _ = merge(drafts_of(scans, clocks, starts, naming), scans)
     places = places_of(scans, clocks, naming.node_of_path)
     coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming, places[scan.path]))
@@ -64,7 +67,7 @@ def date_and_clocks(
         clusters=_clusters(documents),
         clocks=_node_clocks(scans, naming, books, zoned),
         sources=tuple(_sources(scans, documents, naming, clocks)),
-        notes=tuple(_notes(scans, naming, books, zoned)),
+        notes=notes,
     )
     return timeline, {scan.path: (clocks[scan.path], starts[scan.path]) for scan in scans}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from pveforensics.dating.clock import FileClock, KernelStart, kernel_starts, own_start
 from pveforensics.dating.places import places_of
@@ -73,11 +73,18 @@ class Draft:
 
 
 def drafts_of(
-    scans: Sequence[LogScan], clocks: Mapping[str, FileClock], starts: Mapping[str, KernelStart | None], naming: Naming
+    scans: list[LogScan], clocks: Mapping[str, FileClock], starts: Mapping[str, KernelStart | None], naming: Naming
 ) -> dict[str, list[Draft]]:
-    """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by `starts`: a boot of the same node."""
+    """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by `starts`: a boot of the same node.
+
+    The records are taken out of the scans: of them nothing is needed any more.
+    """
     places = places_of(scans, clocks, naming.node_of_path)
-    return {scan.path: _drafts(scan, places[scan.path].log, clocks[scan.path], naming, starts[scan.path]) for scan in scans}
+    drafts: dict[str, list[Draft]] = {}
+    for place, scan in enumerate(scans):
+        drafts[scan.path] = _drafts(scan, places[scan.path].log, clocks[scan.path], naming, starts[scan.path])
+        scans[place] = replace(scan, records=())
+    return drafts
 
 
 def starts_of(scans: Sequence[LogScan], clocks: Mapping[str, FileClock], naming: Naming) -> dict[str, KernelStart | None]:

@@ -99,14 +99,22 @@ def _of_guests(shelf: Shelf, guests: set[bytes]) -> Iterator[int]:
 
 def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: Collection[int]) -> LogScan:
     """The scan with records of these lines among its own."""
-    reader = LineReader()
-    records = [record for place in sorted(places) if (record := _record(shelf, place, index, reader)) is not None]
+    reader, words = LineReader(), _Words()
+    records = [record for place in sorted(places) if (record := _record(shelf, place, index, reader, words)) is not None]
     shelf.put_away()
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
     return dataclasses.replace(scan, records=merged, everyday=None)
 
 
-def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader) -> Record | None:
+class _Words(dict[str, str]):
+    """Each text once: nodes, users and kinds of tasks stand in thousands of lines."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = text
+        return text
+
+
+def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader, words: _Words) -> Record | None:
     """The record of one line, read as any other line is; None if its signature does not match it."""
     kept = shelf.kept
     text = shelf.line(place).decode("utf-8", "replace")
@@ -118,11 +126,11 @@ def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader)
     match = signature.search(line.message)
     if match is None or not signature.fits(line.program, line.pid):
         return None
-    fields = {name: value for name, value in match.groupdict().items() if value is not None}
+    fields = {name: words[value] for name, value in match.groupdict().items() if value is not None}
     start = line.message_offset
     span = (match.start() + start, match.end() + start) if start is not None else None
     return Record(
-        signature.kind, signature.id, kept.lines[place], line.stamp, line.host, line.program, line.pid, text, fields, span,
+        signature.kind, signature.id, kept.lines[place], line.stamp, words[line.host], words[line.program], words[line.pid], text, fields, span,
         count=kept.counts[place], last=_later(line.stamp, kept.lasts[place] - kept.moments[place]), boot=kept.boots[place], uptime_us=line.uptime_us,
     )  # fmt: skip
 

@@ -55,8 +55,9 @@ class Lives:
         ends = np.array([signature.kind == "task.end" for signature in index.signatures], np.bool_)
         places = np.flatnonzero(ends[shelf.signatures])
         rows = []
+        kept, search = shelf.kept, _LIFE.search
         for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
-            if (found := _LIFE.search(shelf.line(place))) is not None:
+            if (found := search(kept.text, kept.starts[place], kept.ends[place])) is not None:
                 rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found["kind"]]))
         if rows:
             self._columns.append(np.array(rows, np.int64).T)
