@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -209,6 +208,8 @@ def _exit_code(case: Case, fail_on: str | None) -> int:
 
 def _hash_line(html: bytes, report: str) -> str:
     """In the form of sha256sum, so that whoever gets the report can check it: its own hash cannot stand in it."""
+    import hashlib
+
     return f"{hashlib.sha256(html).hexdigest()}  {report}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +86,8 @@ def write(path: str, data: bytes | Iterable[bytes]) -> None:
 @contextmanager
 def written(path: str) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of the one at `path` once all is written. Raises UsageError where that fails."""
+    import tempfile
+
     try:
         if _is_special(path):
             with Path(path).open("wb") as file:

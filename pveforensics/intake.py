@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from pveforensics import state
+from pveforensics import events, state
 from pveforensics.bundle import Job, Left, Reopened
 from pveforensics.errors import InputError
 from pveforensics.events import (
@@ -23,7 +23,6 @@ from pveforensics.events import (
     is_binary_journal,
     make_matcher,
     recognize,
-    scan_journal,
     scan_log,
     without_copies,
 )
@@ -225,6 +224,8 @@ def _read_left(
     more: list[NotRead] = []
     if lens is None:
         return more
+    if workers > 1:
+        events.load_readers()
     results = run_all([each.job for each in left], functools.partial(_reread, lens=lens), workers)
     for each, result in zip(left, results, strict=True):
         readings[each.place] = _put(result.reading, waiting)
@@ -364,7 +365,8 @@ def _with_hint(member: Member, reading: _Reading) -> _Reading:
 
 def _journal(member: Member, index: SignatureIndex, matcher: Matcher, sink: LineSink | None) -> _Reading:
     """One of systemd's binary journals; a file that lost its head is known by its name and by the entries in it."""
-    scan = scan_journal(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher, digest=lambda: member.sha256, sink=sink)
+    read = events.scan_journal  # loaded here: what reads journals is much, and many bundles have none
+    scan = read(member.path, member.chunks(), index, mtime=member.mtime, matcher=matcher, digest=lambda: member.sha256, sink=sink)
     if scan.lines:
         return _with_hint(member, _Reading(scan))
     reason = next(iter(scan.problems), "a journal without entries")

@@ -51,6 +51,7 @@ CLASSES: tuple[type[Any], ...] = (
 PARTS = 4
 """Signatures, rules, questions, benign lines."""
 
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 _NUMBER = {kind: number for number, kind in enumerate(CLASSES)}
 _SOURCES = ("yamlfile.py", "model.py", "packstore.py", "events/signature*.py", "events/anchors.py", "detect/*.py")
 """What decides what is made of a rule file: a checkout under work must not see what its older code has made."""
@@ -104,11 +105,10 @@ def _made(value: Any) -> Any:
     kind = type(value)
     if kind is list:
         number = value[0]
-        if number == 0:
-            return tuple([each if type(each) is str else _made(each) for each in value[1:]])
-        return CLASSES[number](*[each if type(each) is str else _made(each) for each in value[1:]])
+        parts = [each if type(each) in _AS_IT_IS else _made(each) for each in value[1:]]
+        return tuple(parts) if number == 0 else CLASSES[number](*parts)
     if kind is dict:
-        return {key: _made(each) for key, each in value.items()}
+        return {key: each if type(each) in _AS_IT_IS else _made(each) for key, each in value.items()}
     if kind is bytes:  # a text with half a surrogate pair, which is no UTF-8
         return value.decode("utf-8", "surrogatepass")
     return value

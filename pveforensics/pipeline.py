@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from pveforensics import events
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
 from pveforensics.clocks import Shifts, align_with_shifts
 from pveforensics.dating import FileClock, FileClocks, date, date_and_clocks
 from pveforensics.detect import detect
-from pveforensics.events import Signature, recalled
+from pveforensics.events import Signature
 from pveforensics.identity import identify
 from pveforensics.incidents import assemble
 from pveforensics.intake import Intake, take_in
@@ -104,7 +105,7 @@ def _recalled(intake: Intake, naming: Naming, scans: Sequence[LogScan], clocks: 
         return scans
     dumps = [dump for document in intake.documents for dump in document.snapshots if dump.kind == "guest_config"]
     locked = {dump.fields.get("vmid", "") for dump in dumps if dump.fields.get("lock")}
-    return recalled(scans, intake.signatures, clocks, naming.node_of_path, locked)
+    return events.recalled(scans, intake.signatures, clocks, naming.node_of_path, locked)
 
 
 def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
 import os
 import signal
 import sys
@@ -30,9 +28,10 @@ def run_all(jobs: Sequence[Job], run: Callable[[Job], Result], workers: int) -> 
     if min(workers, len(jobs)) < 2 or sys.platform != "linux":
         yield from map(run, jobs)
         return
-    pool = concurrent.futures.ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=multiprocessing.get_context("fork"), initializer=_begin, initargs=(run,)
-    )
+    import multiprocessing  # noqa: PLC0415 - most runs have nothing to share
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("fork"), initializer=_begin, initargs=(run,))
     try:
         futures = [pool.submit(_call, job) for job in jobs]
         for job, future in zip(jobs, futures, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import median
 from typing import NamedTuple
 
 from pveforensics.clocks.anchors import Sighting, kind_of, sightings
@@ -173,8 +172,8 @@ def agreed(told: Sequence[Difference]) -> Agreed | None:
         return None
     used = tuple(told[place] for place in sorted(best[2]))
     values = [min(each.seconds, key=lambda value: abs(value - best[3] + AGREE_S / 2)) for each in used]
-    middle = median(values)
-    spread = max(median(abs(value - middle) for value in values), 0.5)
+    middle = _median(values)
+    spread = max(_median(abs(value - middle) for value in values), 0.5)
     distinct = len({each.sighting.anchor for each in used})
     moments = [each.sighting.at.us for each in used]
     if distinct < AGREEING or 2 * len(used) <= len(told) or (abs(middle) > FAR_S and max(moments) - min(moments) < 5 * SECOND):
@@ -249,8 +248,15 @@ def _runs(told: Sequence[Difference]) -> list[list[Difference]]:
     return joined
 
 
+def _median(of: Iterable[float]) -> float:
+    """As the library's, whose module loads decimals, fractions and random numbers as well."""
+    values = sorted(of)
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
 def _middle(told: Sequence[Difference]) -> float:
-    return median(median(each.seconds) for each in told)
+    return _median(_median(each.seconds) for each in told)
 
 
 def _apart(told: Sequence[Difference]) -> float:

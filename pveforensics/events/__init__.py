@@ -6,15 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pveforensics.events.copies import without_copies
     from pveforensics.events.formats import FORMATS, Recognition, is_binary, is_binary_journal, recognize
-    from pveforensics.events.journal import scan_journal, without_copies
+    from pveforensics.events.journal import scan_journal
     from pveforensics.events.recall import recalled
-    from pveforensics.events.recall.waiting import EverydayFile
     from pveforensics.events.scan import backend_name, loops_name, make_matcher, scan_log
     from pveforensics.events.scan.matcher import Matcher
     from pveforensics.events.scan.sink import LineSink, OpenSink
     from pveforensics.events.signature_files import load_signatures
     from pveforensics.events.signatures import Sample, Signature, SignatureIndex, match_line
+    from pveforensics.events.waiting import EverydayFile
 
 __all__ = [
     "FORMATS",
@@ -29,6 +30,7 @@ __all__ = [
     "backend_name",
     "is_binary",
     "is_binary_journal",
+    "load_readers",
     "load_signatures",
     "loops_name",
     "make_matcher",
@@ -41,15 +43,16 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "copies": ("without_copies",),
     "formats": ("FORMATS", "Recognition", "is_binary", "is_binary_journal", "recognize"),
-    "journal": ("scan_journal", "without_copies"),
+    "journal": ("scan_journal",),
     "recall": ("recalled",),
-    "recall.waiting": ("EverydayFile",),
     "scan": ("backend_name", "loops_name", "make_matcher", "scan_log"),
     "scan.matcher": ("Matcher",),
     "scan.sink": ("LineSink", "OpenSink"),
     "signature_files": ("load_signatures",),
     "signatures": ("Sample", "Signature", "SignatureIndex", "match_line"),
+    "waiting": ("EverydayFile",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -60,3 +63,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
     return found
+
+
+def load_readers() -> None:
+    """Load what reads long logs and journals: before processes are forked that would each load it."""
+    for room in ("scan.fast", "journal"):
+        importlib.import_module(f"{__name__}.{room}")

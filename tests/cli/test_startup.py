@@ -58,6 +58,23 @@ def test_analyze_loads_no_tables_and_once_kept_neither_yaml_nor_the_checks_of_ru
     assert not runs[1][0] & {"yaml", "pveforensics.yamlfile", "pveforensics.detect.load"}
 
 
+def test_a_short_log_needs_no_arrays_and_nothing_that_reads_other_things(loaded, tmp_path):
+    (tmp_path / "pve1.log").write_text(LINE)
+    loaded("rules", "list")  # keeps the rules
+    modules, _ = loaded("analyze", "pve1.log", "-o", "r.html", "--json", "c.json", "--markdown", "m.md")
+    assert {"jinja2", "hyperscan", "pveforensics.events.scan"} <= modules
+    libraries = {"numpy", "yaml", "pandas", "pyarrow", "rich", "multiprocessing", "concurrent.futures", "logging", "statistics", "ctypes"}
+    readers = {"pveforensics.events.journal", "pveforensics.events.recall", "pveforensics.events.scan.fast", "pveforensics.timeline"}
+    assert not modules & (libraries | readers)
+
+
+def test_a_long_log_needs_neither_the_reader_of_journals_nor_many_processes(loaded, tmp_path):
+    (tmp_path / "pve1.log").write_text(LINE * 1_000)
+    modules, _ = loaded("analyze", "pve1.log", "-o", "r.html")
+    assert {"numpy", "pveforensics.events.scan.fast"} <= modules
+    assert not modules & {"numpy.random", "pandas", "pyarrow", "multiprocessing", "pveforensics.events.journal", "pveforensics.timeline"}
+
+
 def test_what_is_kept_changes_no_byte(loaded, tmp_path):
     (tmp_path / "pve1.log").write_text(LINE * 3)
     for name in ("cold", "warm"):

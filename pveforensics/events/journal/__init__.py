@@ -9,7 +9,6 @@ import numpy as np
 
 from pveforensics.events.journal.boots import Lives, Step, lives, runs, settled
 from pveforensics.events.journal.carve import COMPACT, REGULAR, best_layout, words_of
-from pveforensics.events.journal.copies import without_copies
 from pveforensics.events.journal.decode import Decoder
 from pveforensics.events.journal.entries import Columns, columns
 from pveforensics.events.journal.header import Header, read_header
@@ -25,7 +24,7 @@ from pveforensics.events.signatures import SignatureIndex
 from pveforensics.logfiles import is_whole
 from pveforensics.readings import LogScan, Record
 
-__all__ = ["scan_journal", "without_copies"]
+__all__ = ["scan_journal"]
 
 _LEAST = 8
 _AT_ONCE = 4_096

@@ -50,6 +50,9 @@ def loops_name() -> str:
     return "numpy" if compiled.library() is None else "C"
 
 
+SHORT = HEAD
+"""Bytes; a log of less is read line by line, as the fast scan would do as well, and needs no numpy."""
+
 REPEATED = b"message repeated"
 """A line that states this may count for the one before it."""
 
@@ -113,7 +116,8 @@ def scan_log(
     elif seen.kind == "journal-export":
         scan_export(stream, scan, engine, problems, sink)
     else:
-        _scan_text(as_utf8(stream), scan, engine, sink, quoted=looks_quoted(decoded(first[:HEAD])), fast=fast)
+        quoted = looks_quoted(decoded(first[:HEAD]))
+        _scan_text(as_utf8(stream), scan, engine, sink, quoted=quoted, by_line=quoted or not fast or len(first) < SHORT)
     for _ in source:  # a reader that stopped early must not spoil the hash
         pass
     return _result(path, seen, scan, tally, mtime, problems)
@@ -124,11 +128,11 @@ def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: LineSink | None, *, quoted: bool, fast: bool) -> None:
-    if quoted or not fast:
+def _scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: LineSink | None, *, quoted: bool, by_line: bool) -> None:
+    if by_line:
         scan_text(chunks, scan, matcher, sink, quoted=quoted)
         return
-    from pveforensics.events.scan import fast as columns  # noqa: PLC0415 - numpy only where a log is read
+    from pveforensics.events.scan import fast as columns  # noqa: PLC0415 - numpy only where a long log is read
 
     columns.scan_text(chunks, scan, matcher, sink)
 

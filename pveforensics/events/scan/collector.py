@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pveforensics.events.formats import Line
 from pveforensics.events.scan.coverage import moment
-from pveforensics.events.scan.everyday import EverydayLines
 from pveforensics.events.signatures import Signature
 from pveforensics.lazyregex import regex
 from pveforensics.model import NOTHING
 from pveforensics.readings import Record, Stamp
 from pveforensics.timebase import SECOND
+
+if TYPE_CHECKING:
+    from pveforensics.events.scan.everyday import EverydayLines
 
 LONGEST_TEXT = 4096
 """Characters kept of a record's own line."""
@@ -72,7 +75,7 @@ class Collector:
 
     def __init__(self, *, shelves: bool = False) -> None:
         """Nothing seen yet; with `shelves` everyday lines are kept apart."""
-        self.everyday = EverydayLines() if shelves else None
+        self.everyday = _everyday_lines() if shelves else None
         self.drafts: list[Draft] = []
         self.lost = 0
         self.boot_id = ""
@@ -223,3 +226,9 @@ def _shortened(text: str, span: tuple[int, int] | None) -> tuple[str, tuple[int,
     if len(text) <= LONGEST_TEXT:
         return text, span
     return text[:LONGEST_TEXT], (span if span and span[1] <= LONGEST_TEXT else None)
+
+
+def _everyday_lines() -> EverydayLines:
+    from pveforensics.events.scan.everyday import EverydayLines  # noqa: PLC0415 - numpy only where a long log is read
+
+    return EverydayLines()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import platform
 import sys
@@ -35,5 +34,7 @@ def runs_hyperscan() -> bool:
     if sys.platform == "darwin":  # no Mac that runs a supported Python lacks it
         return True
     if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - there alone
+
         return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(_WINDOWS_SSE4_2))
     return flags() >= _NEEDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ _HOST = re.compile(rb"[A-Za-z0-9][\w.-]{0,61}")
 _UP_TO_ENDING = re.compile(rb"(?<=[\[:])")
 _TAG = re.compile(rb"[\w/(][\w./@+~%()-]*[\[:]")
 _OPENING, _COLON = word(b"[" * 8), word(b":" * 8)
-_FACTORS = np.random.default_rng(20_251_122).integers(1 << 32, 1 << 63, (64, _TAG_WORDS), np.uint64) | np.uint64(1)
+_random = random.Random(20_251_122)  # noqa: S311 - any odd numbers do; numpy's own generators take longer to load than all that stands here
+_FACTORS = np.array([[_random.getrandbits(63) | 1 for _ in range(_TAG_WORDS)] for _ in range(64)], np.uint64)
 
 
 class Host(NamedTuple):

@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
 from pveforensics.events.scan.collector import Collector, Draft, is_leveled
 from pveforensics.events.scan.coverage import RunBuilder
-from pveforensics.events.scan.everyday import Kept
 from pveforensics.events.scan.hints import ANCHORS, Hints
 from pveforensics.events.scan.layout import SHAPES, has_date
 from pveforensics.events.scan.pieces import LONGEST_LINE
@@ -19,6 +19,9 @@ from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
 from pveforensics.lazyregex import regex
 from pveforensics.leanclass import dataclass
 from pveforensics.readings import NulRun, Stamp
+
+if TYPE_CHECKING:
+    from pveforensics.events.scan.everyday import Kept
 
 NAMED = 50_000
 """Lines of a file of which each tells who wrote it. Of those behind, only lines with an anchor do, and a line that begins with a stamp and host as earlier ones

@@ -127,7 +127,7 @@ def storm(seed, lines=8_000):
 def test_storms_are_counted_the_same(seed):
     data = storm(seed)
     chunks = [data[at : at + 10_000] for at in range(0, len(data), 10_000)]
-    with mock.patch.multiple(fast, LEAST=1, SIZE=100_000):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1, SIZE=100_000):
         quick = scan_log("syslog", chunks, INDEX)
     assert quick == scan_log("syslog", [data], INDEX, fast=False)
     assert sum(record.count for record in quick.records) > 7_000
@@ -138,6 +138,7 @@ def test_a_storm_is_not_read_line_by_line():
     chunks = [data[at : at + 65_536] for at in range(0, len(data), 65_536)]
     with (
         mock.patch.object(Collector, "add", autospec=True, side_effect=Collector.add) as add,
+        mock.patch("pveforensics.events.scan.SHORT", 1),
         mock.patch.multiple(fast, LEAST=1, SIZE=1 << 18),
     ):
         scan_log("syslog", chunks, INDEX)
@@ -154,6 +155,7 @@ def test_a_message_that_means_nothing_is_passed_over_when_it_comes_again():
     index = SignatureIndex([*INDEX.signatures[:1], Signature("r", "r", "s", "connection refused by (?P<peer>a)"), INDEX.signatures[2]])
     with (
         mock.patch.object(Candidates, "_try", autospec=True, side_effect=Candidates._try) as tried,
+        mock.patch("pveforensics.events.scan.SHORT", 1),
         mock.patch.multiple(fast, LEAST=1, SIZE=1 << 18),
     ):
         quick = scan_log("syslog", chunks, index)

@@ -102,7 +102,7 @@ def both(data, *, size=0, page=1 << 20, matcher=None, index=INDEX, shelve=False)
     matcher = matcher or make_matcher(index)
     chunks = [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
     slow = scan_log("syslog", [data], index, matcher=make_matcher(index, (PlainMatcher,)), fast=False, shelve=shelve)
-    with mock.patch.multiple(fast, LEAST=1, SIZE=page):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1, SIZE=page):
         quick = scan_log("syslog", chunks, index, matcher=matcher, shelve=shelve)
     slow, quick = (recalled((one,), index, {"syslog": NoClock()}, {})[0] for one in (slow, quick))
     return slow, quick
@@ -202,7 +202,11 @@ def test_flipped_bytes_give_the_same(seed, flips):
 def test_nearly_all_lines_are_read_by_their_columns(kind):
     rows = [f"{stamp(kind, 30_000_000 + at)} alpha CRON[{at}]: session opened\n" for at in range(5_000)]
     rows[3_000:3_000] = [f"{stamp(kind, 30_003_000)} alpha corosync[15]:   [TOTEM ] Retransmit List: 4a\n"]
-    with mock.patch.object(TextScan, "feed", autospec=True, side_effect=TextScan.feed) as feed, mock.patch.multiple(fast, LEAST=1):
+    with (
+        mock.patch.object(TextScan, "feed", autospec=True, side_effect=TextScan.feed) as feed,
+        mock.patch("pveforensics.events.scan.SHORT", 1),
+        mock.patch.multiple(fast, LEAST=1),
+    ):
         result = scan_log("syslog", ["".join(rows).encode()], INDEX)
     assert feed.call_count < 60
     assert [record.kind for record in result.records] == ["retransmit"]

@@ -5,7 +5,7 @@ import tempfile
 from array import array
 from unittest import mock
 
-from pveforensics.events.recall.waiting import EverydayFile
+from pveforensics.events.waiting import EverydayFile
 from pveforensics.readings import Everyday, LogScan
 
 

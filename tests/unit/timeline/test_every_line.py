@@ -101,7 +101,11 @@ def small_blocks(size, block=None, fewest=1_000):
     def cut(chunks, _):
         return pieces(chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
 
-    with mock.patch.multiple(fast, LEAST=1, pieces=cut), mock.patch.multiple(sink, BLOCK=block or size, FEWEST=fewest):
+    with (
+        mock.patch("pveforensics.events.scan.SHORT", 1),
+        mock.patch.multiple(fast, LEAST=1, pieces=cut),
+        mock.patch.multiple(sink, BLOCK=block or size, FEWEST=fewest),
+    ):
         yield
 
 
@@ -137,7 +141,7 @@ def test_flipped_bytes_give_the_same(tmp_path_factory, seed, flips):
     data = bytearray(text_of(seed, count=150))
     for at, value in flips:
         data[at % len(data)] = value
-    with mock.patch.multiple(fast, LEAST=1, SIZE=4_000):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1, SIZE=4_000):
         the_same(bundle(tmp_path_factory.mktemp("b"), {"alpha/var/log/syslog": bytes(data)}))
 
 
@@ -146,7 +150,7 @@ def test_each_odd_line_among_plain_ones_is_a_row_or_blank(tmp_path, row):
     plain = [f"{stamp('bsd', NEWEST - 4_000 + at)} alpha x[1]: y" for at in range(300)]
     for at in range(20, 280, 86):
         plain[at] = row
-    with mock.patch.multiple(fast, LEAST=1):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1):
         the_same(bundle(tmp_path, {"alpha/var/log/syslog": "\n".join(plain).encode()}))
 
 
@@ -178,7 +182,7 @@ def test_what_a_repeated_hour_shows_twice_comes_in_the_order_written(tmp_path):
     folder = bundle(tmp_path, {"alpha/var/log/syslog": "\n".join(log).encode(), "alpha/etc/timezone": b"Europe/Berlin\n"})
     for file in ("var/log/syslog", "etc/timezone"):
         os.utime(folder / "alpha" / file, (1_792_900_000, 1_792_900_000))
-    with mock.patch.multiple(fast, LEAST=1):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1):
         found = the_same(folder)
     assert [row[0] // 1_000_000 for row in found] == [first + 60 * place for place in range(120)]
     assert {row[1:3] for row in found} == {("year inferred", 1.0)}
@@ -189,7 +193,7 @@ def test_a_december_log_read_in_january_lies_in_both_years(tmp_path):
     log = "".join(f"{stamp('bsd', newyear + 600 * step)} alpha x[{step + 101}]: y\n" for step in range(-100, 100))
     folder = bundle(tmp_path, {"alpha/var/log/syslog": log.encode()})
     os.utime(folder / "alpha/var/log/syslog", (newyear + 70_000, newyear + 70_000))
-    with mock.patch.multiple(fast, LEAST=1):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1):
         found = the_same(folder)
     assert [row[0] // 1_000_000 for row in found] == [newyear + 600 * step for step in range(-100, 100)]
 
@@ -255,7 +259,7 @@ def test_lines_of_a_clock_that_runs_ahead_stand_on_the_common_one(tmp_path):
         log = [ring(NEWEST - 9_000 + 1_000 * n, host, 16 + n, ahead) for n in range(6)]
         log += [f"{stamp('zulu', NEWEST - 2_000 + at + ahead)} {host} x[1]: y{at}\n" for at in range(0, 100, 10)]
         files[f"{host}/var/log/syslog"] = "".join(log).encode()
-    with mock.patch.multiple(fast, LEAST=1):
+    with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1):
         found = the_same(bundle(tmp_path, files))
     plain = [(row[0] // 1_000_000, row[3]) for row in found if row[6].startswith("y")]
     assert [at for at, _ in plain] == sorted(at for at in range(NEWEST - 2_000, NEWEST - 1_900, 10) for _ in range(3))
