@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 
 
 def _data(name: str, checkout: str) -> Path:
     """The copy that a wheel carries, or the repository's own folder in a checkout."""
-    packaged = Path(str(files("pveforensics"))) / "_data" / name
-    return packaged if packaged.is_dir() else Path(__file__).parents[1] / checkout
+    package = Path(__file__).parent
+    packaged = package / "_data" / name
+    return packaged if packaged.is_dir() else package.parent / checkout
 
 
 def rules_folder() -> Path:
