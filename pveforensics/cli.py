@@ -1,9 +1,10 @@
 """The command line: with its siblings cli_* the only module that prints, exits and knows exit codes."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations` in the modules of commands: typer would evaluate each option's text four times at every start.
 
 import gc
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,8 +33,6 @@ from pveforensics.cli_timeline import timeline
 from pveforensics.errors import InputError, PveForensicsError, RulePackError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from pveforensics.model import Case, Event
     from pveforensics.rulepack import RulePack
 
@@ -171,7 +170,7 @@ app.command()(inventory)
 app.command()(collect)
 
 
-def _events_writer(path: str | None) -> Callable[[Sequence[Event]], None]:
+def _events_writer(path: str | None) -> Callable[[Sequence["Event"]], None]:
     """What writes events to a file; arrays and tables load only where one is asked for."""
     if path is None:
         return lambda _: None
@@ -180,7 +179,7 @@ def _events_writer(path: str | None) -> Callable[[Sequence[Event]], None]:
 
     write_rows = writer_of(path)
 
-    def write_events(events: Sequence[Event]) -> None:
+    def write_events(events: Sequence["Event"]) -> None:
         with written(path) as file:
             write_rows(file, EVENTS, event_batches(events))
 
@@ -200,7 +199,7 @@ def _check_level(fail_on: str | None) -> None:
         raise UsageError(f"--fail-on {fail_on}: expected one of {', '.join(LEVELS)}")
 
 
-def _exit_code(case: Case, fail_on: str | None) -> int:
+def _exit_code(case: "Case", fail_on: str | None) -> int:
     if fail_on is not None and any(LEVELS.index(finding.criticality) >= LEVELS.index(fail_on) for finding in case.findings):
         return EXIT_FOUND
     return 0 if case.complete else EXIT_PARTIAL
@@ -213,7 +212,7 @@ def _hash_line(html: bytes, report: str) -> str:
     return f"{hashlib.sha256(html).hexdigest()}  {report}"
 
 
-def _details(case: Case, pack: RulePack) -> Iterator[str]:
+def _details(case: "Case", pack: "RulePack") -> Iterator[str]:
     from pveforensics.events import backend_name, loops_name
 
     yield (

@@ -1,7 +1,5 @@
 """The command line's room for what comes before an analysis: the script that collects, and what a bundle holds."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -60,7 +58,7 @@ def inventory(
     raise typer.Exit(0 if found.complete else EXIT_PARTIAL)
 
 
-def _tell_files(found: Inventory) -> None:
+def _tell_files(found: "Inventory") -> None:
     for source in found.sources:
         typer.echo(f"read: {source.path}: {source.kind} of {source.node}, {source.lines} lines", err=True)
     for skipped in found.not_read:

@@ -1,7 +1,5 @@
 """The command line's room for the rule pack: list, show, lint, test, new."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

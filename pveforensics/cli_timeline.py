@@ -1,13 +1,12 @@
 """The command line's `timeline`: the merged timeline of all nodes on stdout or in a file."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,9 +22,6 @@ from pveforensics.cli_outputs import (
     leave_stdout,
     written,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def timeline(
