@@ -225,7 +225,7 @@ def _read_left(
     if lens is None:
         return more
     if workers > 1:
-        events.load_readers()
+        events.load_readers(journals=any(".journal" in each.job.place.path for each in left))
     results = run_all([each.job for each in left], functools.partial(_reread, lens=lens), workers)
     for each, result in zip(left, results, strict=True):
         readings[each.place] = _put(result.reading, waiting)

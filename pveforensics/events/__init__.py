@@ -65,7 +65,7 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-def load_readers() -> None:
-    """Load what reads long logs and journals: before processes are forked that would each load it."""
-    for room in ("scan.fast", "journal"):
+def load_readers(*, journals: bool) -> None:
+    """Load what reads long logs, and `journals` if there are any: before processes are forked that would each load it."""
+    for room in ("scan.fast", *(("journal",) if journals else ())):
         importlib.import_module(f"{__name__}.{room}")
