@@ -44,7 +44,7 @@ def regex(text, flags=0):
     return seen[-1]
 pveforensics.lazyregex.regex = regex
 for each in pkgutil.walk_packages(pveforensics.__path__, "pveforensics."):
-    if not each.name.endswith("__main__"):
+    if not each.name.rpartition(".")[2].startswith("_"):
         importlib.import_module(each.name)
 print(len(seen))
 """

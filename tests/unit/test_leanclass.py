@@ -20,7 +20,7 @@ import pveforensics.leanclass
 
 if sys.argv[1] == "library":
     pveforensics.leanclass.dataclass = dataclasses.dataclass
-names = [each.name for each in pkgutil.walk_packages(pveforensics.__path__, "pveforensics.") if not each.name.endswith("__main__")]
+names = [each.name for each in pkgutil.walk_packages(pveforensics.__path__, "pveforensics.") if not each.name.rpartition(".")[2].startswith("_")]
 classes = {
     each
     for name in names
