@@ -151,20 +151,26 @@ struct tags {
     const uint8_t *good;
 };
 
-/* The bytes from `place` to the first `[` or `:`, that one included, in `parts`. Gives how many stand before it, 32 if there is none. */
-static int64_t tag_at(const uint8_t *data, int64_t size, int64_t place, uint64_t *parts)
+/* The high bit of each byte that is zero; exact up to and with the first one, which is all that is asked. */
+static inline uint64_t zero_bytes(uint64_t word)
 {
-    int64_t length = 0;
+    return (word - 0x0101010101010101u) & ~word & 0x8080808080808080u;
+}
+
+/* The bytes from `place` to the first `[` or `:`, that one included, in `parts`. Gives how many stand before it, 32 if there is none. */
+static inline int64_t tag_at(const uint8_t *data, int64_t size, int64_t place, uint64_t *parts)
+{
     for (int64_t step = 0; step < TAG_WORDS; step++)
         parts[step] = 0;
-    for (; length < 8 * TAG_WORDS; length++) {
-        const int64_t at = place + length;
-        const uint8_t byte = at >= 0 && at < size ? data[at] : 0;
-        parts[length / 8] |= (uint64_t)byte << (8 * (length % 8));
-        if (byte == '[' || byte == ':')
-            break;
+    for (int64_t step = 0; step < TAG_WORDS; step++) {
+        const uint64_t word = word_at(data, size, place + 8 * step);
+        const uint64_t endings = zero_bytes(word ^ 0x5B5B5B5B5B5B5B5Bu) | zero_bytes(word ^ 0x3A3A3A3A3A3A3A3Au);
+        const uint64_t first = endings & -endings;
+        parts[step] = word & ((first << 1) - 1);
+        if (first != 0)
+            return 8 * step + __builtin_ctzll(first) / 8;
     }
-    return length;
+    return 8 * TAG_WORDS;
 }
 
 static int64_t known_tag(const struct tags *tags, const uint64_t *parts)
@@ -181,6 +187,14 @@ static int64_t known_tag(const struct tags *tags, const uint64_t *parts)
     return tag;
 }
 
+/* How many of the first eight bytes are digits. */
+static inline int64_t digits_at(const uint8_t *data, int64_t size, int64_t place)
+{
+    const uint64_t value = word_at(data, size, place) ^ 0x3030303030303030u;
+    const uint64_t odd = (value | (value + 0x0606060606060606u)) & 0xF0F0F0F0F0F0F0F0u;
+    return odd != 0 ? __builtin_ctzll(odd) / 8 : 8;
+}
+
 /* Of lines whose tags begin at `places`: the tag, where the message begins, and whether the head is whole and known. */
 EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *places, int64_t count, const struct tags *tags,
                               int64_t *found, int64_t *messages, uint8_t *good)
@@ -188,15 +202,8 @@ EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *
     for (int64_t i = 0; i < count; i++) {
         uint64_t parts[TAG_WORDS];
         const int64_t closing = places[i] + tag_at(data, size, places[i], parts), tag = known_tag(tags, parts);
-        int64_t digits = -1, pid = tags->with_pid[tag] != 0, whole = tags->good[tag] != 0;
-        if (pid) {
-            for (digits = 0; digits <= MOST_DIGITS; digits++) {
-                const int64_t at = closing + 1 + digits;
-                if (at < 0 || at >= size || data[at] < '0' || data[at] > '9')
-                    break;
-            }
-            whole &= digits >= 1 && digits <= MOST_DIGITS;
-        }
+        const int64_t pid = tags->with_pid[tag] != 0, digits = pid ? digits_at(data, size, closing + 1) : -1;
+        int64_t whole = tags->good[tag] != 0 && (!pid || (digits >= 1 && digits <= MOST_DIGITS));
         const uint64_t tail = word_at(data, size, closing + 1 + digits);
         whole &= pid ? (tail & 0xFFFFFF) == (']' | ':' << 8 | ' ' << 16) : (tail & 0xFFFF) == (':' | ' ' << 8);
         found[i] = tag;
@@ -240,17 +247,24 @@ EXPORT int64_t pveforensics_joined(const uint8_t *data, int64_t size, const int6
     return length;
 }
 
-/* The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none. */
+/* The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none. What has no eight
+ * bytes before it is no head. */
 EXPORT void pveforensics_pids(const uint8_t *data, int64_t size, const int64_t *messages, int64_t count, int64_t *pids)
 {
     for (int64_t i = 0; i < count; i++) {
         const int64_t closing = messages[i] - 3;
-        int64_t factor = 1;
         pids[i] = 0;
-        if (closing < 0 || closing >= size || data[closing] != ']')
+        if (closing < 8 || closing >= size || data[closing] != ']')
             continue;
-        for (int64_t at = closing - 1; at >= 0 && at >= closing - 8 && data[at] >= '0' && data[at] <= '9'; at--, factor *= 10)
-            pids[i] += (data[at] - '0') * factor;
+        uint64_t value = word_at(data, size, closing - 8) ^ 0x3030303030303030u;
+        const uint64_t odd = (value | (value + 0x0606060606060606u)) & 0xF0F0F0F0F0F0F0F0u;
+        if (odd >> 60 != 0)
+            continue;
+        if (odd != 0) /* only the digits behind the last other byte count */
+            value &= ~(uint64_t)0 << (64 - __builtin_clzll(odd) / 8 * 8);
+        value = (value * 10 + (value >> 8)) & 0x00FF00FF00FF00FFu;
+        value = (value * 100 + (value >> 16)) & 0x0000FFFF0000FFFFu;
+        pids[i] = (int64_t)((value * 10000 + (value >> 32)) & 0xFFFFFFFFu);
     }
 }
 
