@@ -62,9 +62,11 @@ class Columns:
         tag, message = np.zeros_like(starts), np.zeros_like(starts)
         lines = np.flatnonzero(ok) if wanted is None else wanted[ok[wanted]]
         if len(lines):
+            every = wanted is None and len(lines) == len(ok)
+            some: Indexes | slice = slice(None) if every else lines  # a slice is not copied
             widths = np.array([known.width for known in self.heads.hosts], np.int64)
-            places = starts[lines] + (self.layout.head + 2) + widths[host[lines]]
-            tag[lines], message[lines], ok[lines] = self.heads.find_tags(page, lines, places, taught)
+            places = starts[some] + (self.layout.head + 2) + widths[host[some]]
+            tag[some], message[some], ok[some] = self.heads.find_tags(page, lines, places, taught)
         return Rows(ok, at, host, tag, message, taught)
 
     def _in_machine_code(self, page: Page) -> tuple[Mask, Indexes, Indexes] | None:
