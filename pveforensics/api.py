@@ -24,4 +24,4 @@ def analyze(
     three are PveForensicsError, of `pveforensics.errors`.
     """
     options = Options(since=since, until=until, timezone=timezone, year=year, rules=tuple(rules))
-    return run([fspath(bundle) for bundle in bundles], load_pack(options.rules), options)
+    return run([fspath(bundle) for bundle in bundles], load_pack(options.rules, examples=False), options)

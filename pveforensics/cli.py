@@ -115,7 +115,7 @@ def analyze(
     write_events = _events_writer(timeline)
     options = Options(since, until, timezone, year, tuple(rules or ()), now=run_stamp(now), jobs=jobs or cores())
     check_zone(timezone)
-    pack = load_pack(options.rules)
+    pack = load_pack(options.rules, examples=False)
     with Progress(quiet=quiet) as progress:
         case = run(bundles, pack, options, progress=progress)
     gc.freeze()  # no search for cycles goes through it again

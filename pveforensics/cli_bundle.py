@@ -46,7 +46,7 @@ def inventory(
     check_outputs([json], bundles)
     check_zone(timezone)
     options = Options(timezone=timezone, year=year, rules=tuple(rules or ()), now=run_stamp(now))
-    pack = load_pack(options.rules)
+    pack = load_pack(options.rules, examples=False)
     with Progress(quiet=quiet) as progress:
         found = run(bundles, pack, options, progress=progress)
     if json:

@@ -25,7 +25,7 @@ def rules_list(folders: Folders = None, rules: MorePacks = None) -> None:
     """List finding rules, questions, benign lines and signatures, one a line."""
     from pveforensics.rulepack import load_pack
 
-    pack = load_pack([*(rules or ()), *(folders or ())]).of(folders or ())
+    pack = load_pack([*(rules or ()), *(folders or ())], examples=False).of(folders or ())
     rows = [f"rule       {rule.id:34} {rule.class_:24} {rule.title}" for rule in pack.rules]
     rows += [f"question   {question.id:34} {len(question.hypotheses)} hypotheses" for question in pack.questions]
     rows += [f"benign     {benign.id:34} {benign.text}" for benign in pack.benign]

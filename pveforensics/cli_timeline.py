@@ -60,7 +60,7 @@ def timeline(
     with ExitStack() as stack:
         with Progress(quiet=quiet) as progress:
             stream = stack.enter_context(
-                open_timeline(bundles, load_pack(options.rules), request, options, folder=folder, progress=progress)
+                open_timeline(bundles, load_pack(options.rules, examples=False), request, options, folder=folder, progress=progress)
             )
         if write_rows is None or output is None:
             _print(text_lines(stream.batches, stream.nodes, colour=_wants_colour()))

@@ -51,15 +51,18 @@ CLASSES: tuple[type[Any], ...] = (
 PARTS = 4
 """Signatures, rules, questions, benign lines."""
 
+_NAMES = {True: "rules", False: "bare-rules"}
+"""Of the entries with the examples of rules and the samples of signatures, and without."""
+
 _AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 _NUMBER = {kind: number for number, kind in enumerate(CLASSES)}
 _SOURCES = ("yamlfile.py", "model.py", "packstore.py", "events/signature*.py", "events/anchors.py", "detect/*.py")
 """What decides what is made of a rule file: a checkout under work must not see what its older code has made."""
 
 
-def kept(sha256: str, folders: tuple[Path, ...]) -> Any:
+def kept(sha256: str, folders: tuple[Path, ...], *, examples: bool = True) -> Any:
     """What was kept of these folders with this content; None if nothing was, or nothing that fits."""
-    data = cache.load("rules", _key(sha256, folders))
+    data = cache.load(_NAMES[examples], _key(sha256, folders))
     if data is None:
         return None
     try:
@@ -69,10 +72,10 @@ def kept(sha256: str, folders: tuple[Path, ...]) -> Any:
     return parts if isinstance(parts, tuple) and len(parts) == PARTS else None
 
 
-def keep(sha256: str, folders: tuple[Path, ...], parts: tuple[Any, ...]) -> None:
+def keep(sha256: str, folders: tuple[Path, ...], parts: tuple[Any, ...], *, examples: bool = True) -> None:
     """Keep the parts of a pack, if that can be done; one with a value of another class is read from its files each time."""
     with contextlib.suppress(KeyError):
-        cache.keep("rules", _key(sha256, folders), packed(parts))
+        cache.keep(_NAMES[examples], _key(sha256, folders), packed(parts))
 
 
 def packed(value: Any) -> bytes:

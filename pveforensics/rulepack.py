@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,18 +43,19 @@ class RulePack(NamedTuple):
         )
 
 
-def load_pack(extra: Sequence[str] = ()) -> RulePack:
+def load_pack(extra: Sequence[str] = (), *, examples: bool = True) -> RulePack:
     """The shipped rules and those of more folders, from their kept form where the files have not changed since.
 
-    Raises RulePackError with file and line, UsageError for a folder that is none or holds no rules.
+    Without `examples`, and samples of signatures, which no analysis asks for, that is a third quicker. Raises RulePackError with file and
+    line, UsageError for a folder that is none or holds no rules.
     """
     folders = folders_of(extra)
     sha256 = content_hash(folders)
-    parts = packstore.kept(sha256, folders)
+    parts = packstore.kept(sha256, folders, examples=examples)
     if parts is None:
-        parts = read_pack(folders)
+        parts = read_pack(folders) if examples else _bare(*read_pack(folders))
         if content_hash(folders) == sha256:  # else somebody is writing there
-            packstore.keep(sha256, folders, parts)
+            packstore.keep(sha256, folders, parts, examples=examples)
     signatures, rules, questions, benign = parts
     return RulePack(signatures, rules, questions, benign, sha256)
 
@@ -64,6 +66,11 @@ def read_pack(folders: tuple[Path, ...]) -> tuple[Any, ...]:
     from pveforensics.events.signature_files import load_signatures  # noqa: PLC0415
 
     return load_signatures(folders), load.load_rules(folders), load.load_questions(folders), load.load_benign(folders)
+
+
+def _bare(signatures: Sequence[Signature], rules: Sequence[Rule], *others: Any) -> tuple[Any, ...]:
+    """The parts without examples and samples."""
+    return tuple(replace(each, samples=()) for each in signatures), tuple(replace(each, examples=()) for each in rules), *others
 
 
 def folders_of(extra: Sequence[str]) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """What is kept between runs: the same as from the files, or not used at all."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,19 @@ def test_the_kept_pack_is_the_pack(folder, monkeypatch):
     assert kept == first
     assert repr(kept) == repr(first)  # to a value, an enumeration's member equals its text
     assert len([path for path in folder.iterdir() if path.name.startswith("rules-")]) == 1
+
+
+def test_a_pack_without_examples_differs_in_nothing_else(folder, monkeypatch):
+    whole, first = load_pack(), load_pack(examples=False)
+    only_from_files(monkeypatch)
+    assert load_pack(examples=False) == first
+    assert load_pack() == whole
+    assert any(each.samples for each in whole.signatures)
+    assert any(each.examples for each in whole.rules)
+    assert first.signatures == tuple(replace(each, samples=()) for each in whole.signatures)
+    assert first.rules == tuple(replace(each, examples=()) for each in whole.rules)
+    assert first[2:] == whole[2:]
+    assert len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.usefixtures("folder")
