@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pveforensics import events
+from pveforensics import events, heap
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.casefile import compile_case
 from pveforensics.clocks import Shifts, align_with_shifts
@@ -38,7 +38,10 @@ def analyze(
 
 def _read(paths: Sequence[str], pack: RulePack, options: Options, limits: Limits, progress: Progress) -> Intake:
     with open_bundles(paths, limits, by_thread=options.jobs > 1) as bundle:
-        return take_in(bundle, pack.signatures, progress, workers=options.jobs)
+        intake = take_in(bundle, pack.signatures, progress, workers=options.jobs)
+    if any(scan.everyday is not None for scan in intake.scans):  # there were long logs
+        heap.give_back()
+    return intake
 
 
 def inventory(
