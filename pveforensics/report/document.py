@@ -383,6 +383,6 @@ def _evidence(one: model.Evidence) -> shape.Evidence:
         written=one.written,
         text=one.text,
         match=one.match,
-        before=list(one.before),
-        after=list(one.after),
+        before=one.before,
+        after=one.after,
     )

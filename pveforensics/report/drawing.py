@@ -215,11 +215,18 @@ def num(value: float) -> str:
 
 def text_width(text: str, size: int = 11, *, bold: bool = False) -> float:
     """Pixels that a text takes; characters beyond ASCII count as a full em, which is more than most need."""
-    return sum([_em(char) for char in text]) * size / 1000 * (_BOLD if bold else 1.0)
+    return sum(map(_EMS.__getitem__, text)) * size / 1000 * (_BOLD if bold else 1.0)
 
 
-def _em(char: str) -> int:
-    return _WIDTHS.get(char, _ORDINARY) if char < "\x7f" else 1000
+class _Ems(dict[str, int]):
+    """The width of each character in thousandths of an em, looked up once."""
+
+    def __missing__(self, char: str) -> int:
+        self[char] = _WIDTHS.get(char, _ORDINARY) if char < "\x7f" else 1000
+        return self[char]
+
+
+_EMS = _Ems()
 
 
 def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> str:
@@ -236,7 +243,7 @@ def shortened(text: str, room: float, size: int = 11, *, bold: bool = False) -> 
     unit = size / 1000 * (_BOLD if bold else 1.0)
     keep = 0
     for char in line:
-        left -= _em(char) * unit
+        left -= _EMS[char] * unit
         if left < 0:
             break
         keep += 1

@@ -53,9 +53,14 @@ class Ground:
 
     def say(self, text: str, *evidence: str) -> Sentence | None:
         """The sentence, blameless, if at least one of its lines is in the document."""
-        ids = tuple(key for key in dict.fromkeys(evidence) if key in self.doc.evidence)[:CITED]
+        ids: list[str] = []
+        for key in evidence:  # there may be thousands
+            if key in self.doc.evidence and key not in ids:
+                ids.append(key)
+                if len(ids) == CITED:
+                    break
         clean = blameless(text, self.known)
-        return Sentence(clean[:1].upper() + clean[1:] if clean[:4] in ("the ", "no l") else clean, ids) if ids else None
+        return Sentence(clean[:1].upper() + clean[1:] if clean[:4] in ("the ", "no l") else clean, tuple(ids)) if ids else None
 
     def spans(self, kind: str, states: Collection[str] = ()) -> Iterator[Held]:
         """Intervals of a kind of subject that begin or end inside the window, with their edges."""

@@ -359,8 +359,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     written: str = ""
     text: str = ""
     match: tuple[int, int] | None = None
-    before: list[str] = []
-    after: list[str] = []
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
