@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Cluster
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.bundle import Job, Left
 from pveforensics.detect import BenignRule, Example, Rule
@@ -12,7 +12,6 @@ from pveforensics.errors import InputError
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recognize, scan_log
 from pveforensics.events.scan.matcher import Matcher
 from pveforensics.intake import Member, take_in
-from pveforensics.leanclass import dataclass
 from pveforensics.model import BundleInfo, Case, Finding, NotRead, Options, Outcome
 from pveforensics.pipeline import RulePack, examine
 from pveforensics.readings import Record

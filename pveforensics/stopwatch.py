@@ -7,10 +7,9 @@ corosync:exec/totemconfig.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Facts, Finding, Interval, Measure
 from pveforensics.timebase import SECOND, Instant, parse_moment
 

@@ -8,9 +8,9 @@ import functools
 import io
 import re
 import zoneinfo
+from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 
 SECOND = 1_000_000
 """Microseconds in a second; every duration and moment inside the program is an integer of microseconds."""

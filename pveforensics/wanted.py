@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 
 LOG, BOOT_BEFORE, ZONE = "whole log", "boot before", "zone"
 """What is asked of a node beside kinds of files: a log of all its programs, one of the boot before its last, the zone of its stamps."""

@@ -8,6 +8,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import lz4.frame
@@ -16,7 +17,6 @@ from pveforensics.bundle.ahead import ahead
 from pveforensics.bundle.inflate import INFLATE_ERRORS, Inflater
 from pveforensics.bundle.limits import Limits, Meter, spelled
 from pveforensics.bundle.stream import Fault, Reader
-from pveforensics.leanclass import dataclass
 
 if sys.version_info >= (3, 14):
     from compression import zstd

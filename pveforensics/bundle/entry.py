@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from pveforensics.bundle.stream import Reader
-from pveforensics.leanclass import dataclass
 
 FILE, SYMLINK, HARDLINK, DIRECTORY, SPECIAL = "file", "symlink", "hard link", "directory", "device, pipe or socket"
 

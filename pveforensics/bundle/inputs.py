@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,6 @@ from pveforensics.bundle.place import Left, Place
 from pveforensics.bundle.stream import Fault, Reader, Tally
 from pveforensics.bundle.unpack import unpack, walk
 from pveforensics.errors import InputError
-from pveforensics.leanclass import dataclass
 from pveforensics.model import BundleInfo, NotRead
 
 STDIN = "-"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.bundle.limits import Budget, Limits
 from pveforensics.bundle.names import shown
 from pveforensics.bundle.stream import Fault
-from pveforensics.leanclass import dataclass
 from pveforensics.model import NotRead
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.bundle.names import decoded
 from pveforensics.bundle.stream import Reader
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 
 REPEATED = frozenset({"GNU.sparse.offset", "GNU.sparse.numbytes"})
 """Keys whose every record counts (sparse format 0.0)."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pveforensics.bundle.limits import Limits
-from pveforensics.leanclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from pveforensics.bundle.limits import Meter
 from pveforensics.bundle.place import Left
-from pveforensics.leanclass import dataclass
 
 PIECE = 1 << 20
 """The most that is asked for at once."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pveforensics.bundle.names import decoded
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 
 BLOCK = 512
 _OCTAL = regex(rb"[ \0]*([0-7]*)[ \0]*")

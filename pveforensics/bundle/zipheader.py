@@ -6,9 +6,8 @@ import calendar
 import stat
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
-
-from pveforensics.leanclass import dataclass
 
 LOCAL, CENTRAL, END, END64, LOCATOR64 = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, marks_of
 from pveforensics.dating.years import YearBook
 from pveforensics.dating.zones import Zone
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import LogScan, Stamp
 from pveforensics.timebase import HOUR, SECOND, Basis, Instant, parse_offset, zone_of_abbreviation
 

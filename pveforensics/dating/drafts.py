@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from pveforensics.dating.clock import FileClock, KernelStart, kernel_starts, own_start
 from pveforensics.dating.places import places_of
-from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Event, Evidence
 from pveforensics.readings import LogScan, Naming, NulRun, Record, Stamp
 from pveforensics.timebase import Instant

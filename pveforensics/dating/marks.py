@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Document, LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR, SECOND, local_us, parse_local
 

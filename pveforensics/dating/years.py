@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.dating.marks import (
     MONTHS_US,
@@ -22,7 +22,6 @@ from pveforensics.dating.marks import (
     yearless,
 )
 from pveforensics.dating.series import series_of
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR
 

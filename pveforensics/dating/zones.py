@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pveforensics.dating.marks import hint_us, place
 from pveforensics.dating.years import YearBook, nearest_year
 from pveforensics.errors import UsageError
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Document, LogScan, Naming, TimeHint
 from pveforensics.timebase import DAY, HOUR, SECOND, load_zone, offsets_at, parse_local, parse_offset, zone_of_abbreviation, zone_of_bytes
 

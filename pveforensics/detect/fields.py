@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from pveforensics.detect.text import placeholders, stray_braces
 from pveforensics.errors import RulePackError
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.yamlfile import Map, Seq
 
 WORDS = frozenset({"node", "nodes", "times", "guests"})

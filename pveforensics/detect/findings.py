@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pveforensics.detect.clauses import Merge, Rule
 from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
 from pveforensics.detect.trial import Draft
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Finding, Remedy
 from pveforensics.timebase import SECOND, Instant
 

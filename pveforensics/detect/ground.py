@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -10,7 +11,6 @@ from pveforensics.detect.clauses import VerdictClause
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.text import Scene
 from pveforensics.detect.windows import Window
-from pveforensics.leanclass import dataclass
 
 CITED = 5
 """Lines of evidence that one clause cites at most: the first ones."""

@@ -6,10 +6,9 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
 from pveforensics.timebase import SECOND, Instant
 

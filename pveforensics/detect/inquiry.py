@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import (
     AllClause,
@@ -22,7 +22,6 @@ from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.ground import Fired, Ground, Result, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.question import Answered, ask
-from pveforensics.leanclass import dataclass
 
 PRIMARIES = 20_000
 """Matches of a primary step that are tried on one node at most."""

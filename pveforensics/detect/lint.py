@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pveforensics.detect.clauses import (
@@ -23,7 +24,6 @@ from pveforensics.detect.load import benign_of, entries, files, question_of, rul
 from pveforensics.detect.text import placeholders
 from pveforensics.detect.vocabulary import STATES, danger_of, state_problem
 from pveforensics.errors import RulePackError
-from pveforensics.leanclass import dataclass
 
 SYNTHETIC: Mapping[str, frozenset[str]] = {"syslog_nul_bytes": frozenset({"length"}), "boot_separator": frozenset({"boot_id"})}
 """Event kinds that readers make, with their fields; no signature yields them."""

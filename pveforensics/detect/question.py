@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pveforensics.detect.clauses import Hypothesis, Weighed
 from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.ground import Fired, Ground, cited
 from pveforensics.detect.index import Match
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Cause, Evidence, Reason, RuledOut
 
 RULED_OUT_BELOW = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.detect.clauses import (
     AbsenceClause,
@@ -29,7 +29,6 @@ from pveforensics.detect.text import clock
 from pveforensics.detect.where import Answer, passes, resolve_where
 from pveforensics.detect.windows import Unplaced, moment_of, resolve
 from pveforensics.detect.wording import clause_words, test_words
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Facts
 from pveforensics.timebase import SECOND, Instant, duration_words
 

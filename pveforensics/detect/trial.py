@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.detect.clauses import Rule, VerdictClause
 from pveforensics.detect.evaluate import evaluate, fires
@@ -12,7 +12,6 @@ from pveforensics.detect.index import Match
 from pveforensics.detect.inquiry import Inquiry
 from pveforensics.detect.question import Answered, ask, causes_of, evidence_of
 from pveforensics.detect.windows import moment_of
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Cause, Criticality, Evidence, RuledOut
 from pveforensics.timebase import Instant
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
-from pveforensics.leanclass import dataclass
 from pveforensics.timebase import SECOND, Instant
 
 OTHER_NODE_SLACK_US = 30 * SECOND

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pveforensics.events.anchors import anchors, stands_in
-from pveforensics.leanclass import dataclass
 
 LONGEST_MESSAGE = 2048
 """Characters of a message that an expression is tried on: a hostile line must not cost quadratic time."""

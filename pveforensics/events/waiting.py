@@ -6,10 +6,9 @@ import contextlib
 import pickle
 import tempfile
 import weakref
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Everyday, LogScan
 
 IN_MEMORY = 20_000

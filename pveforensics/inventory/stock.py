@@ -6,12 +6,12 @@ import itertools
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pveforensics import __version__, wanted
 from pveforensics.casefile import merged_spans, told_apart
 from pveforensics.identity import short
 from pveforensics.intake import Intake
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Boot, BundleInfo, Cluster, History, NodeClock, NotRead, Options, Snapshot, SourceInfo, Timeline
 from pveforensics.readings import Naming
 from pveforensics.timebase import SECOND, Instant

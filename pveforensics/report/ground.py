@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
 
-from pveforensics.leanclass import dataclass
 from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
 from pveforensics.report.story import Chain, Story

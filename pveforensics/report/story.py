@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pveforensics.leanclass import dataclass
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
 from pveforensics.report.lanes import Lane, lanes

@@ -9,10 +9,10 @@ import itertools
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 
 MAGIC = b"SQLite format 3\0"
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")

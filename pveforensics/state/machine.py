@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import Moments
 from pveforensics.state.view import View

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.timebase import Instant
 

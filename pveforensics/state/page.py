@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Cluster
 from pveforensics.readings import RawSnapshot, Setting, TimeHint
 

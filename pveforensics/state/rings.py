@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.machine import ANNOUNCED
 from pveforensics.state.view import View

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Boot, Cluster, Coverage, Event, Snapshot, Timeline
 from pveforensics.readings import Naming
 from pveforensics.state.nodelog import NO_LOG, NodeLog, logs_by_node

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 
 Array = npt.NDArray[Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from fnmatch import translate
 
 import numpy as np
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from pveforensics.dating import window
 from pveforensics.errors import UsageError
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Options
 from pveforensics.timebase import Instant
 from pveforensics.timeline.arrays import texts

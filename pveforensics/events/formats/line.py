@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-
-from pveforensics.leanclass import dataclass
+from dataclasses import dataclass
 
 MAGIC = b"LPKSHHRH"
 LEAST = 208

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.events.formats import Format
 from pveforensics.events.formats.shapes import STRICT
 from pveforensics.events.scan.coverage import moment
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pveforensics.events.formats import Format, Line, LineReader
@@ -17,7 +17,6 @@ from pveforensics.events.scan.layout import SHAPES, has_date
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.signatures import LONGEST_MESSAGE, SignatureIndex
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import NulRun, Stamp
 
 if TYPE_CHECKING:

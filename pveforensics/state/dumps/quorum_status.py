@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot, TimeHint
 from pveforensics.state.dumps.dates import find_date, in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.readings import RawSnapshot
 from pveforensics.state.dumps.dates import in_file_name
 from pveforensics.state.dumps.terminal import clean, command_of

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.model import NOTHING, Evidence
 from pveforensics.timebase import Instant
 

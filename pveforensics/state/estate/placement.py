@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.state.estate import Estate, Guest, HaResource, devices, disks
 from pveforensics.state.estate.affinity import Candidate, affinity_of, candidates, held_apart, is_known
 from pveforensics.state.estate.disks import span

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence
 
 ORDER = ("ok", "stale", "unknown", "start_fails", "wrong_data")

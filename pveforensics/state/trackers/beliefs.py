@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
 from pveforensics.state.moments import Moments, Spans

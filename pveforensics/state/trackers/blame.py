@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Pair, Symptom
 from pveforensics.timebase import SECOND

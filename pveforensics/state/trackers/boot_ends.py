@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Coverage, Event, Evidence
 from pveforensics.state.moments import common_at
 from pveforensics.state.trackers.boot_marks import Start

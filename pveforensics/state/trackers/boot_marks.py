@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import common_at, moments_of
 from pveforensics.state.trackers.boot_records import Row, rows_of

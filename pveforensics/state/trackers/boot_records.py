@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Basis, Instant, load_zone, local_us, offsets_at, parse_local, parse_moment, parse_offset

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
 from pveforensics.tasktypes import ENDS, MOVES, STARTS

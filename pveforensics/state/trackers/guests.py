@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.trackers.guest_words import DOWN, ENDED, ORDER_HOLDS_US, Word, deaths, words_of
 from pveforensics.state.view import View

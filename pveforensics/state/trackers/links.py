@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
 from pveforensics.state.moments import Moments

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
 from pveforensics.state.moments import Moments, Spans

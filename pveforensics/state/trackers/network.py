@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.moments import Moments
 from pveforensics.state.rings import rings_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Group, Interval, Partition
 from pveforensics.state.arithmetic import could, tie_breakers, votes_of
 from pveforensics.state.machine import runs_of

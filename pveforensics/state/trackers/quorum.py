@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.arithmetic import votes_of
 from pveforensics.state.machine import DISCONNECTED, Run, corosync_of, runs_of

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pveforensics.lazyregex import regex
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Interval, Snapshot
 from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_starting, is_stopping, spoken
 from pveforensics.state.trackers.storage_signs import READERS, Sign, sign_of

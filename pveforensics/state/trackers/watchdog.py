@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from pveforensics.leanclass import dataclass
 from pveforensics.model import Boot, Event, Evidence, Interval
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
