@@ -151,8 +151,8 @@ class Findings(msgspec.Struct, frozen=True):
 def _lead(count: int, full: int) -> str:
     return (
         f"{count:,} in all. {full:,} are told in full: the main incident, standing risks, and the most critical of the others. "
-        "The rest has one line in the table of incidents and is summed up here. The case document (--json) holds all of it, with its "
-        "evidence, and an analysis of a shorter time (--since, --until) tells it in full."
+        "The others stand in the table of incidents, as far as it reaches, and all are summed up here. The case document (--json) holds "
+        "them with their evidence, and an analysis of a shorter time (--since, --until) tells them in full."
     )
 
 
