@@ -24,7 +24,13 @@ def compiler() -> str | None:
 
 def compile_library(target: Path = LIBRARY) -> bool:
     """Compile to a name beside the target first, so that a running program keeps its own; false, and a word on stderr, where that fails."""
-    target.unlink(missing_ok=True)  # one of an older source must not stay
+    try:
+        target.unlink(missing_ok=True)  # one of an older source must not stay
+    except OSError as error:
+        print(
+            f"nothing can be compiled into {target.parent} ({error.strerror}): the scan will use numpy, which takes longer", file=sys.stderr
+        )
+        return False
     command = compiler()
     if command is None or os.name != "posix":
         print("no C compiler here: the scan will use numpy, which takes longer", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What is installed is whole: the rule pack and the templates come along, in a wheel and in a checkout."""
 
 import ctypes
+import errno
 import importlib.util
 import os
 import shutil
@@ -54,6 +55,15 @@ def test_without_a_compiler_that_works_nothing_is_left_that_could_be_loaded(buil
     assert not build_script.compile_library(library)
     assert "numpy" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkout_that_cannot_be_written_is_installed_without_compiled_loops(build_script, tmp_path, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert not build_script.compile_library(tmp_path / "_lines.so")
+    assert "Read-only" in capsys.readouterr().err
 
 
 def test_what_is_compiled_is_of_the_version_that_the_scan_asks_for(build_script, tmp_path, capfd):
