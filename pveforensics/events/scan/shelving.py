@@ -26,7 +26,7 @@ Tried = Callable[[str, int], tuple[Signature, ...]]
 """The signatures that one anchor stands for on lines of a program."""
 
 
-class Everyday:
+class EverydaySignatures:
     """What of an index concerns everyday lines: the same for all files."""
 
     def __init__(self, index: SignatureIndex) -> None:
@@ -43,8 +43,8 @@ class Everyday:
 
 
 @functools.lru_cache(maxsize=4)
-def _everyday(index: SignatureIndex) -> Everyday:
-    return Everyday(index)
+def _everyday(index: SignatureIndex) -> EverydaySignatures:
+    return EverydaySignatures(index)
 
 
 class Shelving:
