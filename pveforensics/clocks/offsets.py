@@ -249,10 +249,9 @@ def _runs(told: Sequence[Difference]) -> list[list[Difference]]:
 
 
 def _median(of: Iterable[float]) -> float:
-    """As the library's, whose module loads decimals, fractions and random numbers as well."""
-    values = sorted(of)
-    half = len(values) // 2
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+    from statistics import median  # noqa: PLC0415 - it loads decimals and fractions too: only nodes that share anchors need it
+
+    return median(of)
 
 
 def _middle(told: Sequence[Difference]) -> float:

@@ -1,12 +1,10 @@
 """Clocks: what nodes log together tells how far they differ; nothing else moves anything."""
 
-import statistics
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pveforensics.clocks import align, offsets
+from pveforensics.clocks import align
 from pveforensics.model import Coverage, Event, Evidence, NodeClock, Snapshot, Timeline
 from pveforensics.timebase import SECOND, Basis, Instant
 
@@ -191,8 +189,3 @@ def test_any_mixture_of_anchors_and_boots_keeps_every_event_and_its_evidence(row
     assert sorted(e.evidence[0].line for e in told.events) == sorted(e.evidence[0].line for e in events)
     assert [e.at.us for e in told.events] == sorted(e.at.us for e in told.events)
     assert all(s.start is None or s.end is None or s.start.us <= s.end.us for s in told.clock_states)
-
-
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1))
-def test_the_median_is_the_one_of_the_library(values):
-    assert offsets._median(iter(values)) == statistics.median(values)
