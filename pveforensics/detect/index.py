@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
@@ -68,7 +69,7 @@ class Match:
 class Lane:
     """Matches of one sort on one node in order of time, and those without a time."""
 
-    __slots__ = ("_by_value", "_ends", "_reach", "_starts", "matches", "undated")
+    __slots__ = ("_by_value", "_ends", "_heights", "_reach", "_starts", "matches", "undated")
 
     def __init__(self, matches: Iterable[Match], *, moments: bool) -> None:
         """Sort once. With `moments` a missing time means unplaced; else a missing edge is open."""
@@ -80,9 +81,8 @@ class Lane:
         self._starts = [row[0] for row in dated]
         self._ends = [row[1] for row in dated]
         self._by_value: dict[str, dict[str, list[int]]] = {}
-        self._reach: list[float] = []
-        for end in self._ends:  # the furthest end so far ascends, so it can be bisected
-            self._reach.append(max(end, self._reach[-1]) if self._reach else end)
+        self._reach = list(accumulate(self._ends, max))  # the furthest end so far ascends, so it can be bisected
+        self._heights = _heights(self._ends)
 
     def with_value(self, name: str, values: Iterable[str]) -> list[Match]:
         """Those with a time of which a field has one of these values (empty: it is not there), in order of start."""
@@ -100,15 +100,43 @@ class Lane:
 
         One that only comes as near as the `doubt` belongs to them if it `holds`.
         """
-        first, last = bisect_left(self._reach, low - doubt), bisect_right(self._starts, high + doubt)
-        if first >= last:
-            return []
+        near = low - doubt
+        place, last = bisect_left(self._reach, near), bisect_right(self._starts, high + doubt)
         starts, ends, matches = self._starts, self._ends, self.matches
-        return [
-            matches[place]
-            for place in (range(last - 1, first - 1, -1) if backwards else range(first, last))
-            if (starts[place] <= high and ends[place] >= low) or (ends[place] >= low - doubt and holds(matches[place]))
-        ]
+        found: list[Match] = []
+        while place < last:
+            if ends[place] < near:  # below a state that goes on for long there are many that ended long ago
+                place = _next(self._heights, place, near)
+                continue
+            if (starts[place] <= high and ends[place] >= low) or holds(matches[place]):
+                found.append(matches[place])
+            place += 1
+        return found[::-1] if backwards else found
+
+
+def _heights(numbers: list[float]) -> list[list[float]]:
+    """The numbers, the greatest of each two, of each four, and so on up to that of all."""
+    levels = [numbers]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([*map(max, below[::2], below[1::2]), *below[len(below) & ~1 :]])
+    return levels
+
+
+def _next(heights: list[list[float]], place: int, least: float) -> int:
+    """The first place from this one on whose number is no less, or the length: whole stretches are passed over, each as long as may be."""
+    level = 0
+    while heights[level][place] < least:
+        place += 1
+        while not place & 1 and level + 1 < len(heights):
+            level, place = level + 1, place >> 1
+        if place == len(heights[level]):
+            return len(heights[0])
+    while level:
+        level, place = level - 1, place << 1
+        if heights[level][place] < least:
+            place += 1
+    return place
 
 
 def _low(match: Match) -> float:

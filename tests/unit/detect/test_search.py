@@ -38,7 +38,7 @@ MATCHES = st.lists(
         st.sampled_from([0.0, 0.5, 4.0, 100.0]),
         st.sampled_from([None, "", "sda", "sdb", "unknown"]),
     ),
-    max_size=15,
+    max_size=40,
 )
 EDGES = st.builds(Edge, st.just("x"), st.sampled_from(["start", "end"]), st.sampled_from([-40.0, -5.0, 0.0, 0.5, 5.0, 60.0]))
 WINDOWS = st.one_of(st.none(), st.builds(Between, EDGES, EDGES))
