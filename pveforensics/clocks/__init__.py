@@ -70,7 +70,11 @@ def align_with_shifts(timeline: Timeline) -> tuple[Timeline, Shifts]:
 
 
 def _of_seq(told: tuple[Offset, ...], seq: int) -> Offset:
-    return told[max(0, bisect_right([offset.seq for offset in told], seq) - 1)]
+    return told[max(0, bisect_right(told, seq, key=_seq) - 1)]
+
+
+def _seq(offset: Offset) -> int:
+    return offset.seq
 
 
 def _of_time(told: tuple[Offset, ...], at: Instant) -> Offset:

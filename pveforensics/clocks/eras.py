@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -54,9 +55,11 @@ class Era(NamedTuple):
 def steps_of(line: Sequence[Event]) -> tuple[Step, ...]:
     """The steps inside boots that the lines of one node show, in order; `line` is in the order in which it was written."""
     found = list(_told(line))
+    moments = sorted(step.after.us for step in found)
     for step in (*_by_journal(line), *_against_kernel(line), *_fallen_back(line)):
-        if not any(_same(step, other) for other in found):
+        if not _among(step, moments):
             found.append(step)
+            insort(moments, step.after.us)
     return tuple(_with_boots(sorted(found, key=lambda step: step.seq), line))
 
 
@@ -173,17 +176,20 @@ def _goes_on(earlier: Sequence[Event], later: Sequence[Event]) -> bool:
     return rising and len(sides[1]) >= _SEEN_ROUND and sides[0][0] < sides[1][0] and sides[1][_SEEN_ROUND - 1] < sides[0][-1]
 
 
-def _same(step: Step, other: Step) -> bool:
-    """True if both are one step: the lines around one hold the other."""
+def _among(step: Step, moments: Sequence[int]) -> bool:
+    """True if the lines around a step hold one of the moments, which ascend: then it is the step that was found there."""
     if step.before is None:
         return False
     first, last = sorted((step.before.us, step.after.us))
-    return first - 5 * SECOND <= other.after.us <= last + 5 * SECOND
+    place = bisect_left(moments, first - 5 * SECOND)
+    return place < len(moments) and moments[place] <= last + 5 * SECOND
 
 
 def _with_boots(steps: Sequence[Step], line: Sequence[Event]) -> Iterator[Step]:
     """The steps with `at_boot` where the clock was set right within minutes of a boot."""
+    boots = [(event.seq, event.at) for event in line if event.kind in BOOTS and event.at is not None]
+    begins = [seq for seq, _ in boots]
     for step in steps:
-        boot = next((event for event in reversed(line) if event.kind in BOOTS and event.seq <= step.seq and event.at is not None), None)
-        age = step.after.seconds_since(boot.at) if boot is not None and boot.at is not None else None
+        last = bisect_right(begins, step.seq) - 1
+        age = step.after.seconds_since(boots[last][1]) if last >= 0 else None
         yield step._replace(at_boot=age is not None and age - max(0.0, step.seconds or 0.0) <= _AT_BOOT_S)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from pveforensics.clocks.anchors import Sighting, kind_of, sightings
@@ -268,14 +269,14 @@ def _known(parts: Sequence[tuple[Era, Agreed | None]]) -> tuple[Offset, ...]:
     proven = [place for place, (_, own) in enumerate(parts) if own is not None]
     if not proven:
         return ()
+    stepped = list(accumulate(_step_us(era) for era, _ in parts))  # microseconds: whole numbers, so that differences of sums are exact
     found: list[Offset] = []
     for place, (era, _) in enumerate(parts):
-        source = min(proven, key=lambda other: (abs(other - place), other < place))
+        source = _nearest(proven, place)
         own = parts[source][1]
         if own is None:
             continue
-        steps = [parts[k][0].step for k in range(min(source, place) + 1, max(source, place) + 1)]
-        moved = sum(step for step in steps if step is not None and abs(step) > AGREE_S) * (1 if source < place else -1)
+        moved = (stepped[place] - stepped[source]) / SECOND
         seconds = own.seconds + moved
         against = tuple(dict.fromkeys(each.witness for each in own.used))
         proof = tuple(line for each in own.used[:2] for line in each.sighting.evidence)
@@ -284,6 +285,17 @@ def _known(parts: Sequence[tuple[Era, Agreed | None]]) -> tuple[Offset, ...]:
         told = Offset(era.seq, era.start, seconds, own.error, len(own.used), era.events, against, proof, own.doubt, kinds)
         found.append(told._replace(pairs=_pairs(own), stepped=moved))
     return tuple(found)
+
+
+def _step_us(era: Era) -> int:
+    """The step at the beginning of an era, if it is one that anchors would not agree across."""
+    return round(era.step * SECOND) if era.step is not None and abs(era.step) > AGREE_S else 0
+
+
+def _nearest(proven: Sequence[int], place: int) -> int:
+    """Of places that ascend the nearest one, the later of two."""
+    later = bisect_left(proven, place)
+    return min(proven[max(0, later - 1) : later + 1], key=lambda other: (abs(other - place), other < place))
 
 
 def _pairs(own: Agreed) -> tuple[AnchorPair, ...]:

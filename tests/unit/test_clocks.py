@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.clocks import align
+from pveforensics.clocks.eras import BOOTS, Era, _with_boots, steps_of
+from pveforensics.clocks.offsets import AGREE_S, NOTICED_S, Agreed, _known
 from pveforensics.model import Coverage, Event, Evidence, NodeClock, Snapshot, Timeline
 from pveforensics.timebase import SECOND, Basis, Instant
 
@@ -189,3 +191,39 @@ def test_any_mixture_of_anchors_and_boots_keeps_every_event_and_its_evidence(row
     assert sorted(e.evidence[0].line for e in told.events) == sorted(e.evidence[0].line for e in events)
     assert [e.at.us for e in told.events] == sorted(e.at.us for e in told.events)
     assert all(s.start is None or s.end is None or s.start.us <= s.end.us for s in told.clock_states)
+
+
+# --- what is found by bisection or by sums is what looking at everything finds ---------------------------
+
+
+def told_of_each_era(parts):
+    """The offset of every era as its words say it: of the nearest proven one, the later of two, with all steps between."""
+    proven = [place for place, (_, own) in enumerate(parts) if own is not None]
+    for place in range(len(parts)) if proven else ():
+        source = min(proven, key=lambda other: (abs(other - place), other < place))
+        between = [parts[k][0].step for k in range(min(source, place) + 1, max(source, place) + 1)]
+        moved = sum(step for step in between if step is not None and abs(step) > AGREE_S) * (1 if source < place else -1)
+        seconds = parts[source][1].seconds + moved
+        yield 0.0 if abs(seconds) < NOTICED_S else seconds
+
+
+ERAS = st.tuples(st.one_of(st.none(), st.integers(-90_000, 90_000)), st.one_of(st.none(), st.integers(-90_000, 90_000)))
+
+
+@given(st.lists(ERAS, min_size=1, max_size=30))
+def test_the_offset_of_an_era_is_that_of_the_nearest_proven_one_and_the_steps_between(rows):
+    parts = [
+        (Era(seq, None, None if step is None else step / 1000, 1), None if own is None else Agreed(own / 1000, 0.5, ()))
+        for seq, (step, own) in enumerate(rows)
+    ]
+    assert [offset.seconds for offset in _known(parts)] == pytest.approx(list(told_of_each_era(parts)), abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["boot_started", "clock_stepped", "other"]), st.integers(0, 900)), max_size=30))
+def test_a_step_is_at_a_boot_if_the_last_boot_above_it_is_near(rows):
+    written = [line("a", when, kind, number, seconds="30") for number, (kind, when) in enumerate(rows, 1)]
+    steps = steps_of(written)
+    for step, marked in zip(steps, _with_boots(steps, written), strict=True):
+        above = [event for event in written if event.kind in BOOTS and event.seq <= step.seq]
+        age = step.after.seconds_since(above[-1].at) if above else None
+        assert marked.at_boot == (age is not None and age - max(0.0, step.seconds or 0.0) <= 600)
