@@ -11,7 +11,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 2; }
+EXPORT int64_t pveforensics_lines_version(void) { return 3; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 
@@ -297,4 +297,165 @@ EXPORT int64_t pveforensics_gathered(const struct texts *texts, const int32_t *w
         borders[i + 1] = (int32_t)length;
     }
     return length;
+}
+
+/* --- pages of Parquet ---------------------------------------------------------------------------- */
+
+/* A number's lowest bytes, eight or four of them, the lowest first. */
+static inline void store(uint8_t *at, uint64_t value, size_t bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    memcpy(at, &value, bytes);
+}
+
+/* The same stretches as a page of strings holds them: of each four bytes of its length, then its bytes. Gives the length, or -1 as above. */
+EXPORT int64_t pveforensics_plain(const struct texts *texts, const int32_t *which, const uint32_t *begins, const uint32_t *ends,
+                                  int64_t known, const int64_t *order, int64_t count, uint8_t *page, int64_t room)
+{
+    int64_t length = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t place = order[i];
+        if (place < 0 || place >= known || which[place] < 0 || which[place] >= texts->count)
+            return -1;
+        const int64_t begin = begins[place], end = ends[place], bytes = end - begin;
+        if (end > texts->sizes[which[place]] || bytes < 0 || bytes + 4 > room - length)
+            return -1;
+        store(page + length, (uint64_t)bytes, 4);
+        memcpy(page + length + 4, texts->data[which[place]] + begin, (size_t)bytes);
+        length += bytes + 4;
+    }
+    return length;
+}
+
+/* Bytes that are written one behind the other, as long as there is room. */
+struct target {
+    uint8_t *bytes;
+    int64_t length;
+    int64_t room;
+};
+
+static inline void put(struct target *target, uint64_t value, int64_t bytes)
+{
+    for (int64_t byte = 0; byte < bytes; byte++, value >>= 8)
+        if (target->length < target->room)
+            target->bytes[target->length++] = (uint8_t)value;
+        else
+            target->room = -1;
+}
+
+static inline void put_varint(struct target *target, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        put(target, (value & 0x7F) | 0x80, 1);
+    put(target, value, 1);
+}
+
+static inline void put_signed(struct target *target, int64_t value)
+{
+    put_varint(target, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+}
+
+/* Numbers of `width` bits each, at most 64, eight or a multiple of it: the lowest bits first. */
+static inline void put_bits(struct target *target, const uint64_t *values, int64_t count, int64_t width)
+{
+    uint64_t waiting = 0;
+    int64_t held = 0, at = target->length;
+    if (target->room - at < count / 8 * width) {
+        target->room = -1;
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        waiting |= values[i] << held;
+        held += width;
+        if (held >= 64) {
+            store(target->bytes + at, waiting, 8);
+            at += 8;
+            held -= 64;
+            waiting = held > 0 ? values[i] >> (width - held) : 0;
+        }
+    }
+    for (; held > 0; held -= 8, waiting >>= 8)
+        target->bytes[at++] = (uint8_t)waiting;
+    target->length = at;
+}
+
+enum { MOST_LITERALS = 504, SHORTEST_RUN = 16 };
+
+static void put_literals(struct target *target, const int32_t *codes, int64_t count, int64_t width)
+{
+    while (count > 0) {
+        uint64_t group[MOST_LITERALS];
+        const int64_t some = count < MOST_LITERALS ? count : MOST_LITERALS, groups = (some + 7) / 8;
+        for (int64_t i = 0; i < groups * 8; i++)
+            group[i] = i < some ? (uint64_t)codes[i] : 0;
+        put_varint(target, (uint64_t)groups << 1 | 1);
+        put_bits(target, group, groups * 8, width);
+        codes += some;
+        count -= some;
+    }
+}
+
+/* Codes of `width` bits in Parquet's mixture of runs and packed groups of eight. Gives the length; -1 where a code is wider or there is no
+ * room. */
+EXPORT int64_t pveforensics_mixture(const int32_t *codes, int64_t count, int64_t width, uint8_t *page, int64_t room)
+{
+    struct target target = {page, 0, room};
+    int64_t begin = 0, at = 0;
+    if (width < 1 || width > 31)
+        return -1;
+    for (int64_t i = 0; i < count; i++)
+        if (codes[i] < 0 || codes[i] >> width != 0)
+            return -1;
+    while (at < count && target.room >= 0) {
+        int64_t end = at + 1;
+        while (end < count && codes[end] == codes[at])
+            end++;
+        if (end - at >= SHORTEST_RUN) {
+            put_literals(&target, codes + begin, at - begin, width);
+            put_varint(&target, (uint64_t)(end - at) << 1);
+            put(&target, (uint64_t)codes[at], (width + 7) / 8);
+            begin = at = end;
+        } else { /* a group of eight, or the rest */
+            at = at + 8 < count ? at + 8 : count;
+        }
+    }
+    put_literals(&target, codes + begin, count - begin, width);
+    return target.room < 0 ? -1 : target.length;
+}
+
+enum { DELTAS = 128, MINIBLOCK = 32 };
+
+/* Numbers by their steps, as DELTA_BINARY_PACKED has them. Gives the length, or -1 where there is no room. */
+EXPORT int64_t pveforensics_deltas(const int64_t *values, int64_t count, uint8_t *page, int64_t room)
+{
+    struct target target = {page, 0, room};
+    put_varint(&target, DELTAS);
+    put_varint(&target, DELTAS / MINIBLOCK);
+    put_varint(&target, (uint64_t)count);
+    put_signed(&target, count > 0 ? values[0] : 0);
+    for (int64_t at = 1; at < count && target.room >= 0; at += DELTAS) {
+        uint64_t steps[DELTAS];
+        const int64_t some = count - at < DELTAS ? count - at : DELTAS;
+        int64_t least = INT64_MAX;
+        for (int64_t i = 0; i < some; i++) {
+            steps[i] = (uint64_t)values[at + i] - (uint64_t)values[at + i - 1];
+            least = (int64_t)steps[i] < least ? (int64_t)steps[i] : least;
+        }
+        for (int64_t i = 0; i < DELTAS; i++)
+            steps[i] = i < some ? steps[i] - (uint64_t)least : 0;
+        int64_t widths[DELTAS / MINIBLOCK];
+        put_signed(&target, least);
+        for (int64_t part = 0; part < DELTAS / MINIBLOCK; part++) {
+            uint64_t bits = 0;
+            for (int64_t i = 0; i < MINIBLOCK; i++)
+                bits |= steps[part * MINIBLOCK + i];
+            widths[part] = bits != 0 ? 64 - __builtin_clzll(bits) : 0;
+            put(&target, (uint64_t)widths[part], 1);
+        }
+        for (int64_t part = 0; part < DELTAS / MINIBLOCK && part * MINIBLOCK < some; part++)
+            put_bits(&target, steps + part * MINIBLOCK, MINIBLOCK, widths[part]);
+    }
+    return target.room < 0 ? -1 : target.length;
 }

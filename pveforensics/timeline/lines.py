@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from pveforensics.model import Event
-from pveforensics.timebase import SECOND
+from pveforensics.timebase import SECOND, Basis
 from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
 from pveforensics.timeline.blocks import FileLines
 from pveforensics.timeline.messages import Messages, in_order, messages_of
+from pveforensics.timeline.moments import Claim
 from pveforensics.timeline.order import Calendar, Slice, sweep
 from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.spool import LineSpool
@@ -23,6 +24,10 @@ ROWS = 1 << 16
 
 BYTES = 16 << 20
 """Bytes of text of a record batch: it ends early where lines are long."""
+
+
+_NO_CLAIM = Claim(Basis.STATED, 0)
+"""Stands for that of rows without a time, and is not shown."""
 
 
 class Numbers(NamedTuple):
@@ -38,18 +43,93 @@ class Numbers(NamedTuple):
     line: Array
 
 
-def line_batches(
-    spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection
-) -> Iterator[pa.RecordBatch]:
+class Names(NamedTuple):
+    """What the numbers of rows stand for: `texts` by column, `seconds` of error; `bases` and `errors` are of each claim the number of its own."""
+
+    texts: Mapping[str, Sequence[str]]
+    seconds: Sequence[float]
+    bases: Array
+    errors: Array
+
+
+class LineRows(NamedTuple):
+    """Rows in order: `order` gives the places of their messages in the pieces, one piece counted behind the other.
+
+    The claim 0 is that of rows without a time; a kind behind the last one, program 0 and pid 0 stand for none.
+    """
+
+    numbers: Numbers
+    names: Names
+    messages: Sequence[Messages]
+    order: Array
+
+    @property
+    def undated(self) -> Mask:
+        """Which rows have no time."""
+        missing: Mask = self.numbers.claim == 0
+        return missing
+
+    @property
+    def without_kind(self) -> Mask:
+        """Which rows are no event."""
+        missing: Mask = self.numbers.kind == len(self.names.texts["kind"])
+        return missing
+
+
+class EveryLine:
+    """All lines in order of time, to be taken once: as numbers, or as record batches."""
+
+    def __init__(self, rows: Iterator[LineRows], spelled: Mapping[str, pa.Array], chosen: Selection) -> None:
+        """`spelled` are the texts of each column; what is searched in messages is left to the batches."""
+        self._rows = rows
+        self._spelled = spelled
+        self._chosen = chosen
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The rows as tables."""
+        return (self._chosen.matching(self._batch(some)) for some in self._rows)
+
+    def in_numbers(self) -> Iterator[LineRows] | None:
+        """The rows as they are; None if their messages must be searched first."""
+        return None if self._chosen.grep else self._rows
+
+    def _batch(self, some: LineRows) -> pa.RecordBatch:
+        rows, undated = some.numbers, some.undated
+        seconds = np.array(some.names.seconds, np.float64)
+        columns = [
+            numbers(rows.key, TIME, undated),
+            self._words("basis", some.names.bases[rows.claim], undated),
+            numbers(seconds[some.names.errors[rows.claim]], pa.float64(), undated),
+            self._words("node", rows.node),
+            self._words("kind", rows.kind, some.without_kind),
+            self._words("program", rows.program, rows.program == 0),
+            numbers(rows.pid.astype(np.uint32), pa.uint32(), rows.pid == 0),
+            in_order(some.messages, some.order),
+            self._words("path", rows.path),
+            numbers(rows.line.astype(np.int64), pa.int64()),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=LINES)
+
+    def _words(self, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
+        return words(codes, self._spelled[name], missing)
+
+
+def every_line(spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection) -> EveryLine:
     """All lines of these files in order of time, narrowed; the files must have been dated. `events` give lines their kind."""
     maker = _Maker(spool, files, calendar, events, chosen)
+    spelled = {name: texts(values) for name, values in maker.names.texts.items()}
+    return EveryLine(_rows(spool, files, maker, chosen), spelled, chosen)
+
+
+def _rows(spool: LineSpool, files: Sequence[FileLines], maker: _Maker, chosen: Selection) -> Iterator[LineRows]:
     blocks = [block for file in _ranked(files) for block in file.blocks if chosen.may_hold(block.first, block.last)]
     for slices in sweep(spool, blocks):
         for piece in slices:
             maker.add(piece)
         if maker.full:
-            yield maker.batch()
-    yield maker.batch()
+            yield maker.rows()
+    if not maker.empty:
+        yield maker.rows()
 
 
 def _ranked(files: Sequence[FileLines]) -> Iterator[FileLines]:
@@ -70,21 +150,29 @@ class _Maker:
         self._chosen = chosen
         nodes: dict[str, int] = {}
         kinds: dict[str, int] = {}
-        self._nodes = {file.path: np.array([nodes.setdefault(node, len(nodes)) for node in calendar.nodes(file)]) for file in files}
+        self._nodes = {
+            file.path: np.array([nodes.setdefault(node, len(nodes)) for node in calendar.nodes(file)], np.int32) for file in files
+        }
         self._kinds = _kinds(events, kinds)
         self._paths = {file.path: number for number, file in enumerate(files)}
         self._no_kind = len(kinds)
         self._kept_nodes = np.array([chosen.has_node(node) for node in nodes], np.bool_)
         self._kept_kinds = np.array([chosen.has_kind(kind) for kind in kinds] + [not chosen.kinds], np.bool_)
-        self._names = {"node": texts(nodes), "kind": texts(kinds), "path": texts(self._paths), "program": texts(spool.programs)}
-        claims = calendar.claims.known
-        self._errors = np.array([claim.error_us / SECOND if claim is not None else 0 for claim in claims], np.float64)
         bases: dict[str, int] = {}
-        self._bases = np.array([bases.setdefault(claim.basis.value, len(bases)) if claim is not None else 0 for claim in claims], np.int32)
-        self._names["basis"] = texts(bases)
+        seconds: dict[float, int] = {}
+        claims = [claim or _NO_CLAIM for claim in calendar.claims.known]
+        basis = np.array([bases.setdefault(claim.basis.value, len(bases)) for claim in claims], np.int32)
+        error = np.array([seconds.setdefault(claim.error_us / SECOND, len(seconds)) for claim in claims], np.int32)
+        columns = {"basis": bases, "node": nodes, "kind": kinds, "program": spool.programs, "path": self._paths}
+        self.names = Names({column: list(values) for column, values in columns.items()}, list(seconds), basis, error)
         self._numbers: list[Numbers] = []
         self._messages: list[Messages] = []
         self._rows = self._bytes = 0
+
+    @property
+    def empty(self) -> bool:
+        """True if nothing has gathered."""
+        return not self._rows
 
     @property
     def full(self) -> bool:
@@ -129,32 +217,13 @@ class _Maker:
             kind[hit] = numbers[place[hit]]
         return kind
 
-    def batch(self) -> pa.RecordBatch:
-        """What has gathered, as one batch in order."""
+    def rows(self) -> LineRows:
+        """What has gathered, in order."""
         gathered, messages, self._numbers, self._messages = self._numbers, self._messages, [], []
         self._rows = self._bytes = 0
-        if not gathered:
-            return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in LINES], schema=LINES)
         rows = Numbers(*map(np.concatenate, zip(*gathered, strict=True)))
         order = np.argsort(rows.key, kind="stable")
-        rows = Numbers(*(column[order] for column in rows))
-        undated = rows.claim == 0
-        columns = [
-            numbers(rows.key, TIME, undated),
-            self._words("basis", self._bases[rows.claim], undated),
-            numbers(self._errors[rows.claim], pa.float64(), undated),
-            self._words("node", rows.node),
-            self._words("kind", rows.kind, rows.kind == self._no_kind),
-            self._words("program", rows.program, rows.program == 0),
-            numbers(rows.pid.astype(np.uint32), pa.uint32(), rows.pid == 0),
-            in_order(messages, order),
-            self._words("path", rows.path),
-            numbers(rows.line.astype(np.int64), pa.int64()),
-        ]
-        return self._chosen.matching(pa.RecordBatch.from_arrays(columns, schema=LINES))
-
-    def _words(self, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
-        return words(codes, self._names[name], missing)
+        return LineRows(Numbers(*(column[order] for column in rows)), self.names, messages, order)
 
 
 def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Array, Array]]:

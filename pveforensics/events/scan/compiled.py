@@ -18,8 +18,9 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint64]
 Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 
-VERSION = 2
+VERSION = 3
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -30,6 +31,9 @@ NAME_WORDS = 8
 
 _BYTES_A_LINE = 24
 """So short a line on the average is rare: shorter ones cost a second look."""
+
+_MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
+"""Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
 
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _TEXT = (ctypes.c_char_p, _NUMBER)
@@ -42,6 +46,9 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "joined": (*_TEXT, _POINTER, _POINTER, _NUMBER, _POINTER, _NUMBER),
     "pids": (*_TEXT, _POINTER, _NUMBER, _POINTER),
     "gathered": (*(_POINTER,) * 4, _NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER),
+    "plain": (*(_POINTER,) * 4, _NUMBER, _POINTER, _NUMBER, _POINTER, _NUMBER),
+    "mixture": (_POINTER, _NUMBER, _NUMBER, _POINTER, _NUMBER),
+    "deltas": (_POINTER, _NUMBER, _POINTER, _NUMBER),
 }
 
 
@@ -227,18 +234,64 @@ def gathered(stretches: Stretches, order: Indexes) -> tuple[npt.NDArray[np.int32
     loaded = library()
     if loaded is None:
         return None
+    known, _places = _texts(stretches)
+    room = _length(stretches)
+    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
+    length = loaded.pveforensics_gathered(*known, order.ctypes.data, len(order), borders.ctypes.data, together.ctypes.data, room)
+    if length < 0:
+        raise ValueError("a stretch lies outside of its text")
+    return borders, together[:length]
+
+
+def plain(stretches: Stretches, order: Indexes, before: int) -> Bytes | None:
+    """The same as a page of Parquet's strings, behind `before` bytes that the caller fills in."""
+    loaded = library()
+    if loaded is None:
+        return None
+    known, _places = _texts(stretches)
+    room = max(0, _length(stretches)) + 4 * len(order)
+    page = np.empty(before + room, np.uint8)
+    length = loaded.pveforensics_plain(*known, order.ctypes.data, len(order), page.ctypes.data + before, room)
+    if length < 0:
+        raise ValueError("a stretch lies outside of its text")
+    return page[: before + length]
+
+
+def _texts(stretches: Stretches) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Stretches as arguments, and what must live as long as these."""
     texts, which, begins, ends = stretches
     if not len(which) == len(begins) == len(ends):
         raise ValueError("each stretch needs its text, its begin and its end")
     places = np.array([text.ctypes.data for text in texts], np.uint64)
     sizes = np.array([len(text) for text in texts], np.int64)
     known = _Texts(places.ctypes.data, sizes.ctypes.data, len(texts))
-    room = int(ends.sum(dtype=np.int64) - begins.sum(dtype=np.int64))
-    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
-    length = loaded.pveforensics_gathered(
-        ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which), order.ctypes.data, len(order),
-        borders.ctypes.data, together.ctypes.data, room,
-    )  # fmt: skip
+    arguments = (ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which))
+    return arguments, (places, sizes, known)
+
+
+def _length(stretches: Stretches) -> int:
+    return int(stretches.ends.sum(dtype=np.int64) - stretches.begins.sum(dtype=np.int64))
+
+
+def mixture(codes: npt.NDArray[np.int32], width: int) -> Bytes | None:
+    """Codes of `width` bits (1 to 31) in Parquet's mixture of runs and packed groups of eight."""
+    loaded = library()
+    if loaded is None:
+        return None
+    page = np.empty(8 * len(codes) + _MOST_OF_A_HEAD, np.uint8)
+    length = loaded.pveforensics_mixture(codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
     if length < 0:
-        raise ValueError("a stretch lies outside of its text")
-    return borders, together[:length]
+        raise ValueError("a code is wider than that")
+    return page[:length]
+
+
+def deltas(values: Indexes) -> Bytes | None:
+    """Numbers as Parquet's DELTA_BINARY_PACKED has them."""
+    loaded = library()
+    if loaded is None:
+        return None
+    page = np.empty(10 * len(values) + 8 * _MOST_DELTAS + _MOST_OF_A_HEAD, np.uint8)
+    length = loaded.pveforensics_deltas(values.ctypes.data, len(values), page.ctypes.data, len(page))
+    if length < 0:
+        raise ValueError("there is no room for these numbers")
+    return page[:length]

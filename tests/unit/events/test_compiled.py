@@ -114,6 +114,8 @@ def test_a_stretch_outside_of_its_text_is_not_gathered(which, begins, ends, orde
     stretches = compiled.Stretches(texts, np.array(which, np.int32), np.array(begins, np.uint32), np.array(ends, np.uint32))
     with pytest.raises(ValueError, match="outside"):
         compiled.gathered(stretches, np.array(order, np.int64))
+    with pytest.raises(ValueError, match="outside"):
+        compiled.plain(stretches, np.array(order, np.int64), 5)
 
 
 def test_lines_shorter_than_reckoned_are_all_found():
@@ -172,10 +174,16 @@ for _ in range(3000):
     begins = some()
     texts = [np.frombuffer(text, np.uint8), np.zeros(0, np.uint8)]
     stretches = compiled.Stretches(texts, some().astype(np.int32), some().astype(np.uint32) % 99, some().astype(np.uint32) % 99)
+    for gather in (compiled.gathered, lambda stretches, order: compiled.plain(stretches, order, 3)):
+        try:
+            gather(stretches, some())
+        except ValueError:
+            pass
     try:
-        compiled.gathered(stretches, some())
+        compiled.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), draw.randrange(34))
     except ValueError:
         pass
+    compiled.deltas(np.array(draw.choices([0, 1, -1, 2**62, -2**62, 2**63 - 1, -2**63], k=draw.randrange(300)), np.int64))
     try:
         compiled.joined(text, begins, begins + abs(begins) % 50)
     except (ValueError, MemoryError, OverflowError):
