@@ -7,13 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 3; }
+EXPORT int64_t pveforensics_lines_version(void) { return 4; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
+enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
 
 /* Eight bytes from `place` on as a little-endian number; what lies outside of the text counts as NUL. */
 static inline uint64_t word_at(const uint8_t *data, int64_t size, int64_t place)
@@ -31,12 +35,43 @@ static inline uint64_t word_at(const uint8_t *data, int64_t size, int64_t place)
     return word;
 }
 
-/* Offsets of the newlines. Gives how many there are; no more than `room` are written. */
-EXPORT int64_t pveforensics_newlines(const uint8_t *data, int64_t size, int64_t *found, int64_t room)
+#ifdef __SSE2__
+/* A bit for each of 64 bytes: whether it is a newline. */
+static inline uint64_t newlines_of_64(const uint8_t *at)
+{
+    const __m128i newline = _mm_set1_epi8('\n');
+    uint64_t found = 0;
+    for (int part = 0; part < 4; part++) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * part));
+        found |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, newline)) << (16 * part);
+    }
+    return found;
+}
+#endif
+
+static inline void fetch(const uint8_t *data, int64_t place)
+{
+    __builtin_prefetch((const void *)((uintptr_t)data + (uintptr_t)place));
+}
+
+/* Offsets of the newlines from `at` to before `end`. Gives how many there are; no more than `room` are written. */
+static int64_t newlines_between(const uint8_t *data, int64_t at, int64_t end, int64_t *found, int64_t room)
 {
     int64_t count = 0;
-    for (int64_t at = 0; at < size; at++) {
-        const uint8_t *next = memchr(data + at, '\n', (size_t)(size - at));
+#ifdef __SSE2__ /* lines are so short that a call for each of them costs more than to look at every byte */
+    for (; at + 64 <= end && count + 64 <= room; at += 64) {
+        uint64_t left = newlines_of_64(data + at);
+        for (int unrolled = 0; unrolled < 2; unrolled++) { /* written for nothing where there is none: cheaper than to guess wrongly */
+            found[count] = at + __builtin_ctzll(left | (uint64_t)1 << 63);
+            count += left != 0;
+            left &= left - 1;
+        }
+        for (; left != 0; left &= left - 1)
+            found[count++] = at + __builtin_ctzll(left);
+    }
+#endif
+    for (; at < end; at++) {
+        const uint8_t *next = memchr(data + at, '\n', (size_t)(end - at));
         if (next == NULL)
             break;
         at = next - data;
@@ -45,6 +80,12 @@ EXPORT int64_t pveforensics_newlines(const uint8_t *data, int64_t size, int64_t 
         count++;
     }
     return count;
+}
+
+/* Offsets of the newlines. Gives how many there are; no more than `room` are written. */
+EXPORT int64_t pveforensics_newlines(const uint8_t *data, int64_t size, int64_t *found, int64_t room)
+{
+    return newlines_between(data, 0, size, found, room);
 }
 
 /* The words at these places. */
@@ -62,6 +103,8 @@ struct columns {
     int64_t zone_size;
     int64_t head; /* where the blank before the host stands */
     int64_t longest;
+    int64_t back; /* what the clock may go back or on between two lines that follow each other plainly, in microseconds */
+    int64_t hole;
     uint64_t zone;
 };
 
@@ -83,15 +126,21 @@ static inline int pair(const uint8_t *at, unsigned most, unsigned *value)
 }
 
 /* Microseconds of the day of `HH:MM:SS` and perhaps `.123456`; -1 if it is none. A leap second is none. */
-static inline int64_t clock_at(const uint8_t *at, int64_t fraction)
+static inline int64_t clock_at(const uint8_t *data, int64_t size, int64_t place, int64_t fraction)
 {
-    unsigned hour, minute, second, first, middle, last;
-    if (!pair(at, 23, &hour) || !pair(at + 3, 59, &minute) || !pair(at + 6, 59, &second) || at[2] != ':' || at[5] != ':')
+    const uint64_t value = word_at(data, size, place) ^ 0x30303A30303A3030u;
+    if (((value | (value + 0x060A00060A00060Du)) & 0xF0F0FFF0F0FFF0F0u) != 0) /* six digits, those of minutes and seconds below 60 */
         return -1;
-    int64_t moment = (int64_t)(hour * 3600 + minute * 60 + second) * 1000000;
+    const uint64_t pairs = value * 10 + (value >> 8);
+    const int64_t hour = pairs & 0xFF, minute = pairs >> 24 & 0xFF, second = pairs >> 48 & 0xFF;
+    if (hour > 23)
+        return -1;
+    const int64_t moment = (hour * 3600 + minute * 60 + second) * 1000000;
     if (!fraction)
         return moment;
-    if (at[8] != '.' || !pair(at + 9, 99, &first) || !pair(at + 11, 99, &middle) || !pair(at + 13, 99, &last))
+    unsigned first, middle, last;
+    const uint8_t *at = data + place + 8;
+    if (at[0] != '.' || !pair(at + 1, 99, &first) || !pair(at + 3, 99, &middle) || !pair(at + 5, 99, &last))
         return -1;
     return moment + (int64_t)first * 10000 + (int64_t)middle * 100 + (int64_t)last;
 }
@@ -105,39 +154,102 @@ static inline int shows(const uint8_t *data, int64_t size, int64_t place, const 
     return 1;
 }
 
-/* The heads of all lines: whether date, clock, zone and length fit, the moment of the day, the host (-1: unknown), and the fitting
- * lines at which the date differs from the fitting line before. Gives the number of these. */
-EXPORT int64_t pveforensics_heads(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *ends, int64_t count,
-                                  const struct columns *columns, const struct hosts *hosts, uint8_t *ok, int64_t *clock, int64_t *host,
-                                  int64_t *edges)
+/* What the heads of lines say: whether date, clock, zone and length fit, the moment of the day, the host (-1: unknown), the fitting
+ * lines at which the date differs from the fitting line before, and those that may not follow plainly on the line before, which are
+ * all with another date, all behind a line that does not fit, and those whose clock stepped. */
+struct heads {
+    uint8_t *ok;
+    int64_t *clock;
+    int64_t *host;
+    int64_t *edges;
+    int64_t *cuts;
+    int64_t changes; /* how many edges there are */
+    int64_t breaks;  /* how many cuts */
+    int64_t seen;    /* a bit for each host that was found */
+    int64_t before;  /* the latest line that fits, counted from 1 */
+    int64_t unknown; /* of how many fitting lines the host is unknown */
+    int64_t latest;  /* the host of the line before */
+    uint64_t first;  /* the date of the fitting line before: its first eight bytes, and its last if it has more; it has at most 16 */
+    uint64_t second;
+};
+
+static inline uint64_t low_bytes(int64_t count)
 {
-    int64_t changes = 0, before = -1, latest = 0;
-    const uint64_t zone_mask = columns->zone_size >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << (8 * columns->zone_size)) - 1;
-    for (int64_t line = 0; line < count; line++) {
+    return count >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << (8 * count)) - 1;
+}
+
+static void read_heads(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *ends, int64_t line, int64_t behind,
+                       const struct columns *columns, const struct hosts *hosts, struct heads *heads)
+{
+    const uint64_t zone_mask = low_bytes(columns->zone_size), date_mask = low_bytes(columns->date);
+    for (; line < behind; line++) {
         const int64_t start = starts[line], end = ends[line];
-        ok[line] = 0;
-        clock[line] = 0;
-        host[line] = -1;
+        heads->ok[line] = 0;
+        heads->clock[line] = 0;
+        heads->host[line] = -1;
         if (start < 0 || end > size || end - start > columns->longest || end - start < columns->head)
             continue;
-        const int64_t moment = clock_at(data + start + columns->date, columns->fraction);
+        const int64_t moment = clock_at(data, size, start + columns->date, columns->fraction);
         if (moment < 0 || (word_at(data, size, start + columns->zone_at) & zone_mask) != columns->zone)
             continue;
-        ok[line] = 1;
-        clock[line] = moment;
-        if (before < 0 || memcmp(data + before, data + start, (size_t)columns->date) != 0)
-            edges[changes++] = line;
-        before = start;
+        heads->ok[line] = 1;
+        heads->clock[line] = moment;
+        const uint64_t first = word_at(data, size, start) & date_mask;
+        const uint64_t second = columns->date > 8 ? word_at(data, size, start + columns->date - 8) : 0;
+        const int64_t step = heads->before == line && line > 0 ? moment - heads->clock[line - 1] : INT64_MAX;
+        if (heads->changes == 0 || first != heads->first || second != heads->second) {
+            heads->edges[heads->changes++] = line;
+            heads->cuts[heads->breaks++] = line;
+        } else if (step < -columns->back || step > columns->hole) {
+            heads->cuts[heads->breaks++] = line;
+        }
+        heads->before = line + 1;
+        heads->first = first;
+        heads->second = second;
         for (int64_t tried = 0; tried < hosts->count; tried++) {
             /* the latest name first: lines of one host follow each other */
-            const int64_t number = tried == 0 ? latest : tried - (tried <= latest);
+            const int64_t number = tried == 0 ? heads->latest : tried - (tried <= heads->latest);
             if (shows(data, size, start + columns->head, hosts, number)) {
-                host[line] = latest = number;
+                heads->host[line] = heads->latest = number;
+                heads->seen |= (int64_t)1 << (number & 63);
                 break;
             }
         }
+        heads->unknown += heads->host[line] < 0;
     }
-    return changes;
+}
+
+/* The heads of these lines. */
+EXPORT void pveforensics_heads(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *ends, int64_t count,
+                               const struct columns *columns, const struct hosts *hosts, struct heads *heads)
+{
+    read_heads(data, size, starts, ends, 0, count, columns, hosts, heads);
+}
+
+enum { AT_ONCE = 1 << 15 }; /* bytes that stay in the nearest cache until they were looked at twice */
+
+/* All lines of a text, the last one without a newline, and their heads. Gives how many lines there are; where they are more than `room`
+ * nothing else holds, and every array has room for that many. */
+EXPORT int64_t pveforensics_survey(const uint8_t *data, int64_t size, int64_t *starts, int64_t *ends, int64_t room,
+                                   const struct columns *columns, const struct hosts *hosts, struct heads *heads)
+{
+    int64_t count = 0, read = 0;
+    for (int64_t at = 0; at < size; at += AT_ONCE) {
+        const int64_t found = newlines_between(data, at, at + AT_ONCE < size ? at + AT_ONCE : size, ends + count, room - count - 1);
+        if (found > room - count - 1)
+            return size + 1; /* as many as there may be at most */
+        count += found;
+        for (int64_t line = read; line < count; line++)
+            starts[line] = line > 0 ? ends[line - 1] + 1 : 0;
+        read_heads(data, size, starts, ends, read, count, columns, hosts, heads);
+        read = count;
+    }
+    if (room < 1)
+        return size + 1;
+    starts[count] = count > 0 ? ends[count - 1] + 1 : 0;
+    ends[count] = size;
+    read_heads(data, size, starts, ends, count, count + 1, columns, hosts, heads);
+    return count + 1;
 }
 
 /* Tags that are known, in a table of slots: `slots` by the upper 16 bits of the hash, of each tag its words, and whether a pid follows
@@ -200,6 +312,8 @@ EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *
                               int64_t *found, int64_t *messages, uint8_t *good)
 {
     for (int64_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            fetch(data, places[i + AHEAD]);
         uint64_t parts[TAG_WORDS];
         const int64_t closing = places[i] + tag_at(data, size, places[i], parts), tag = known_tag(tags, parts);
         const int64_t pid = tags->with_pid[tag] != 0, digits = pid ? digits_at(data, size, closing + 1) : -1;
@@ -210,6 +324,133 @@ EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *
         messages[i] = closing + 3 + digits + pid;
         good[i] = (uint8_t)whole;
     }
+}
+
+/* A hit and a code are one number: a literal below, and above it the offset behind the hit, or the line in which it stands. */
+enum { CODE_BITS = 20 };
+#define LITERAL(code) ((code) & (((int64_t)1 << CODE_BITS) - 1))
+
+/* Of hits in any order the codes of the lines in which they stand, in order, each once; of literals from `marked` on only the lines, each
+ * as often as it is hit. `codes` and `repeated` have room for all hits. Gives how many codes there are. */
+EXPORT int64_t pveforensics_located(const int64_t *ends, int64_t lines, const int64_t *hits, int64_t count, int64_t marked, int64_t *codes,
+                                    int64_t *repeated, int64_t *repeats)
+{
+    int64_t line = 0, kept = 0;
+    *repeats = 0;
+    for (int64_t i = 0; i < count && lines > 0; i++) {
+        const int64_t offset = hits[i] >> CODE_BITS, literal = LITERAL(hits[i]);
+        while (line > 0 && ends[line - 1] >= offset) /* engines give hits nearly in order */
+            line--;
+        while (line < lines - 1 && ends[line] < offset)
+            line++;
+        if (literal >= marked) {
+            repeated[(*repeats)++] = line;
+            continue;
+        }
+        const int64_t code = line << CODE_BITS | literal;
+        int64_t at = kept;
+        while (at > 0 && codes[at - 1] > code)
+            at--;
+        if (at > 0 && codes[at - 1] == code)
+            continue;
+        memmove(codes + at + 1, codes + at, (size_t)(kept - at) * sizeof *codes);
+        codes[at] = code;
+        kept++;
+    }
+    return kept;
+}
+
+/* What literals mean on lines of which tag, in tables of as many rows as there are tags. */
+struct meanings {
+    int64_t tags;
+    int64_t literals;        /* columns of `fitting`: literals from there on mean nothing here */
+    const uint8_t *fitting;  /* whether a literal can mean anything */
+    int64_t columns;         /* of `everyday` */
+    const int64_t *column;   /* of each literal */
+    const int64_t *everyday; /* the signature of everyday lines that is the only one to be tried, -1 for none */
+    int64_t signatures;
+    const uint64_t *endings; /* of each signature's lines the last eight bytes, and their mask */
+    const uint64_t *masks;
+    const uint8_t *corosync; /* of each tag: whether only messages that begin with a bracket are everyday */
+};
+
+/* What the columns of a page say of each line. */
+struct heads_of_lines {
+    int64_t count;
+    const int64_t *ends;
+    const int64_t *messages;
+    const int64_t *tags;
+    const uint8_t *fed;
+};
+
+/* Groups: candidates of one line each, with the first of their literals among all, how many these are, and the everyday signature, or -1. */
+struct groups {
+    int64_t *places;
+    int64_t *begins;
+    int64_t *sizes;
+    int64_t *numbers;
+    int64_t *literals;
+    int64_t *fed; /* codes of lines that are fed */
+    int64_t fed_count;
+};
+
+static int64_t everyday_signature(const uint8_t *data, int64_t size, const struct heads_of_lines *lines, const struct meanings *meanings,
+                                  int64_t place, int64_t literal)
+{
+    const int64_t tag = lines->tags[place], column = meanings->column[literal];
+    if (column < 0 || column >= meanings->columns)
+        return -1;
+    const int64_t number = meanings->everyday[tag * meanings->columns + column];
+    if (number < 0 || number >= meanings->signatures)
+        return -1;
+    const uint64_t last = word_at(data, size, lines->ends[place] - 8);
+    if ((last & meanings->masks[number]) != meanings->endings[number] || last >> 56 == '\r')
+        return -1;
+    if (meanings->corosync[tag]) {
+        const uint64_t begin = word_at(data, size, lines->messages[place]);
+        if ((begin & 0xFFFFFF) != (' ' | ' ' << 8 | '[' << 16) && (begin & 0xFF) != '[')
+            return -1;
+    }
+    return number;
+}
+
+/* Of the codes of a page's lines the groups of those that are not fed and can mean anything. Gives how many groups there are; every
+ * array of `groups` has room for all codes. */
+EXPORT int64_t pveforensics_grouped(const uint8_t *data, int64_t size, const int64_t *codes, int64_t count,
+                                    const struct heads_of_lines *lines, const struct meanings *meanings, struct groups *groups)
+{
+    int64_t found = 0, literals = 0;
+    groups->fed_count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t place = codes[i] >> CODE_BITS, literal = LITERAL(codes[i]);
+        if (place < 0 || place >= lines->count)
+            continue;
+        if (lines->fed[place]) {
+            groups->fed[groups->fed_count++] = codes[i];
+            continue;
+        }
+        const int64_t tag = lines->tags[place];
+        if (literal >= meanings->literals || tag < 0 || tag >= meanings->tags || !meanings->fitting[tag * meanings->literals + literal])
+            continue;
+        if (found == 0 || groups->places[found - 1] != place) {
+            groups->places[found] = place;
+            groups->begins[found] = literals;
+            groups->sizes[found++] = 0;
+        }
+        groups->sizes[found - 1]++;
+        groups->literals[literals++] = literal;
+    }
+    for (int64_t group = 0; group < found; group++) {
+        if (group + AHEAD < found) {
+            fetch(data, lines->ends[groups->places[group + AHEAD]] - 8);
+            fetch(data, lines->messages[groups->places[group + AHEAD]]);
+        }
+        groups->numbers[group] =
+            groups->sizes[group] == 1
+                ? everyday_signature(data, size, lines, meanings, groups->places[group], groups->literals[groups->begins[group]])
+                : -1;
+    }
+    return found;
 }
 
 /* Which of these stretches hold the three bytes. */

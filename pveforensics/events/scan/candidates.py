@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,18 +14,22 @@ from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near, is_leveled
 from pveforensics.events.scan.columns import Columns, Rows
+from pveforensics.events.scan.grouping import LITERAL, firsts, grouped, locate
 from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.meanings import Meanings, tried
 from pveforensics.events.scan.shelving import DENSE, Shelving
 from pveforensics.events.scan.templates import Template, Templates
 from pveforensics.events.scan.words import Indexes, Mask, Page
-from pveforensics.events.signatures import LONGEST_MESSAGE, Signature, SignatureIndex
+from pveforensics.events.signatures import LONGEST_MESSAGE, Signature
 from pveforensics.timebase import SECOND
 
 _MOST_KNOWN = 50_000
+_FEW = 3
+"""Lines that are sooner read one by one than compared with what was learned."""
+
 _CLOSING = ord("]")
-_INDEX = (1 << CODE_BITS) - 1
 
 
 Tries = tuple[tuple[Signature, Callable[[str, int, int], re.Match[str] | None]], ...]
@@ -55,19 +59,17 @@ class Candidates:
         self._index = scan.index
         self._signatures = len(self._index.texts)
         self._tries: dict[tuple[str, tuple[int, ...]], Tries] = {}
-        self._shelving = Shelving(scan, functools.partial(_tried, scan.index))
+        self._shelving = Shelving(scan)
+        self._meanings = Meanings(scan.index, shelves=scan.collector.everyday is not None)
         self._hints: list[tuple[int, int]] = []
         self._next_hint = 0
         self._hinted = -1
-        self._table: Mask = np.zeros((0, 0), np.bool_)
-        self._programs: list[str] = []
         self._templates: dict[int, Templates] = {}
         self._learnt: set[int] = set()
         self._todo: list[Todo] = []
         self._next = 0
+        self._codes: Indexes
         self._repeated: Indexes
-        self._places: Indexes
-        self._anchors: Indexes
         self._unique: Indexes
         self._lines: Page
         self._rows: Rows
@@ -75,23 +77,14 @@ class Candidates:
 
     def locate(self, lines: Page, hits: array[int]) -> Indexes:
         """Take the hits of the next page; gives the lines in which they stand, in order."""
-        codes = np.frombuffer(hits, np.int64)
-        places, anchors = np.searchsorted(lines.ends, codes >> CODE_BITS), codes & _INDEX
-        marked = anchors >= self._scan.anchors
-        self._repeated = places[marked]
-        codes = places[~marked] << CODE_BITS | anchors[~marked]
-        codes.sort()
-        codes = codes[_firsts(codes)]
-        self._places, self._anchors = codes >> CODE_BITS, codes & _INDEX
-        self._unique = self._places[_firsts(self._places)]
+        self._codes, self._repeated = locate(lines, hits, self._scan.anchors)
+        places = self._codes >> CODE_BITS
+        self._unique = places[firsts(places)]
         return self._unique
 
     def by_line(self) -> dict[int, set[int]]:
         """Which anchors stand in which line."""
-        found: dict[int, set[int]] = {}
-        for place, anchor in zip(self._places.tolist(), self._anchors.tolist(), strict=True):
-            found.setdefault(place, set()).add(anchor)
-        return found
+        return _by_line(self._codes)
 
     def page(self, lines: Page, rows: Rows, columns: Columns) -> Indexes:
         """Make the page of these hits the one at hand; gives the lines that only the reader of lines can judge."""
@@ -108,39 +101,30 @@ class Candidates:
 
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
-        places, anchors, rows = self._places, self._anchors, self._rows
-        fed = feed[places]
-        found: dict[int, set[int]] = {}
-        for place, anchor in zip(places[fed].tolist(), anchors[fed].tolist(), strict=True):
-            found.setdefault(place, set()).add(anchor)
+        lines, rows = self._lines, self._rows
         self._hints, self._next_hint, self._hinted = self._due_hints(feed), 0, -1
-        wanted = ~fed & (anchors < self._signatures)
-        wanted[wanted] = self._matrix()[rows.tag[places[wanted]], anchors[wanted]]
-        places, anchors = places[wanted], anchors[wanted]
-        begins = _firsts(places)
-        ends = np.append(begins[1:], len(places))
-        places = places[begins]
-        only = np.where(ends - begins == 1, anchors[begins], -1)
-        left = self._shelving.choose(self._lines, rows, self._columns, places, only)
-        places, begins, ends, only = places[left], begins[left], ends[left], only[left]
-        counts, lasts, newest = self._storms(places, only, feed)
+        self._meanings.learn(self._columns.heads.programs)
+        places, begins, sizes, numbers, anchors, fed = grouped(lines, self._codes, feed, rows, self._meanings)
+        left = self._shelving.choose(rows, places, numbers)
+        places, begins, sizes = places[left], begins[left], sizes[left]
+        counts, lasts, newest = self._storms(places, np.where(sizes == 1, anchors[begins], -1), feed)
         kept = np.flatnonzero(counts)
         texts = anchors.tolist()
-        groups = [tuple(texts[begin:end]) for begin, end in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True)]
+        groups = [tuple(texts[begin : begin + size]) for begin, size in zip(begins[kept].tolist(), sizes[kept].tolist(), strict=True)]
         here = places[kept]
-        columns = (here, self._lines.starts[here], self._lines.ends[here], rows.message[here], rows.tag[here], rows.host[here])
+        columns = (here, lines.starts[here], lines.ends[here], rows.message[here], rows.tag[here], rows.host[here])
         ends_of_storms = (counts[kept].tolist(), lasts[kept].tolist(), newest[kept].tolist())
         self._todo = list(map(Todo, *(column.tolist() for column in columns), groups, *ends_of_storms))
         self._next = 0
-        return found
+        return _by_line(fed)
 
     def _due_hints(self, feed: Mask) -> list[tuple[int, int]]:
         """Lines that state a moment twice and are not fed: of each anchor the first one in an hour, as far as this page tells."""
-        hinting = np.flatnonzero(self._anchors >= self._signatures)
+        hinting = self._codes[self._codes & LITERAL >= self._signatures]
         if not len(hinting):
             return []
-        hinting = hinting[np.argsort(self._anchors[hinting], kind="stable")]
-        places, anchors = self._places[hinting], self._anchors[hinting] - self._signatures
+        hinting = hinting[np.argsort(hinting & LITERAL, kind="stable")]
+        places, anchors = hinting >> CODE_BITS, (hinting & LITERAL) - self._signatures
         fed, stretches = feed[places], self._rows.at[places] // THIN_US
         first = np.ones(len(places), np.bool_)
         # what is fed may be of any hour, which is looked up there
@@ -164,12 +148,13 @@ class Candidates:
         self._learnt.clear()
         rows, tags = self._rows, self._rows.tag[places]
         keys = tags << CODE_BITS | anchors
-        gaps = np.cumsum(feed)
-        for code in np.unique(keys[anchors >= 0]).tolist():
-            key = code >> CODE_BITS, code & _INDEX
-            alike = np.flatnonzero(keys == code)
-            if key not in self._learned() and len(alike) <= DENSE:
+        gaps: Indexes | None = None
+        for code, lines in Counter(keys[anchors >= 0].tolist()).items():
+            key = code >> CODE_BITS, code & LITERAL
+            if lines <= (_FEW if key in self._learned() else DENSE):
                 continue
+            gaps = np.cumsum(feed) if gaps is None else gaps
+            alike = np.flatnonzero(keys == code)
             found, known = self._templates_of(places[alike], key)
             alike, found = alike[found >= 0], found[found >= 0]
             matched = np.array([template.matched for template in known], np.bool_)[found]
@@ -201,27 +186,11 @@ class Candidates:
     def _teach(self, place: int, key: tuple[int, int]) -> bool:
         """Learn from one line with a tag and a single anchor; true if there is a template more."""
         program = self._columns.heads.programs[key[0]]
-        tried = _tried(self._index, program, key[1])
-        if not tried or not tried[0].storm:
+        signatures = tried(self._index, program, key[1])
+        if not signatures or not signatures[0].storm:
             return False
         message = self._lines.text(place, self._rows.message.item(place))
-        return tried[0].search(message) is not None and self._learned().learn(key, tried[0], program, message)
-
-    def _matrix(self) -> Mask:
-        """Which anchor can mean anything on a line of which tag."""
-        programs = self._columns.heads.programs
-        if len(self._table) != len(programs) or self._programs is not programs:
-            self._table, self._programs = np.stack([self._row(program) for program in programs]), programs
-        return self._table
-
-    def _row(self, program: str) -> Mask:
-        row = self._index.fitting.get(program)
-        if row is None:
-            fits = {number for number, signature in enumerate(self._index.signatures) if signature.fits(program, "")}
-            row = np.array([not fits.isdisjoint(numbers) for numbers in self._index.users], np.bool_)
-            if len(self._index.fitting) < _MOST_KNOWN:
-                self._index.fitting[program] = row
-        return row
+        return signatures[0].search(message) is not None and self._learned().learn(key, signatures[0], program, message)
 
     def take(self, first: int, begin: int, end: int) -> None:
         """Try the candidates among lines `begin` to `end` of the page; `first` is the number of its first line."""
@@ -317,15 +286,12 @@ class Candidates:
     def _make_tries(self, program: str, anchors: tuple[int, ...]) -> Tries:
         if len(self._tries) > _MOST_KNOWN:
             self._tries.clear()
-        tries = self._tries[program, anchors] = tuple((one, one.pattern.search) for one in _tried(self._index, program, *anchors))
+        tries = self._tries[program, anchors] = tuple((one, one.pattern.search) for one in tried(self._index, program, *anchors))
         return tries
 
 
-def _tried(index: SignatureIndex, program: str, *anchors: int) -> tuple[Signature, ...]:
-    """The signatures that these anchors stand for and that this program may be tried on, in pack order."""
-    return tuple(one for number in index.of_anchors(set(anchors)) if (one := index.signatures[number]).fits(program, ""))
-
-
-def _firsts(places: Indexes) -> Indexes:
-    """Where a sorted row of numbers changes, its begin included."""
-    return np.flatnonzero(np.concatenate((np.ones(min(1, len(places)), np.bool_), places[1:] != places[:-1])))
+def _by_line(codes: Indexes) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for code in codes.tolist():
+        found.setdefault(code >> CODE_BITS, set()).add(code & LITERAL)
+    return found

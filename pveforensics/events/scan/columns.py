@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pveforensics.events.scan.compiled import HeadReader
+from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.heads import Heads
 from pveforensics.events.scan.layout import Layout, Midnight
-from pveforensics.events.scan.words import Indexes, Mask, Page, Words, low_bytes, word
+from pveforensics.events.scan.survey import HeadReader, HeadRows
+from pveforensics.events.scan.words import Indexes, Mask, Page, Room, Words, low_bytes, word
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
 
@@ -31,7 +32,8 @@ class Rows(NamedTuple):
 
     `at` is the moment as coverage counts (microseconds), `host` and `tag` are numbers of `Heads`, `message` is the offset of the
     message in the page, `taught` are lines from which a host or tag was learned. Of lines whose tags were not asked for `tag` and
-    `message` are 0, and `ok` says nothing of what stands behind the host.
+    `message` mean nothing, and `ok` says nothing of what stands behind the host. `cuts` are the lines whose moment is no plain step on
+    from that of the line before, `host_of_all` is the host where all lines have one, else -1.
     """
 
     ok: Mask
@@ -40,6 +42,19 @@ class Rows(NamedTuple):
     tag: Indexes
     message: Indexes
     taught: list[int]
+    cuts: Indexes
+    host_of_all: int
+
+
+class Begins(NamedTuple):
+    """What the lines of a page begin with, as in `Rows`; `ok` says nothing of the host, which is -1 where it is not known: in `strange` lines at most."""
+
+    ok: Mask
+    at: Indexes
+    host: Indexes
+    strange: int
+    cuts: Indexes
+    host_of_all: int
 
 
 class Columns:
@@ -50,16 +65,30 @@ class Columns:
         self.layout = layout
         self.heads = Heads(layout)
         self._midnights: dict[bytes, Midnight | None] = {}
-        self._reader = HeadReader(layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, fraction=layout.fraction)
+        self._reader = HeadReader(
+            layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, (BACK_US, HOLE_US), fraction=layout.fraction
+        )
+        self._tags: Indexes = np.zeros((2, 0), np.int64)
 
-    def read(self, page: Page, wanted: Indexes | None = None) -> Rows:
-        """Take the heads of all lines apart; their tags only of the `wanted` lines, if these are given."""
+    def survey(self, data: bytes, room: Room, *, lasting: bool) -> tuple[Page, Begins | None]:
+        """The page of a text, with what its lines begin with if that can be told on the way; both hold until the next one unless they are `lasting`."""
+        self._reader.know([host.words for host in self.heads.hosts])
+        found = self._reader.survey(data, lasting=lasting)
+        if found is None:
+            return Page(data, room), None
+        starts, ends, heads = found
+        page = Page(data, room, (starts, ends))
+        return page, self._dated(page, heads)
+
+    def read(self, page: Page, wanted: Indexes | None = None, begins: Begins | None = None) -> Rows:
+        """Take the heads of all lines apart, of which `begins` may be known; their tags only of the `wanted` lines, if these are given."""
         starts = page.starts
-        ok, at, host = self._in_machine_code(page) or self._in_numpy(page)
+        ok, at, host, strange, cuts, host_of_all = begins or self._in_machine_code(page) or self._in_numpy(page)
         taught: list[int] = []
-        self.heads.find_hosts(page, ok, host, taught)
-        ok &= host >= 0
-        tag, message = np.zeros_like(starts), np.zeros_like(starts)
+        if strange:
+            self.heads.find_hosts(page, ok, host, taught)
+            ok &= host >= 0
+        tag, message = np.zeros((2, len(starts)), np.int64) if wanted is None else self._room_for_tags(len(starts))
         lines = np.flatnonzero(ok) if wanted is None else wanted[ok[wanted]]
         if len(lines):
             every = wanted is None and len(lines) == len(ok)
@@ -67,19 +96,30 @@ class Columns:
             widths = np.array([known.width for known in self.heads.hosts], np.int64)
             places = starts[some] + (self.layout.head + 2) + widths[host[some]]
             tag[some], message[some], ok[some] = self.heads.find_tags(page, lines, places, taught)
-        return Rows(ok, at, host, tag, message, taught)
+        return Rows(ok, at, host, tag, message, taught, cuts, host_of_all)
 
-    def _in_machine_code(self, page: Page) -> tuple[Mask, Indexes, Indexes] | None:
-        """Which lines fit up to their hosts, their moments and the hosts that are known; None where nothing was compiled."""
+    def _room_for_tags(self, lines: int) -> Indexes:
+        """Columns for tags and messages, with what stood there before: fresh memory would cost as much as what is done with it."""
+        if self._tags.shape[1] < lines:
+            self._tags = np.zeros((2, lines), np.int64)
+        return self._tags[:, :lines]
+
+    def _in_machine_code(self, page: Page) -> Begins | None:
+        """What the lines begin with, from compiled loops; None where nothing was compiled."""
         self._reader.know([host.words for host in self.heads.hosts])
         found = self._reader.read(page.data, page.starts, page.ends)
-        if found is None:
-            return None
-        self._add_dates(page, found.edges, found.ok, found.clock)
-        return found.ok, found.clock, found.host
+        return self._dated(page, found) if found is not None else None
 
-    def _in_numpy(self, page: Page) -> tuple[Mask, Indexes, Indexes]:
-        """The same without the hosts."""
+    def _dated(self, page: Page, heads: HeadRows) -> Begins:
+        at = heads.clock
+        self._add_dates(page, heads.edges, heads.ok, at)
+        maybe = heads.cuts[heads.cuts > 0]
+        cuts = maybe[_is_cut(at[maybe] - at[maybe - 1])]
+        alone = heads.strange == 0 and heads.seen.bit_count() == 1
+        return Begins(heads.ok, at, heads.host, heads.strange, cuts, heads.seen.bit_length() - 1 if alone else -1)
+
+    def _in_numpy(self, page: Page) -> Begins:
+        """The same in numpy; the hosts are left to `Heads`."""
         layout, starts = self.layout, page.starts
         ok = page.ends - starts <= LONGEST
         clock, valid = _clock(page.words[starts + layout.date])
@@ -91,7 +131,8 @@ class Columns:
         if layout.zone:
             ok &= (page.words[starts + layout.zone_at] & low_bytes(len(layout.zone))) == word(layout.zone)
         self._add_dates(page, self._new_dates(page), ok, clock)
-        return ok, clock, np.full(len(ok), -1, np.int64)
+        cuts = np.flatnonzero(_is_cut(np.diff(clock))) + 1
+        return Begins(ok, clock, np.full(len(ok), -1, np.int64), len(ok), cuts, -1)
 
     def _new_dates(self, page: Page) -> Indexes:
         """The lines whose date is another than that of the line before."""
@@ -129,6 +170,11 @@ class Columns:
                 self._midnights.clear()
             self._midnights[date] = self.layout.midnight(date)
         return self._midnights[date]
+
+
+def _is_cut(steps: Indexes) -> Mask:
+    """Which steps from one line's moment to the next are no plain steps on."""
+    return (steps < -BACK_US) | (steps > HOLE_US)
 
 
 def _clock(words: Words) -> tuple[Indexes, Mask]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,66 +21,64 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 3
+VERSION = 4
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
 """Where `hatch_build.py` puts it."""
 
-NAME_WORDS = 8
-"""Words of a name in the host column with its blanks."""
-
-_BYTES_A_LINE = 24
+BYTES_A_LINE = 24
 """So short a line on the average is rare: shorter ones cost a second look."""
 
 _MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
 """Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
 
-_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
-_TEXT = (ctypes.c_char_p, _NUMBER)
+POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int64
+_TEXT = (ctypes.c_char_p, NUMBER)
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "newlines": (*_TEXT, _POINTER, _NUMBER),
-    "words": (*_TEXT, _POINTER, _NUMBER, _POINTER),
-    "heads": (*_TEXT, _POINTER, _POINTER, _NUMBER, *(_POINTER,) * 6),
-    "tags": (*_TEXT, _POINTER, _NUMBER, *(_POINTER,) * 4),
-    "holding": (*_TEXT, _POINTER, _POINTER, _NUMBER, ctypes.c_char_p, _POINTER),
-    "joined": (*_TEXT, _POINTER, _POINTER, _NUMBER, _POINTER, _NUMBER),
-    "pids": (*_TEXT, _POINTER, _NUMBER, _POINTER),
-    "gathered": (*(_POINTER,) * 4, _NUMBER, _POINTER, _NUMBER, _POINTER, _POINTER, _NUMBER),
-    "plain": (*(_POINTER,) * 4, _NUMBER, _POINTER, _NUMBER, _POINTER, _NUMBER),
-    "mixture": (_POINTER, _NUMBER, _NUMBER, _POINTER, _NUMBER),
-    "deltas": (_POINTER, _NUMBER, _POINTER, _NUMBER),
+    "newlines": (*_TEXT, POINTER, NUMBER),
+    "words": (*_TEXT, POINTER, NUMBER, POINTER),
+    "heads": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
+    "survey": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
+    "tags": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 4),
+    "located": (POINTER, NUMBER, POINTER, NUMBER, NUMBER, *(POINTER,) * 3),
+    "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 3),
+    "holding": (*_TEXT, POINTER, POINTER, NUMBER, ctypes.c_char_p, POINTER),
+    "joined": (*_TEXT, POINTER, POINTER, NUMBER, POINTER, NUMBER),
+    "pids": (*_TEXT, POINTER, NUMBER, POINTER),
+    "gathered": (*(POINTER,) * 4, NUMBER, POINTER, NUMBER, POINTER, POINTER, NUMBER),
+    "plain": (*(POINTER,) * 4, NUMBER, POINTER, NUMBER, POINTER, NUMBER),
+    "mixture": (POINTER, NUMBER, NUMBER, POINTER, NUMBER),
+    "deltas": (POINTER, NUMBER, POINTER, NUMBER),
 }
-
-
-class _Columns(ctypes.Structure):
-    _fields_ = [*((name, _NUMBER) for name in ("date", "fraction", "zone_at", "zone_size", "head", "longest")), ("zone", ctypes.c_uint64)]
-
-
-class _Hosts(ctypes.Structure):
-    _fields_ = [("count", _NUMBER), ("widths", _POINTER), ("words", _POINTER), ("masks", _POINTER)]
 
 
 class _Tags(ctypes.Structure):
     _fields_ = [
-        *((name, _POINTER) for name in ("slots", "factors", "words")),
-        ("stride", _NUMBER),
-        ("with_pid", _POINTER),
-        ("good", _POINTER),
+        *((name, POINTER) for name in ("slots", "factors", "words")),
+        ("stride", NUMBER),
+        ("with_pid", POINTER),
+        ("good", POINTER),
     ]
 
 
+class _Meanings(ctypes.Structure):
+    _fields_ = [
+        ("tags", NUMBER), ("literals", NUMBER), ("fitting", POINTER), ("columns", NUMBER), ("column", POINTER), ("everyday", POINTER),
+        ("signatures", NUMBER), ("endings", POINTER), ("masks", POINTER), ("corosync", POINTER),
+    ]  # fmt: skip
+
+
+class _Lines(ctypes.Structure):
+    _fields_ = [("count", NUMBER), *((name, POINTER) for name in ("ends", "messages", "tags", "fed"))]
+
+
+class _Groups(ctypes.Structure):
+    _fields_ = [*((name, POINTER) for name in ("places", "begins", "sizes", "numbers", "literals", "fed")), ("fed_count", NUMBER)]
+
+
 class _Texts(ctypes.Structure):
-    _fields_ = [("data", _POINTER), ("sizes", _POINTER), ("count", _NUMBER)]
-
-
-class HeadRows(NamedTuple):
-    """What `heads` gives: of each line whether it fits, its moment of the day (microseconds), its host (-1: unknown); and the lines with a new date."""
-
-    ok: Mask
-    clock: Indexes
-    host: Indexes
-    edges: Indexes
+    _fields_ = [("data", POINTER), ("sizes", POINTER), ("count", NUMBER)]
 
 
 class TagTable(NamedTuple):
@@ -98,12 +97,12 @@ def library() -> ctypes.CDLL | None:
     try:
         loaded = ctypes.CDLL(str(FILE))
         version = loaded.pveforensics_lines_version
-        version.restype = _NUMBER
+        version.restype = NUMBER
         if version() != VERSION:
             return None
         for name, arguments in _ARGUMENTS.items():
             function = getattr(loaded, f"pveforensics_{name}")
-            function.argtypes, function.restype = arguments, _NUMBER
+            function.argtypes, function.restype = arguments, NUMBER
     except (OSError, AttributeError):  # not compiled, compiled for another machine, or not ours
         return None
     return loaded
@@ -114,7 +113,7 @@ def newlines(data: bytes) -> Indexes | None:
     loaded = library()
     if loaded is None:
         return None
-    room = len(data) // _BYTES_A_LINE + 1
+    room = len(data) // BYTES_A_LINE + 1
     while True:
         found = np.empty(room, np.int64)
         count = loaded.pveforensics_newlines(data, len(data), found.ctypes.data, room)
@@ -134,43 +133,6 @@ def words(data: bytes, places: Indexes) -> Words | None:
     return found
 
 
-class HeadReader:
-    """Reads the heads of lines in fixed columns."""
-
-    def __init__(self, date: int, zone_at: int, zone: bytes, head: int, longest: int, *, fraction: bool) -> None:
-        """The columns as `Layout` has them."""
-        self._columns = _Columns(date, int(fraction), zone_at, len(zone), head, longest, int.from_bytes(zone, "little"))
-        self._count = 0
-        self._arrays: tuple[Any, ...] = ()
-        self._hosts = _Hosts(0, None, None, None)
-
-    def know(self, hosts: Sequence[tuple[tuple[np.uint64, np.uint64], ...]]) -> None:
-        """Names in the host column with their blanks, as masks and words."""
-        if len(hosts) == self._count:
-            return
-        self._count = len(hosts)
-        shown, masks = np.zeros((2, len(hosts), NAME_WORDS), np.uint64)
-        for number, parts in enumerate(hosts):
-            for step, (mask, wanted) in enumerate(parts):
-                masks[number, step], shown[number, step] = mask, wanted
-        widths = np.array([8 * len(parts) for parts in hosts], np.int64)
-        self._arrays = (widths, shown, masks)  # they live as long as what points at them
-        self._hosts = _Hosts(len(hosts), widths.ctypes.data, shown.ctypes.data, masks.ctypes.data)
-
-    def read(self, data: bytes, starts: Indexes, ends: Indexes) -> HeadRows | None:
-        """The heads of all lines."""
-        loaded = library()
-        if loaded is None:
-            return None
-        count = len(starts)
-        ok, (clock, host, edges) = np.empty(count, np.bool_), np.empty((3, count), np.int64)
-        changes = loaded.pveforensics_heads(
-            data, len(data), starts.ctypes.data, ends.ctypes.data, count, ctypes.addressof(self._columns), ctypes.addressof(self._hosts),
-            ok.ctypes.data, clock.ctypes.data, host.ctypes.data, edges.ctypes.data,
-        )  # fmt: skip
-        return HeadRows(ok, clock, host, edges[:changes])
-
-
 def tags(data: bytes, places: Indexes, table: TagTable) -> tuple[Indexes, Indexes, Mask] | None:
     """Of lines whose tags begin at `places`: the tag (0: unknown), where the message begins, and whether the head is whole and known."""
     loaded = library()
@@ -186,6 +148,59 @@ def tags(data: bytes, places: Indexes, table: TagTable) -> tuple[Indexes, Indexe
         data, len(data), places.ctypes.data, len(places), ctypes.addressof(known), found.ctypes.data, messages.ctypes.data, good.ctypes.data
     )
     return found, messages, good
+
+
+def located(ends: Indexes, hits: array[int], marked: int) -> tuple[Indexes, Indexes] | None:
+    """The codes of the lines in which hits stand, in order, each once; and the lines of those whose literals count from `marked` on."""
+    loaded = library()
+    if loaded is None:
+        return None
+    codes, repeated = np.empty((2, len(hits)), np.int64)
+    address, count = hits.buffer_info()
+    repeats = NUMBER()
+    found = loaded.pveforensics_located(
+        ends.ctypes.data, len(ends), address, count, marked, codes.ctypes.data, repeated.ctypes.data, ctypes.byref(repeats)
+    )
+    return codes[:found], repeated[: repeats.value]
+
+
+class LineColumns(NamedTuple):
+    """Of each line of a page where it ends and its message begins, its tag, and whether it is fed."""
+
+    ends: Indexes
+    messages: Indexes
+    tags: Indexes
+    fed: Mask
+
+
+class MeaningTables(NamedTuple):
+    """What literals can mean on lines of which tag, as `Meanings` keeps it."""
+
+    fitting: Mask
+    column: Indexes
+    everyday: Indexes
+    endings: Words
+    masks: Words
+    corosync: Mask
+
+
+def grouped(data: bytes, codes: Indexes, lines: LineColumns, tables: MeaningTables) -> tuple[Indexes, ...] | None:
+    """The columns of `Groups`: of lines that are not fed those whose literals can mean anything there."""
+    loaded = library()
+    if loaded is None:
+        return None
+    places, begins, sizes, numbers, literals, fed = columns = np.empty((6, len(codes)), np.int64)
+    fitting, column, everyday, endings, masks, corosync = tables
+    meanings = _Meanings(
+        len(fitting), fitting.shape[1], fitting.ctypes.data, everyday.shape[1], column.ctypes.data, everyday.ctypes.data,
+        len(endings), endings.ctypes.data, masks.ctypes.data, corosync.ctypes.data,
+    )  # fmt: skip
+    known = _Lines(len(lines.ends), *(each.ctypes.data for each in lines))
+    groups = _Groups(*(each.ctypes.data for each in columns), 0)
+    found = loaded.pveforensics_grouped(
+        data, len(data), codes.ctypes.data, len(codes), ctypes.addressof(known), ctypes.addressof(meanings), ctypes.addressof(groups)
+    )
+    return places[:found], begins[:found], sizes[:found], numbers[:found], literals[: int(sizes[:found].sum())], fed[: groups.fed_count]
 
 
 def holding(data: bytes, begins: Indexes, ends: Indexes, three: bytes) -> Mask | None:

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pveforensics.events.scan.candidates import Candidates
-from pveforensics.events.scan.columns import Columns, Rows
-from pveforensics.events.scan.coverage import BACK_US, HOLE_US
+from pveforensics.events.scan.columns import Begins, Columns, Rows
 from pveforensics.events.scan.layout import Layout, layout_of
 from pveforensics.events.scan.lines import NAMED, TextScan
 from pveforensics.events.scan.matcher import Matcher, hit_codes
@@ -81,9 +80,9 @@ class _Pages:
 
     def take(self, first: int, data: bytes, nuls: int) -> int:
         """Read a page by its columns; gives the number of newlines."""
-        lines = Page(data, self._room)
+        lines, begins = self._survey(data)
         wanted = self._candidates.locate(lines, hit_codes(self._matcher, data))
-        rows = self._read(lines, wanted if self._sink is None and first > NAMED else None)
+        rows = self._read(lines, wanted if self._sink is None and first > NAMED else None, begins)
         if self._sink is not None:
             self._sink.page(first, lines, rows, self._columns)
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
@@ -95,13 +94,12 @@ class _Pages:
         if np.count_nonzero(feed) * 2 > len(feed):
             return self.feed(first, data, nuls, self._candidates.by_line())
         found = self._candidates.choose(feed)
-        cuts = _cuts(rows.at)
         for span in _spans(feed):
             if span.feed:
                 self._feed_span(first, lines, found, span, nuls)
                 nuls = 0
             else:
-                self._count(first, lines, rows, cuts, span)
+                self._count(first, lines, rows, span)
                 self._candidates.take(first, span.begin, span.end)
         self._candidates.leave(first)
         return len(lines.starts) - 1
@@ -112,9 +110,15 @@ class _Pages:
             self._scan.feed(first + place, text, found.get(place), nuls)
             nuls = 0
 
-    def _read(self, lines: Page, wanted: Indexes | None) -> Rows | None:
+    def _survey(self, data: bytes) -> tuple[Page, Begins | None]:
+        """The page, with what its lines begin with if the layout at hand tells it on the way."""
+        if self._columns is None:
+            return Page(data, self._room), None
+        return self._columns.survey(data, self._room, lasting=self._sink is not None)  # a sink keeps what it is shown
+
+    def _read(self, lines: Page, wanted: Indexes | None, begins: Begins | None) -> Rows | None:
         """The rows by the layout at hand, or by a better one where half of the lines do not fit."""
-        rows = self._columns.read(lines, wanted) if self._columns is not None else None
+        rows = self._columns.read(lines, wanted, begins) if self._columns is not None else None
         if rows is not None and np.count_nonzero(rows.ok) * 2 > len(rows.ok):
             return rows
         layout = layout_of(_samples(lines))
@@ -127,15 +131,14 @@ class _Pages:
         self._columns = columns
         return other
 
-    def _count(self, first: int, lines: Page, rows: Rows, cuts: Indexes, span: Span) -> None:
+    def _count(self, first: int, lines: Page, rows: Rows, span: Span) -> None:
         """Note what these lines tell without being looked at: times, hosts and that they were recognized."""
         columns, scan = self._columns, self._scan
         if columns is None:
             return
         begin, end = span.begin, span.end
-        counts = np.bincount(rows.host[begin:end])
-        hosts = {columns.heads.hosts[number].name: int(counts[number]) for number in np.flatnonzero(counts)}
-        scan.count(columns.layout.shape, end - begin, hosts)
+        scan.count(columns.layout.shape, end - begin, _hosts(rows, columns, begin, end))
+        cuts = rows.cuts
         borders = cuts[np.searchsorted(cuts, begin, "right") : np.searchsorted(cuts, end)].tolist()
         for start, stop in zip((begin, *borders), (*borders, end), strict=True):
             self._cover(first, lines, rows, columns, start, stop)
@@ -175,10 +178,13 @@ def _around(odd: Mask) -> Mask:
     return feed
 
 
-def _cuts(moments: Indexes) -> Indexes:
-    """Where a line's moment is no plain step on from the line before."""
-    delta = np.diff(moments)
-    return np.flatnonzero((delta < -BACK_US) | (delta > HOLE_US)) + 1
+def _hosts(rows: Rows, columns: Columns, begin: int, end: int) -> dict[str, int]:
+    """How many of these lines each host wrote."""
+    known = columns.heads.hosts
+    if rows.host_of_all >= 0:
+        return {known[rows.host_of_all].name: end - begin}
+    counts = np.bincount(rows.host[begin:end])
+    return {known[number].name: int(counts[number]) for number in np.flatnonzero(counts)}
 
 
 def _spans(feed: Mask) -> Iterator[Span]:

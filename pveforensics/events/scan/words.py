@@ -59,11 +59,17 @@ class Page:
 
     __slots__ = ("_room", "_words", "data", "ends", "starts")
 
-    def __init__(self, data: bytes, room: Room) -> None:
-        """Of whole lines without the last newline; the page holds until the room is taken for the next one."""
+    def __init__(self, data: bytes, room: Room, bounds: tuple[Indexes, Indexes] | None = None) -> None:
+        """Of whole lines without the last newline; the page holds until the room is taken for the next one.
+
+        `bounds` are where the lines begin and end, if that is known.
+        """
         self.data = data
         self._room = room
         self._words: Words | None = None
+        if bounds is not None:
+            self.starts, self.ends = bounds
+            return
         newlines = compiled.newlines(data)
         if newlines is None:
             newlines = self._find_newlines()

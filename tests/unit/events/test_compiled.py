@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pveforensics.events.scan import columns, compiled, layout
+from pveforensics.events import Signature, SignatureIndex, make_matcher
+from pveforensics.events.scan import columns, compiled, grouping, layout
+from pveforensics.events.scan import meanings as meanings_of
+from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.words import Page, Room
 from pveforensics.timeline import messages, sink
 
@@ -61,6 +65,82 @@ def test_heads_are_read_the_same(text, form):
         in_numpy(patch)
         expected = read(text, form)
     assert read(text, form) == expected
+
+
+def surveyed(text, form):
+    """The same from one look at the text, the second page of it with what was learned from the first."""
+    taken = columns.Columns(form)
+    for _ in range(2):
+        page, begins = taken.survey(text, Room(), lasting=False)
+        rows = taken.read(page, None, begins)
+    fits = rows.ok
+    assert rows.host_of_all < 0 or set(rows.host[fits].tolist()) <= {rows.host_of_all}
+    cuts = [cut for cut in rows.cuts.tolist() if fits[cut] and fits[cut - 1]]
+    return page.starts.tolist(), page.ends.tolist(), fits.tolist(), *(column[fits].tolist() for column in rows[1:5]), cuts
+
+
+@given(TEXTS, st.sampled_from([layout.layout_of([line]) for line in (LINES[0], LINES[12], LINES[14])]))
+@example(b"", layout.layout_of([LINES[0]]))
+@example(b"\n" * 300, layout.layout_of([LINES[0]]))
+@example(b"\n".join(LINES * 3), layout.layout_of([LINES[0]]))
+@example((LINES[0] + b"\n") * 900 + LINES[5] + (b"\n" + LINES[0]) * 900 + b"\n" + LINES[4], layout.layout_of([LINES[0]]))
+def test_a_survey_says_the_same_as_lines_and_their_heads_one_by_one(text, form):
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        expected = surveyed(text, form)
+    assert surveyed(text, form) == expected
+
+
+INDEX = SignatureIndex(
+    [
+        Signature(
+            "slow", "slow", "s", r"^status update time \((?P<seconds>[\d.]+) seconds\)$", programs=("pvestatd",), everyday="seconds)"
+        ),
+        Signature(
+            "list", "list", "s", r"\[TOTEM *\] Retransmit List: (?P<seqs>[0-9a-f ]+)", programs=("corosync",), storm=True, everyday=""
+        ),
+        Signature("task", "task", "s", r"starting task UPID:(?P<node>[^:]+):", everyday=""),
+        Signature("crm", "crm", "s", r"status change (?P<from>\w+) => (?P<to>\w+)", programs=("pve-ha-crm",)),
+    ]
+)
+BEGINS = [
+    "pvestatd[1]: status update time (1.5 seconds)",
+    "corosync[2]:   [TOTEM ] Retransmit List: 4a",
+    "corosync[2]: notice  [TOTEM ] Retransmit List: 4a",
+]
+MEANT = [
+    *BEGINS,
+    "pve-ha-crm[3]: status change slave => master",
+    "x[4]: starting task UPID:a: status change a => b",
+    "pvestatd[1]: status update time (x",
+    "é",
+    "",
+]
+HELD = st.lists(st.sampled_from(MEANT).flatmap(lambda text: st.sampled_from([text, text + "\r"])), min_size=1, max_size=30)
+
+
+@given(HELD, st.randoms(), st.booleans())
+def test_hits_are_located_and_grouped_the_same(messages, draw, shelves):
+    text = "\n".join(message and f"Mar 14 02:13:07 alpha {message}" for message in messages).encode()
+    hits = make_matcher(INDEX).hits(text)
+    draw.shuffle(hits)
+    codes = array("q", (end << CODE_BITS | literal for literal, end in hits))
+    fed = np.array([draw.random() < 0.2 for _ in messages], np.bool_)
+    marked = draw.choice([2, len(INDEX.texts) + 20])
+
+    def sorted_out():
+        taken = columns.Columns(layout.layout_of([LINES[0]]))
+        rows = [taken.read(Page(text, Room())) for _ in range(2)][-1]
+        page, meanings = Page(text, Room()), meanings_of.Meanings(INDEX, shelves=shelves)
+        meanings.learn(taken.heads.programs)
+        located = grouping.locate(page, codes, marked)
+        groups = grouping.grouped(page, located.codes, fed | ~rows.ok, rows, meanings)
+        return [column.tolist() for column in (located.codes, np.sort(located.repeated), *groups)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        expected = sorted_out()
+    assert sorted_out() == expected
 
 
 @given(TEXTS, st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 90)), max_size=30), st.binary(min_size=3, max_size=3))
@@ -154,9 +234,10 @@ def test_a_library_of_another_version_or_of_another_machine_is_left_alone(monkey
 
 HOSTILE = """
 import random, sys
+from array import array
 from pathlib import Path
 import numpy as np
-from pveforensics.events.scan import compiled
+from pveforensics.events.scan import compiled, survey
 compiled.FILE = Path(sys.argv[1])
 assert compiled.library() is not None
 draw = random.Random(20261129)
@@ -165,11 +246,20 @@ for _ in range(3000):
     edges = [0, 1, len(text) - 1, len(text), len(text) + 1, -1, -40, 2**62, -2**62]
     some = lambda: np.array([draw.choice(edges) if draw.random() < 0.5 else draw.randrange(90) for _ in range(9)], np.int64)
     compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: "), compiled.pids(text, some())
-    reader = compiled.HeadReader(7, 15, b"", 15, 8192, fraction=False)
+    reader = survey.HeadReader(7, 15, b"", 15, 8192, (1, 9), fraction=False)
     reader.know([((np.uint64(2**40 - 1), np.uint64(5)),)])
     reader.read(text, some(), some())
-    reader = compiled.HeadReader(11, 26, b"+01:00", 32, 8192, fraction=True)
+    reader.survey(text)
+    reader = survey.HeadReader(11, 26, b"+01:00", 32, 8192, (1, 9), fraction=True)
     reader.read(text, some(), some())
+    reader.survey(text)
+    ends = np.sort(some())
+    hits = array("q", [max(-(2**40), min(2**40, draw.choice(edges))) << 20 | draw.randrange(9) for _ in range(20)])
+    codes = compiled.located(ends, hits, 5)[0]
+    flags = np.array([draw.random() < 0.3 for _ in range(9)])
+    numbers = np.array([[draw.randrange(-2, 4) for _ in range(3)] for _ in range(3)], np.int64)
+    tables = compiled.MeaningTables(np.ones((3, 4), bool), some() % 4, numbers, np.ones(2, np.uint64), np.zeros(2, np.uint64), flags[:3])
+    compiled.grouped(text, codes, compiled.LineColumns(ends, some(), some() % 5 - 1, flags), tables)
     compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
     begins = some()
     texts = [np.frombuffer(text, np.uint8), np.zeros(0, np.uint8)]

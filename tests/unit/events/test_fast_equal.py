@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
-from pveforensics.events.scan import BACK_ENDS, candidates, compiled, coverage, fast, lines, shelving
+from pveforensics.events.scan import BACK_ENDS, candidates, columns, compiled, coverage, fast, lines, shelving
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
 
@@ -217,7 +217,7 @@ def test_nearly_all_lines_are_read_by_their_columns(kind):
 def test_drift_over_a_year_backwards_is_not_taken_for_a_step():
     day = 86_400
     rows = [f"{stamp('bsd', 330 * day - at * 15 * day)} alpha x[1]: y\n" for at in range(21) for _ in range(30)]
-    with mock.patch.object(coverage, "BACK_US", 20 * day * 1_000_000), mock.patch.object(fast, "BACK_US", 20 * day * 1_000_000):
+    with mock.patch.object(coverage, "BACK_US", 20 * day * 1_000_000), mock.patch.object(columns, "BACK_US", 20 * day * 1_000_000):
         the_same("".join(rows).encode())
 
 

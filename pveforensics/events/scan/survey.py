@@ -1,0 +1,126 @@
+"""Survey: where lines begin and end and what their heads say, from one look of machine code at the text (`native/lines.c`).
+
+Nothing is found, that is None, where nothing was compiled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pveforensics.events.scan import compiled
+from pveforensics.events.scan.compiled import BYTES_A_LINE, NUMBER, POINTER, Indexes, Mask
+
+NAME_WORDS = 8
+"""Words of a name in the host column with its blanks."""
+
+
+class _Columns(ctypes.Structure):
+    _fields_ = [
+        *((name, NUMBER) for name in ("date", "fraction", "zone_at", "zone_size", "head", "longest", "back", "hole")),
+        ("zone", ctypes.c_uint64),
+    ]
+
+
+class _Hosts(ctypes.Structure):
+    _fields_ = [("count", NUMBER), ("widths", POINTER), ("words", POINTER), ("masks", POINTER)]
+
+
+class _Heads(ctypes.Structure):
+    _fields_ = [
+        *((name, POINTER) for name in ("ok", "clock", "host", "edges", "cuts")),
+        *((name, NUMBER) for name in ("changes", "breaks", "seen", "before", "unknown", "latest")),
+        *((name, ctypes.c_uint64) for name in ("first", "second")),
+    ]
+
+
+class HeadRows(NamedTuple):
+    """What the heads of lines say: of each whether it fits, its moment of the day (microseconds) and its host (-1: unknown).
+
+    `edges` are the fitting lines with a new date, `cuts` those that may not follow plainly on the line before: all with a new date, and
+    those whose clock stepped. `strange` is of how many fitting lines the host is unknown, `seen` has a bit for each host that was found.
+    """
+
+    ok: Mask
+    clock: Indexes
+    host: Indexes
+    edges: Indexes
+    cuts: Indexes
+    strange: int
+    seen: int
+
+
+class HeadReader:
+    """Reads the heads of lines in fixed columns."""
+
+    def __init__(self, date: int, zone_at: int, zone: bytes, head: int, longest: int, plain: tuple[int, int], *, fraction: bool) -> None:
+        """The columns as `Layout` has them; `plain` is how far the clock of a line that follows plainly may be behind and ahead (microseconds)."""
+        self._columns = _Columns(date, int(fraction), zone_at, len(zone), head, longest, *plain, int.from_bytes(zone, "little"))
+        self._count = 0
+        self._arrays: tuple[Any, ...] = ()
+        self._hosts = _Hosts(0, None, None, None)
+        self._room = _no_room()
+
+    def know(self, hosts: Sequence[tuple[tuple[np.uint64, np.uint64], ...]]) -> None:
+        """Names in the host column with their blanks, as masks and words."""
+        if len(hosts) == self._count:
+            return
+        self._count = len(hosts)
+        shown, masks = np.zeros((2, len(hosts), NAME_WORDS), np.uint64)
+        for number, parts in enumerate(hosts):
+            for step, (mask, wanted) in enumerate(parts):
+                masks[number, step], shown[number, step] = mask, wanted
+        widths = np.array([8 * len(parts) for parts in hosts], np.int64)
+        self._arrays = (widths, shown, masks)  # they live as long as what points at them
+        self._hosts = _Hosts(len(hosts), widths.ctypes.data, shown.ctypes.data, masks.ctypes.data)
+
+    def read(self, data: bytes, starts: Indexes, ends: Indexes) -> HeadRows | None:
+        """The heads of these lines."""
+        loaded = compiled.library()
+        if loaded is None:
+            return None
+        count = len(starts)
+        ok, columns = np.empty(count, np.bool_), np.empty((4, count), np.int64)
+        heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns))
+        loaded.pveforensics_heads(
+            data, len(data), starts.ctypes.data, ends.ctypes.data, count, ctypes.addressof(self._columns), ctypes.addressof(self._hosts),
+            ctypes.addressof(heads),
+        )  # fmt: skip
+        return _told(heads, ok, columns)
+
+    def survey(self, data: bytes, *, lasting: bool = False) -> tuple[Indexes, Indexes, HeadRows] | None:
+        """Where the lines of a text begin and end, and their heads; the next call overwrites them unless they are `lasting`."""
+        loaded = compiled.library()
+        if loaded is None:
+            return None
+        room = len(data) // BYTES_A_LINE + 1
+        while True:
+            ok, columns = self._taken(room)
+            if lasting:
+                self._room = _no_room()
+            heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns[2:]))
+            count = loaded.pveforensics_survey(
+                data, len(data), columns[0].ctypes.data, columns[1].ctypes.data, room, ctypes.addressof(self._columns),
+                ctypes.addressof(self._hosts), ctypes.addressof(heads),
+            )  # fmt: skip
+            if count <= room:
+                return columns[0, :count], columns[1, :count], _told(heads, ok[:count], columns[2:, :count])
+            room = min(count, 4 * room)
+
+    def _taken(self, room: int) -> tuple[Mask, Indexes]:
+        """Flags and six columns of so many lines at least: fresh memory for each text would cost as much as what is done with it."""
+        if len(self._room[0]) < room:
+            self._room = np.empty(room, np.bool_), np.empty((6, room), np.int64)
+        return self._room
+
+
+def _told(heads: _Heads, ok: Mask, columns: Indexes) -> HeadRows:
+    clock, host, edges, cuts = columns
+    return HeadRows(ok, clock, host, edges[: heads.changes], cuts[: heads.breaks], heads.unknown, heads.seen)
+
+
+def _no_room() -> tuple[Mask, Indexes]:
+    return np.empty(0, np.bool_), np.empty((6, 0), np.int64)
