@@ -36,16 +36,16 @@ static inline uint64_t word_at(const uint8_t *data, int64_t size, int64_t place)
 }
 
 #ifdef __SSE2__
+static inline uint64_t newlines_of_16(const uint8_t *at)
+{
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
+}
+
 /* A bit for each of 64 bytes: whether it is a newline. */
 static inline uint64_t newlines_of_64(const uint8_t *at)
 {
-    const __m128i newline = _mm_set1_epi8('\n');
-    uint64_t found = 0;
-    for (int part = 0; part < 4; part++) {
-        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * part));
-        found |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, newline)) << (16 * part);
-    }
-    return found;
+    return newlines_of_16(at) | newlines_of_16(at + 16) << 16 | newlines_of_16(at + 32) << 32 | newlines_of_16(at + 48) << 48;
 }
 #endif
 
@@ -60,6 +60,7 @@ static int64_t newlines_between(const uint8_t *data, int64_t at, int64_t end, in
     int64_t count = 0;
 #ifdef __SSE2__ /* lines are so short that a call for each of them costs more than to look at every byte */
     for (; at + 64 <= end && count + 64 <= room; at += 64) {
+        fetch(data, at + 4096); /* some machines do not see by themselves what comes next */
         uint64_t left = newlines_of_64(data + at);
         for (int unrolled = 0; unrolled < 2; unrolled++) { /* written for nothing where there is none: cheaper than to guess wrongly */
             found[count] = at + __builtin_ctzll(left | (uint64_t)1 << 63);
