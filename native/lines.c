@@ -14,7 +14,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 4; }
+EXPORT int64_t pveforensics_lines_version(void) { return 5; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -357,6 +357,36 @@ EXPORT int64_t pveforensics_located(const int64_t *ends, int64_t lines, const in
         memmove(codes + at + 1, codes + at, (size_t)(kept - at) * sizeof *codes);
         codes[at] = code;
         kept++;
+    }
+    return kept;
+}
+
+/* Literals that hold an inner one: of literal `i` those from `first[i]` to before `first[i + 1]`. Each has its number, where in it the
+ * inner one ends, and where it begins in `texts`; it ends where the next one begins. */
+struct nested {
+    int64_t literals;
+    const int64_t *first;
+    const int64_t *numbers;
+    const int64_t *before;
+    const int64_t *begins;
+    const uint8_t *texts;
+};
+
+/* Hits of outer literals around the hits of inner ones. Gives how many; `found` has room for every outer literal of every hit. */
+EXPORT int64_t pveforensics_nested(const uint8_t *data, int64_t size, const int64_t *hits, int64_t count, const struct nested *nested,
+                                   int64_t *found)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t literal = LITERAL(hits[i]), end = hits[i] >> CODE_BITS;
+        if (literal >= nested->literals)
+            continue;
+        for (int64_t outer = nested->first[literal]; outer < nested->first[literal + 1]; outer++) {
+            const int64_t begin = end - nested->before[outer], length = nested->begins[outer + 1] - nested->begins[outer];
+            if (begin < 0 || begin > size - length || memcmp(data + begin, nested->texts + nested->begins[outer], (size_t)length) != 0)
+                continue;
+            found[kept++] = (begin + length) << CODE_BITS | nested->numbers[outer];
+        }
     }
     return kept;
 }

@@ -21,7 +21,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 4
+VERSION = 5
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -41,6 +41,7 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "heads": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "survey": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "tags": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 4),
+    "nested": (*_TEXT, POINTER, NUMBER, POINTER, POINTER),
     "located": (POINTER, NUMBER, POINTER, NUMBER, NUMBER, *(POINTER,) * 3),
     "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 3),
     "holding": (*_TEXT, POINTER, POINTER, NUMBER, ctypes.c_char_p, POINTER),
@@ -60,6 +61,14 @@ class _Tags(ctypes.Structure):
         ("with_pid", POINTER),
         ("good", POINTER),
     ]
+
+
+class Nested(ctypes.Structure):
+    """Tables of literals that hold others, as `Nesting` has them."""
+
+    _fields_ = [
+        ("literals", NUMBER), *((name, POINTER) for name in ("first", "numbers", "before", "begins")), ("texts", ctypes.c_char_p),
+    ]  # fmt: skip
 
 
 class _Meanings(ctypes.Structure):

@@ -13,6 +13,7 @@ from pveforensics import cache
 from pveforensics.events.anchors import expression
 from pveforensics.events.scan import cpu
 from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.nesting import Nesting, outer_literals
 
 _INDEX = (1 << CODE_BITS) - 1
 _WORTH_KEEPING = 100
@@ -31,6 +32,10 @@ class HyperscanMatcher:
         import hyperscan  # noqa: PLC0415 - on another processor the import itself may crash
 
         self._literals = tuple(literals)
+        outers = outer_literals(literals)
+        self._nesting = Nesting(outers, len(literals))
+        left_out = {outer.number for some in outers.values() for outer in some}
+        self._searched = [(index, literal) for index, literal in enumerate(literals) if index not in left_out]
         self._engine: Any = hyperscan
         self._database = self._load() or self._compile()
         self._local = threading.local()
@@ -47,6 +52,7 @@ class HyperscanMatcher:
         found = array("q")
         add = found.append
         self._scan(buffer, lambda index, _start, end, _flags, _context: add(end << CODE_BITS | index))
+        found.extend(self._nesting.around(buffer, found))
         return found
 
     def _scan(self, buffer: bytes, report: Callable[..., None]) -> None:
@@ -56,10 +62,10 @@ class HyperscanMatcher:
         self._database.scan(buffer, match_event_handler=report, scratch=scratch)
 
     def _compile(self) -> Any:
-        engine, count = self._engine, len(self._literals)
+        engine, count = self._engine, len(self._searched)
         database = engine.Database(mode=engine.HS_MODE_BLOCK)
-        patterns = [expression(literal).pattern for literal in self._literals]  # no slower than literals, and digits can be asked for
-        database.compile(expressions=patterns, ids=list(range(count)), elements=count, flags=[0] * count)
+        patterns = [expression(literal).pattern for _, literal in self._searched]  # no slower than literals, and digits can be asked for
+        database.compile(expressions=patterns, ids=[index for index, _ in self._searched], elements=count, flags=[0] * count)
         if count >= _WORTH_KEEPING:
             cache.keep("literals", self._key(), engine.dumpb(database))
         return database
@@ -75,5 +81,5 @@ class HyperscanMatcher:
 
     def _key(self) -> str:
         """A compiled database belongs to one version, one family of processors and one set of literals."""
-        literals = hashlib.sha256(b"\0".join(b"%d:%s" % (len(text), text) for text in self._literals)).hexdigest()
+        literals = hashlib.sha256(b"\0".join(b"%d:%d:%s" % (index, len(text), text) for index, text in self._searched)).hexdigest()
         return "\n".join((self._engine.__version__, platform.machine(), " ".join(sorted(cpu.flags())), literals))

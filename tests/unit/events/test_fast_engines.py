@@ -5,12 +5,16 @@ import random
 from unittest import mock
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from pveforensics import cache
 from pveforensics.events import Signature, SignatureIndex, backend_name, make_matcher, scan_log
-from pveforensics.events.scan import cpu, fast, hyper
+from pveforensics.events.anchors import DIGIT
+from pveforensics.events.scan import compiled, cpu, fast, hyper
 from pveforensics.events.scan.candidates import Candidates
 from pveforensics.events.scan.collector import Collector
+from pveforensics.events.scan.nesting import Outer, outer_literals
 from pveforensics.events.scan.plain import PlainMatcher
 from pveforensics.events.scan.templates import stays_matched
 
@@ -33,6 +37,32 @@ def lines_of(matcher):
 
 def literals():
     return [word.encode() for word in WORDS]
+
+
+NESTED = st.lists(st.text("ab1 ", min_size=1, max_size=7), min_size=1, max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(NESTED, st.lists(st.text("ab1 ", max_size=30), max_size=60), st.booleans())
+@example(["b", "ab", "b", "bab", "abb"], ["abbab", "b", "", "bbabb"] * 40, False)
+def test_literals_inside_others_are_all_found(engine, words, lines, compiled_loops):
+    wanted = [
+        word.replace("1", DIGIT).encode("utf-8", "surrogateescape") if number % 5 == 4 else word.encode()
+        for number, word in enumerate(words)
+    ]
+    text = "\n".join(lines * 3).encode()
+
+    def found(matcher):
+        return {(index, text.count(b"\n", 0, end)) for index, end in matcher.hits(text)}
+
+    with mock.patch.object(compiled, "library", compiled.library if compiled_loops else lambda: None):
+        assert found(engine(wanted)) == found(PlainMatcher(wanted))
+
+
+def test_a_literal_is_looked_for_around_its_inner_one_alone():
+    assert outer_literals([b"xUPID:y", b"UPID:", b"UPID:", b"ab", b"xUPID:yz", b"\xffab", b""]) == {
+        1: [Outer(0, 6, b"xUPID:y"), Outer(2, 5, b"UPID:"), Outer(4, 6, b"xUPID:yz")]
+    }
 
 
 def test_a_compiled_database_is_kept_and_used_again(engine, tmp_path):
