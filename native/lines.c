@@ -372,13 +372,14 @@ struct nested {
     const uint8_t *texts;
 };
 
-/* Hits of outer literals around the hits of inner ones. Gives how many; `found` has room for every outer literal of every hit. */
+/* The hits, behind each those of the outer literals around it. Gives how many; `found` has room for every hit and all its outer literals. */
 EXPORT int64_t pveforensics_nested(const uint8_t *data, int64_t size, const int64_t *hits, int64_t count, const struct nested *nested,
                                    int64_t *found)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < count; i++) {
         const int64_t literal = LITERAL(hits[i]), end = hits[i] >> CODE_BITS;
+        found[kept++] = hits[i];
         if (literal >= nested->literals)
             continue;
         for (int64_t outer = nested->first[literal]; outer < nested->first[literal + 1]; outer++) {

@@ -52,8 +52,7 @@ class HyperscanMatcher:
         found = array("q")
         add = found.append
         self._scan(buffer, lambda index, _start, end, _flags, _context: add(end << CODE_BITS | index))
-        found.extend(self._nesting.around(buffer, found))
-        return found
+        return self._nesting.with_outer(buffer, found)
 
     def _scan(self, buffer: bytes, report: Callable[..., None]) -> None:
         scratch = getattr(self._local, "scratch", None)

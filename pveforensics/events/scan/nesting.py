@@ -67,16 +67,17 @@ class Nesting:
         self._begins = array("q", itertools.accumulate((len(each.text) for each in row), initial=0))
         self._texts = b"".join(each.text for each in row)
 
-    def around(self, buffer: bytes, hits: array[int]) -> array[int]:
-        """The hits of outer literals around those of inner ones, as codes."""
+    def with_outer(self, buffer: bytes, hits: array[int]) -> array[int]:
+        """The hits with those of outer literals around inner ones, nearly in their order."""
         if not self._most:
-            return array("q")
+            return hits
         found = self._in_machine_code(buffer, hits) if len(hits) >= _MANY else None
         return found if found is not None else self._one_by_one(buffer, hits)
 
     def _one_by_one(self, buffer: bytes, hits: array[int]) -> array[int]:
         found = array("q")
         for code in hits:
+            found.append(code)
             for index, before, text in self._outers.get(code & _INDEX, ()):
                 begin = (code >> CODE_BITS) - before
                 if begin >= 0 and buffer.startswith(text, begin):
@@ -89,7 +90,7 @@ class Nesting:
         library = compiled.library()
         if library is None:
             return None
-        found = array("q", bytes(8 * self._most * len(hits)))
+        found = array("q", bytes(8 * (self._most + 1) * len(hits)))
         tables = compiled.Nested(
             len(self._first) - 1,
             *(column.buffer_info()[0] for column in (self._first, self._indexes, self._before, self._begins)),

@@ -255,7 +255,7 @@ for _ in range(3000):
     reader.survey(text)
     ends = np.sort(some())
     hits = array("q", [max(-(2**40), min(2**40, draw.choice(edges))) << 20 | draw.randrange(9) for _ in range(20)])
-    nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).around(text, hits * 6)
+    nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).with_outer(text, hits * 6)
     codes = compiled.located(ends, hits, 5)[0]
     flags = np.array([draw.random() < 0.3 for _ in range(9)])
     numbers = np.array([[draw.randrange(-2, 4) for _ in range(3)] for _ in range(3)], np.int64)
