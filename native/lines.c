@@ -14,7 +14,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 5; }
+EXPORT int64_t pveforensics_lines_version(void) { return 6; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -520,25 +520,22 @@ EXPORT int64_t pveforensics_joined(const uint8_t *data, int64_t size, const int6
     return length;
 }
 
-/* The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none. What has no eight
- * bytes before it is no head. */
-EXPORT void pveforensics_pids(const uint8_t *data, int64_t size, const int64_t *messages, int64_t count, int64_t *pids)
+/* The number of the process that stands before `]: ` in front of a message, of at most eight digits; 0 for none. What has no eight bytes
+ * before it is no head. */
+static inline int64_t pid_before(const uint8_t *data, int64_t size, int64_t message)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t closing = messages[i] - 3;
-        pids[i] = 0;
-        if (closing < 8 || closing >= size || data[closing] != ']')
-            continue;
-        uint64_t value = word_at(data, size, closing - 8) ^ 0x3030303030303030u;
-        const uint64_t odd = (value | (value + 0x0606060606060606u)) & 0xF0F0F0F0F0F0F0F0u;
-        if (odd >> 60 != 0)
-            continue;
-        if (odd != 0) /* only the digits behind the last other byte count */
-            value &= ~(uint64_t)0 << (64 - __builtin_clzll(odd) / 8 * 8);
-        value = (value * 10 + (value >> 8)) & 0x00FF00FF00FF00FFu;
-        value = (value * 100 + (value >> 16)) & 0x0000FFFF0000FFFFu;
-        pids[i] = (int64_t)((value * 10000 + (value >> 32)) & 0xFFFFFFFFu);
-    }
+    const int64_t closing = message - 3;
+    if (closing < 8 || closing >= size || data[closing] != ']')
+        return 0;
+    uint64_t value = word_at(data, size, closing - 8) ^ 0x3030303030303030u;
+    const uint64_t odd = (value | (value + 0x0606060606060606u)) & 0xF0F0F0F0F0F0F0F0u;
+    if (odd >> 60 != 0)
+        return 0;
+    if (odd != 0) /* only the digits behind the last other byte count */
+        value &= ~(uint64_t)0 << (64 - __builtin_clzll(odd) / 8 * 8);
+    value = (value * 10 + (value >> 8)) & 0x00FF00FF00FF00FFu;
+    value = (value * 100 + (value >> 16)) & 0x0000FFFF0000FFFFu;
+    return (int64_t)((value * 10000 + (value >> 32)) & 0xFFFFFFFFu);
 }
 
 /* Texts of the same kind of stretch: where they lie, and how long they are. */
@@ -731,4 +728,82 @@ EXPORT int64_t pveforensics_deltas(const int64_t *values, int64_t count, uint8_t
             put_bits(&target, steps + part * MINIBLOCK, MINIBLOCK, widths[part]);
     }
     return target.room < 0 ? -1 : target.length;
+}
+
+/* --- lines of the timeline ----------------------------------------------------------------------- */
+
+/* What is known of the lines of a page (columns.py's rows), and what the numbers of hosts and tags stand for: programs below 0 are none. */
+struct page_lines {
+    int64_t count;
+    const int64_t *starts;
+    const int64_t *ends;
+    const uint8_t *ok;
+    const int64_t *at;
+    const int64_t *host;
+    const int64_t *tag;
+    const int64_t *message;
+    const uint16_t *hosts;
+    int64_t known_hosts;
+    const int32_t *programs;
+    int64_t known_programs;
+    int64_t form;
+};
+
+/* The same lines in the columns in which they wait to be put in order. */
+struct waiting_lines {
+    int64_t *at;
+    uint32_t *begin;
+    uint32_t *end;
+    uint32_t *pid;
+    uint16_t *form;
+    uint16_t *host;
+    uint16_t *program;
+};
+
+/* Fills in the columns; gives how many lines fit none and must be read one by one, and which in `odd`. They have their begin and end alone;
+ * carriage returns belong to no line. */
+EXPORT int64_t pveforensics_entries(const uint8_t *data, int64_t size, const struct page_lines *lines, const struct waiting_lines *waiting,
+                                    int64_t *odd)
+{
+    int64_t count = 0;
+    for (int64_t line = 0; line < lines->count; line++) {
+        const int64_t start = lines->starts[line], host = lines->host[line], tag = lines->tag[line], message = lines->message[line];
+        int64_t end = lines->ends[line];
+        const int inside = start >= 0 && start <= end && end <= size;
+        const int known = host >= 0 && host < lines->known_hosts && tag >= 0 && tag < lines->known_programs;
+        const int fits = inside && lines->ok[line] && known && message >= start && message <= end && lines->programs[tag] >= 0;
+        const int64_t begin = fits ? message : inside ? start : 0;
+        for (end = inside ? end : 0; end > begin && data[end - 1] == '\r';)
+            end--;
+        waiting->begin[line] = (uint32_t)begin;
+        waiting->end[line] = (uint32_t)end;
+        waiting->at[line] = fits ? lines->at[line] : 0;
+        waiting->pid[line] = fits ? (uint32_t)pid_before(data, size, message) : 0;
+        waiting->form[line] = fits ? (uint16_t)lines->form : 0;
+        waiting->host[line] = fits ? lines->hosts[host] : 0;
+        waiting->program[line] = fits ? (uint16_t)lines->programs[tag] : 0;
+        if (!fits)
+            odd[count++] = line;
+    }
+    return count;
+}
+
+enum { ONE_STEP = 64 };
+
+/* These stretches one behind the other, as `joined` has them, but written so that short ones take no more than one step. */
+EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint32_t *begins, const uint32_t *ends, int64_t count,
+                                   uint8_t *packed, int64_t room)
+{
+    int64_t length = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t begin = begins[i], end = ends[i], bytes = end - begin;
+        if (end > size || bytes < 0 || bytes > room - length)
+            return -1;
+        if (bytes <= ONE_STEP && ONE_STEP <= size - begin && ONE_STEP <= room - length)
+            memcpy(packed + length, data + begin, ONE_STEP); /* what is too much is written over by the next one */
+        else
+            memcpy(packed + length, data + begin, (size_t)bytes);
+        length += bytes;
+    }
+    return length;
 }

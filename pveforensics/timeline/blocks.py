@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pveforensics.readings import Stamp
+from pveforensics.timeline import loops
 
 Array = npt.NDArray[Any]
 
 LAYOUT = np.dtype([
-    ("at", "<i8"), ("line", "<u4"), ("begin", "<u4"), ("end", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
+    ("at", "<i8"), ("line", "<u4"), ("length", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
 ])  # fmt: skip
-"""The columns of a block, each written whole, one behind the other."""
+"""The columns of a block, each written whole, one behind the other; `length` is that of the message in bytes."""
 
 
 class Form(NamedTuple):
@@ -49,6 +50,20 @@ class Batch(NamedTuple):
         return self[1:]
 
 
+def packed(batch: Batch) -> Batch:
+    """The batch with the texts of its messages alone, one behind the other."""
+    begin, end = (np.ascontiguousarray(column, np.uint32) for column in (batch.begin, batch.end))
+    length = end - begin
+    ends = np.cumsum(length, dtype=np.uint32)
+    text = loops.packed(np.frombuffer(batch.text, np.uint8), begin, end, int(ends[-1]) if len(ends) else 0)
+    together = text.data if text is not None else _packed_in_python(batch)
+    return batch._replace(text=together, begin=ends - length, end=ends)
+
+
+def _packed_in_python(batch: Batch) -> bytes:
+    return b"".join([batch.text[begin:end] for begin, end in zip(batch.begin.tolist(), batch.end.tolist(), strict=True)])
+
+
 class Alike(NamedTuple):
     """What tells that one sum dates all lines of a block, whose stamps are of one form and one host (-1: of several).
 
@@ -70,7 +85,7 @@ class Alike(NamedTuple):
 
 @dataclass(slots=True)
 class Block:
-    """Where a batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key.
+    """Where a packed batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key.
 
     Where all lines are alike the spool is left as it is: once dated, `delta` is what makes keys of moments, and `claim` that of all lines.
     """

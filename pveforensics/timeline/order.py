@@ -14,7 +14,7 @@ from pveforensics.dating import FileClock, KernelStart
 from pveforensics.model import Event
 from pveforensics.readings import Naming
 from pveforensics.timebase import SECOND, Basis
-from pveforensics.timeline.blocks import LAYOUT, Alike, Batch, Block, FileLines, Form
+from pveforensics.timeline.blocks import LAYOUT, Alike, Batch, Block, FileLines, Form, packed
 from pveforensics.timeline.moments import Claim, Claims, Codes, FileMoments, Indexes
 from pveforensics.timeline.selection import NEVER
 from pveforensics.timeline.spool import LineSpool
@@ -252,8 +252,4 @@ def _cut(spool: LineSpool, held: Sequence[_Held], queue: list[tuple[int, tuple[i
 
 def _part(batch: Batch, rows: Indexes) -> Batch:
     """Some lines of a batch in this order, with their own text alone."""
-    lengths = (batch.end[rows] - batch.begin[rows]).astype(np.int64)
-    ends = np.cumsum(lengths)
-    text = b"".join(batch.text[begin:end] for begin, end in zip(batch.begin[rows].tolist(), batch.end[rows].tolist(), strict=True))
-    part = Batch(text, *(column[rows] for column in batch.columns))
-    return part._replace(begin=(ends - lengths).astype(np.uint32), end=ends.astype(np.uint32))
+    return packed(Batch(batch.text, *(column[rows] for column in batch.columns)))

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pveforensics.events.scan import compiled
 from pveforensics.events.scan.compiled import Bytes
+from pveforensics.timeline import loops
 from pveforensics.timeline.arrays import Array, Mask
 from pveforensics.timeline.messages import Messages, stretches_of
 from pveforensics.timeline.thrift import Value, binary, i32, i64, varint
@@ -66,7 +66,7 @@ class Written(NamedTuple):
 def moments(values: Array, missing: Mask | None = None) -> Chunk:
     """Numbers of 64 bits that are near those before them."""
     levels, told = _levels(len(values), missing), _told(values, missing)
-    page = Page(b"".join((levels, _bytes(compiled.deltas(np.ascontiguousarray(told, np.int64))))), len(values), DELTA_BINARY_PACKED)
+    page = Page(b"".join((levels, _bytes(loops.deltas(np.ascontiguousarray(told, np.int64))))), len(values), DELTA_BINARY_PACKED)
     ends = (struct.pack("<q", told.min()), struct.pack("<q", told.max())) if len(told) else (None, None)
     return Chunk((page,), len(values), len(values) - len(told), *ends)
 
@@ -88,7 +88,7 @@ def words(codes: Array, names: Sequence[str | float], missing: Mask | None = Non
         told, names = places[told], [names[code] for code in used.tolist()]
     known = [_name(name) for name in names]
     width = max(1, (len(known) - 1).bit_length())
-    packed = _bytes(compiled.mixture(told, width))
+    packed = _bytes(loops.mixture(told, width))
     data = b"".join((_levels(len(codes), missing), bytes((width,)), packed))
     pages = (Page(b"".join(known), len(known), PLAIN, names=True), Page(data, len(codes), RLE_DICTIONARY))
     return Chunk(pages, len(codes), len(codes) - len(told))
@@ -97,7 +97,7 @@ def words(codes: Array, names: Sequence[str | float], missing: Mask | None = Non
 def strings(pieces: Sequence[Messages], order: Array) -> Chunk:
     """The messages of all pieces; `order` gives their places in the pieces, one piece counted behind the other."""
     levels = _levels(len(order), None)
-    page = compiled.plain(stretches_of(pieces), order, len(levels))
+    page = loops.plain(stretches_of(pieces), order, len(levels))
     if page is None:
         raise RuntimeError("nothing was compiled here")
     page[: len(levels)] = np.frombuffer(levels, np.uint8)

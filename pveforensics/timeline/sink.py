@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pveforensics.events.formats import Line, LineReader
-from pveforensics.events.scan import compiled
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.scan.pieces import LONGEST_LINE
 from pveforensics.events.scan.words import Page, Words, word
 from pveforensics.readings import Stamp
 from pveforensics.timebase import DAY
-from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form
+from pveforensics.timeline import loops
+from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form, packed
 from pveforensics.timeline.heads import message_start
+from pveforensics.timeline.loops import Entries, PageLines
 
 if TYPE_CHECKING:
     from pveforensics.timeline.spool import LineSpool
@@ -62,28 +63,13 @@ class FileSink:
             return
         hosts = np.array([self._host(host.name) for host in columns.heads.hosts] + [0], np.uint16)
         programs = np.array([self._program(name) for name in columns.heads.programs], np.int32)
-        program = programs[rows.tag]
-        ok = rows.ok & (program >= 0)
-        whole = bool(ok.all())
-        stamp = columns.stamp(lines, rows, int(np.argmax(ok))) if ok.any() else None
+        fitting = rows.ok.argmax() if len(rows.ok) else 0
+        stamp = columns.stamp(lines, rows, int(fitting)) if rows.ok[fitting] else None
         form = self._form(stamp) if stamp is not None else 0
-
-        def fitting(values: Array | int, other: Array | int = 0) -> Array:
-            return values if whole and not isinstance(values, int) else np.where(ok, values, other)
-
-        begin = fitting(rows.message, lines.starts)
-        batch = Batch(
-            lines.data,
-            fitting(rows.at),
-            np.arange(first, first + len(ok), dtype=np.uint32),
-            begin,
-            _without_returns(lines, begin) if b"\r" in lines.data else lines.ends if whole else lines.ends.copy(),
-            fitting(_pids(lines, fitting(rows.message, _FAR_ENOUGH))),
-            fitting(form).astype(np.uint16),
-            hosts[rows.host],
-            fitting(program),
-        )
-        self._add(self._with_odd_lines(_in_utf8(batch, lines), np.flatnonzero(~ok)))
+        page = PageLines(lines.starts, lines.ends, *rows[:5], hosts, programs)
+        found, odd = loops.entries(lines.data, page, form) or entries_in_numpy(lines, page, form)
+        batch = Batch(lines.data, found.at, np.arange(first, first + len(found.at), dtype=np.uint32), *found[1:])
+        self._add(self._with_odd_lines(_in_utf8(batch, lines), odd))
 
     def _with_odd_lines(self, batch: Batch, odd: Array) -> Batch:
         """The batch with the lines that fit no columns read one by one, and blank ones left out."""
@@ -176,6 +162,7 @@ class FileSink:
     def _add(self, batch: Batch) -> None:
         if not len(batch.at):
             return
+        batch = packed(batch)
         self._waiting.append(batch)
         self._size += len(batch.text) + len(batch.at) * LAYOUT.itemsize
         if self._size >= BLOCK:
@@ -186,18 +173,20 @@ class FileSink:
         if not self._waiting:
             return
         batches, self._waiting, self._size = self._waiting, [], 0
-        before, parts = 0, []
-        for batch in batches:
-            parts.append(batch._replace(begin=batch.begin + before, end=batch.end + before) if before else batch)
-            before += len(batch.text)
-        columns = [
-            (column[0] if len(column) == 1 else np.concatenate(column)).astype(LAYOUT[name])
-            for name, column in zip(LAYOUT.names or (), zip(*(part.columns for part in parts), strict=True), strict=True)
-        ]
-        for batch in _parts(Batch(b"".join(batch.text for batch in batches), *columns), self._file.forms):
+        whole = batches[0] if len(batches) == 1 else _together(batches)
+        for batch in _parts(whole, self._file.forms):
             block = self._spool.write(self._number, (self._number, len(self._file.blocks)), batch)
             block.alike = _alike(batch)
             self._file.blocks.append(block)
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    """Packed batches as one."""
+    columns = [np.concatenate(column) for column in zip(*(batch.columns for batch in batches), strict=True)]
+    whole = Batch(b"".join(batch.text for batch in batches), *columns)
+    length = whole.end - whole.begin
+    ends = np.cumsum(length, dtype=np.uint32)
+    return whole._replace(begin=ends - length, end=ends)
 
 
 def _parts(batch: Batch, forms: Iterable[Form]) -> Iterator[Batch]:
@@ -234,14 +223,6 @@ def _alike(batch: Batch) -> Alike | None:
     return Alike(form, host if same_host else -1, int(at.min()), int(at.max()), int(at[0]), int(at[-1]), ends)
 
 
-def _without_returns(lines: Page, begin: Array) -> Array:
-    """Where lines end, carriage returns before the newline left out."""
-    ends = lines.ends.copy()
-    while len(left := np.flatnonzero((ends > begin) & ((lines.words_at(np.maximum(ends - 1, 0)) & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
-        ends[left] -= 1
-    return ends
-
-
 def _in_utf8(batch: Batch, lines: Page) -> Batch:
     """The batch with bytes that are no UTF-8 replaced; the heads of lines that fit their columns hold none."""
     if lines.data.isascii():
@@ -256,12 +237,22 @@ def _in_utf8(batch: Batch, lines: Page) -> Batch:
 
 
 _EACH = np.uint64(0x0101010101010101)
+_KINDS = (np.int64, *(np.uint32,) * 3, *(np.uint16,) * 3)
 
 
-def _pids(lines: Page, messages: Array) -> Array:
-    """The numbers of the processes that stand before `]: ` in front of each message; 0 for none."""
-    found = compiled.pids(lines.data, messages)
-    return found if found is not None else _pids_in_numpy(lines.words, messages)
+def entries_in_numpy(lines: Page, page: PageLines, form: int) -> tuple[Entries, Array]:
+    """The same as `loops.entries`."""
+    programs = page.programs[page.tag]
+    ok = page.ok & (programs >= 0)
+    begin = np.where(ok, page.message, page.starts)
+    end = page.ends.copy()
+    while len(left := np.flatnonzero((end > begin) & ((lines.words_at(np.maximum(end - 1, 0)) & np.uint64(0xFF)) == _CARRIAGE_RETURN))):
+        end[left] -= 1
+    pid = np.where(ok, _pids_in_numpy(lines.words, np.where(ok, page.message, _FAR_ENOUGH)), 0)
+    at, form_of_each, program = (np.where(ok, values, 0) for values in (page.at, form, programs))
+    host = np.where(ok, page.hosts[page.host], 0)
+    columns = (at, begin, end, pid, form_of_each, host, program)
+    return Entries(*(column.astype(kind) for column, kind in zip(columns, _KINDS, strict=True))), np.flatnonzero(~ok)
 
 
 def _pids_in_numpy(words: Words, messages: Array) -> Array:

@@ -1,7 +1,7 @@
 """LineSpool: every line of every log as columns and text, kept in a file without a name until all that dates them has been read.
 
-A block is about a megabyte of one file's lines: where each message begins and ends in the text, who wrote it, and its stamp as a
-number. What a block leaves in memory does not depend on its lines.
+A block is about a megabyte of one file's lines: how long each message is, who wrote it, its stamp as a number, and the text of all
+messages. What a block leaves in memory does not depend on its lines.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class LineSpool:
             self._open = None
 
     def write(self, file: int, rank: tuple[int, ...], batch: Batch) -> Block:
-        """Keep a batch. What cannot be written is told by `finish`: a full disk is no fault of the log at hand."""
+        """Keep a packed batch. What cannot be written is told by `finish`: a full disk is no fault of the log at hand."""
         block = Block(file, rank, self._end, len(batch.at), len(batch.text))
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed by `close`
             if self._failed is None:
-                self._put(block.place, [np.ascontiguousarray(column) for column in batch.columns] + [batch.text])
+                self._put(block.place, [*_kept(batch), batch.text])
         except OSError as error:
             self._failed = error
         self._end += block.rows * LAYOUT.itemsize + block.text
@@ -79,7 +79,9 @@ class LineSpool:
     def read(self, block: Block) -> Batch:
         """A batch with its keys and claims; not to be written to."""
         data = self._get(block.place, block.rows * LAYOUT.itemsize + block.text)
-        batch = Batch(memoryview(data)[block.rows * LAYOUT.itemsize :], *_columns(data, block.rows))
+        at, line, length, *rest = _columns(data, block.rows)
+        end = np.cumsum(length, dtype=np.uint32)
+        batch = Batch(memoryview(data)[block.rows * LAYOUT.itemsize :], at, line, end - length, end, *rest)
         if not block.claim:
             return batch
         return batch._replace(at=batch.at + block.delta, form=np.full(block.rows, block.claim, LAYOUT["form"]))
@@ -116,6 +118,12 @@ class LineSpool:
             place += len(part)
             size -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _kept(batch: Batch) -> list[Array]:
+    """The columns of `LAYOUT`."""
+    columns = (batch.at, batch.line, batch.end - batch.begin, batch.pid, batch.form, batch.host, batch.program)
+    return [np.ascontiguousarray(column, LAYOUT[name]) for name, column in zip(LAYOUT.names or (), columns, strict=True)]
 
 
 def _columns(data: bytes | bytearray, rows: int) -> tuple[Array, ...]:

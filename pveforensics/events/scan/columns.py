@@ -70,10 +70,10 @@ class Columns:
         )
         self._tags: Indexes = np.zeros((2, 0), np.int64)
 
-    def survey(self, data: bytes, room: Room, *, lasting: bool) -> tuple[Page, Begins | None]:
-        """The page of a text, with what its lines begin with if that can be told on the way; both hold until the next one unless they are `lasting`."""
+    def survey(self, data: bytes, room: Room) -> tuple[Page, Begins | None]:
+        """The page of a text, with what its lines begin with if that can be told on the way; both hold until the next one."""
         self._reader.know([host.words for host in self.heads.hosts])
-        found = self._reader.survey(data, lasting=lasting)
+        found = self._reader.survey(data)
         if found is None:
             return Page(data, room), None
         starts, ends, heads = found

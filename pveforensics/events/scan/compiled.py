@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 5
+VERSION = 6
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -29,9 +28,6 @@ FILE = Path(__file__).with_name("_lines.so")
 
 BYTES_A_LINE = 24
 """So short a line on the average is rare: shorter ones cost a second look."""
-
-_MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
-"""Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
 
 POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int64
 _TEXT = (ctypes.c_char_p, NUMBER)
@@ -46,11 +42,12 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 3),
     "holding": (*_TEXT, POINTER, POINTER, NUMBER, ctypes.c_char_p, POINTER),
     "joined": (*_TEXT, POINTER, POINTER, NUMBER, POINTER, NUMBER),
-    "pids": (*_TEXT, POINTER, NUMBER, POINTER),
     "gathered": (*(POINTER,) * 4, NUMBER, POINTER, NUMBER, POINTER, POINTER, NUMBER),
     "plain": (*(POINTER,) * 4, NUMBER, POINTER, NUMBER, POINTER, NUMBER),
     "mixture": (POINTER, NUMBER, NUMBER, POINTER, NUMBER),
     "deltas": (POINTER, NUMBER, POINTER, NUMBER),
+    "entries": (*_TEXT, *(POINTER,) * 3),
+    "packed": (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, NUMBER),
 }
 
 
@@ -84,10 +81,6 @@ class _Lines(ctypes.Structure):
 
 class _Groups(ctypes.Structure):
     _fields_ = [*((name, POINTER) for name in ("places", "begins", "sizes", "numbers", "literals", "fed")), ("fed_count", NUMBER)]
-
-
-class _Texts(ctypes.Structure):
-    _fields_ = [("data", POINTER), ("sizes", POINTER), ("count", NUMBER)]
 
 
 class TagTable(NamedTuple):
@@ -232,90 +225,3 @@ def joined(data: bytes, begins: Indexes, ends: Indexes) -> bytes | None:
     if loaded.pveforensics_joined(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room) != room:
         raise ValueError("a stretch lies outside of the text")
     return together.tobytes()
-
-
-def pids(data: bytes, messages: Indexes) -> Indexes | None:
-    """The numbers of the processes that stand before `]: ` in front of each message, of at most eight digits; 0 for none."""
-    loaded = library()
-    if loaded is None:
-        return None
-    found = np.empty(len(messages), np.int64)
-    loaded.pveforensics_pids(data, len(data), messages.ctypes.data, len(messages), found.ctypes.data)
-    return found
-
-
-class Stretches(NamedTuple):
-    """Parts of several texts: of each in `which` text it lies, from where to where."""
-
-    texts: Sequence[npt.NDArray[np.uint8]]
-    which: npt.NDArray[np.int32]
-    begins: npt.NDArray[np.uint32]
-    ends: npt.NDArray[np.uint32]
-
-
-def gathered(stretches: Stretches, order: Indexes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None:
-    """The stretches at these places one behind the other, with where each begins and the last one ends."""
-    loaded = library()
-    if loaded is None:
-        return None
-    known, _places = _texts(stretches)
-    room = _length(stretches)
-    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
-    length = loaded.pveforensics_gathered(*known, order.ctypes.data, len(order), borders.ctypes.data, together.ctypes.data, room)
-    if length < 0:
-        raise ValueError("a stretch lies outside of its text")
-    return borders, together[:length]
-
-
-def plain(stretches: Stretches, order: Indexes, before: int) -> Bytes | None:
-    """The same as a page of Parquet's strings, behind `before` bytes that the caller fills in."""
-    loaded = library()
-    if loaded is None:
-        return None
-    known, _places = _texts(stretches)
-    room = max(0, _length(stretches)) + 4 * len(order)
-    page = np.empty(before + room, np.uint8)
-    length = loaded.pveforensics_plain(*known, order.ctypes.data, len(order), page.ctypes.data + before, room)
-    if length < 0:
-        raise ValueError("a stretch lies outside of its text")
-    return page[: before + length]
-
-
-def _texts(stretches: Stretches) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Stretches as arguments, and what must live as long as these."""
-    texts, which, begins, ends = stretches
-    if not len(which) == len(begins) == len(ends):
-        raise ValueError("each stretch needs its text, its begin and its end")
-    places = np.array([text.ctypes.data for text in texts], np.uint64)
-    sizes = np.array([len(text) for text in texts], np.int64)
-    known = _Texts(places.ctypes.data, sizes.ctypes.data, len(texts))
-    arguments = (ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which))
-    return arguments, (places, sizes, known)
-
-
-def _length(stretches: Stretches) -> int:
-    return int(stretches.ends.sum(dtype=np.int64) - stretches.begins.sum(dtype=np.int64))
-
-
-def mixture(codes: npt.NDArray[np.int32], width: int) -> Bytes | None:
-    """Codes of `width` bits (1 to 31) in Parquet's mixture of runs and packed groups of eight."""
-    loaded = library()
-    if loaded is None:
-        return None
-    page = np.empty(8 * len(codes) + _MOST_OF_A_HEAD, np.uint8)
-    length = loaded.pveforensics_mixture(codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
-    if length < 0:
-        raise ValueError("a code is wider than that")
-    return page[:length]
-
-
-def deltas(values: Indexes) -> Bytes | None:
-    """Numbers as Parquet's DELTA_BINARY_PACKED has them."""
-    loaded = library()
-    if loaded is None:
-        return None
-    page = np.empty(10 * len(values) + 8 * _MOST_DELTAS + _MOST_OF_A_HEAD, np.uint8)
-    length = loaded.pveforensics_deltas(values.ctypes.data, len(values), page.ctypes.data, len(page))
-    if length < 0:
-        raise ValueError("there is no room for these numbers")
-    return page[:length]

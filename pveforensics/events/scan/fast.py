@@ -114,7 +114,7 @@ class _Pages:
         """The page, with what its lines begin with if the layout at hand tells it on the way."""
         if self._columns is None:
             return Page(data, self._room), None
-        return self._columns.survey(data, self._room, lasting=self._sink is not None)  # a sink keeps what it is shown
+        return self._columns.survey(data, self._room)
 
     def _read(self, lines: Page, wanted: Indexes | None, begins: Begins | None) -> Rows | None:
         """The rows by the layout at hand, or by a better one where half of the lines do not fit."""

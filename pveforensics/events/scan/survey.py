@@ -91,16 +91,14 @@ class HeadReader:
         )  # fmt: skip
         return _told(heads, ok, columns)
 
-    def survey(self, data: bytes, *, lasting: bool = False) -> tuple[Indexes, Indexes, HeadRows] | None:
-        """Where the lines of a text begin and end, and their heads; the next call overwrites them unless they are `lasting`."""
+    def survey(self, data: bytes) -> tuple[Indexes, Indexes, HeadRows] | None:
+        """Where the lines of a text begin and end, and their heads; the next call overwrites them."""
         loaded = compiled.library()
         if loaded is None:
             return None
         room = len(data) // BYTES_A_LINE + 1
         while True:
             ok, columns = self._taken(room)
-            if lasting:
-                self._room = _no_room()
             heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns[2:]))
             count = loaded.pveforensics_survey(
                 data, len(data), columns[0].ctypes.data, columns[1].ctypes.data, room, ctypes.addressof(self._columns),

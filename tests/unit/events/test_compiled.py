@@ -19,7 +19,7 @@ from pveforensics.events.scan import columns, compiled, grouping, layout
 from pveforensics.events.scan import meanings as meanings_of
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.words import Page, Room
-from pveforensics.timeline import messages, sink
+from pveforensics.timeline import blocks, loops, messages, sink
 
 LINES = [
     b"Mar 14 02:13:07 alpha pvestatd[1201]: x", b"Mar 14 02:13:07 alpha kernel: [1.5] y", b"Mar 14 02:13:60 alpha x[1]: y", b"Mar 14 24:13:07 alpha x[1]: y",
@@ -71,7 +71,7 @@ def surveyed(text, form):
     """The same from one look at the text, the second page of it with what was learned from the first."""
     taken = columns.Columns(form)
     for _ in range(2):
-        page, begins = taken.survey(text, Room(), lasting=False)
+        page, begins = taken.survey(text, Room())
         rows = taken.read(page, None, begins)
     fits = rows.ok
     assert rows.host_of_all < 0 or set(rows.host[fits].tolist()) <= {rows.host_of_all}
@@ -156,13 +156,37 @@ def test_stretches_and_words_are_taken_the_same(text, stretches, three):
         assert ours == (twin.joined(begins, ends), twin.holding(begins, ends, three).tolist(), twin.words_at(begins).tolist())
 
 
-@given(TEXTS, st.lists(st.integers(16, 5000), max_size=30))
-@example(b"Mar 14 02:13:07 alpha x[12345678]: y 99999999999]: z 1 2]: ]: [0]: e\xff7]: ", list(range(16, 74)))
-def test_pids_are_read_the_same(text, places):
-    page = Page(text, Room())
-    begins = np.array([min(place, len(text) + 8) for place in places], np.int64)
-    expected = sink._pids_in_numpy(page.words, begins).tolist()
-    assert compiled.pids(text, begins).tolist() == expected
+@given(TEXTS, st.integers(0, 3), st.sampled_from([b"", b"\r", b"\r\r"]))
+@example(b"\n".join(LINES), 1, b"\r")
+@example(b"\n".join(b"Mar 14 02:13:07 alpha x[%d]: y" % (10**digits - 1) for digits in range(9)), 0, b"")
+def test_lines_are_put_in_columns_the_same(text, left, returns):
+    page, taken = Page(text.replace(b"\n", returns + b"\n"), Room()), columns.Columns(layout.layout_of([LINES[0]]))
+    rows = [taken.read(page) for _ in range(2)][-1]
+    hosts = np.array([*range(4, 4 + len(taken.heads.hosts)), 0], np.uint16)
+    programs = np.array([number if number % 4 != left else -1 for number in range(len(taken.heads.programs))], np.int32)
+    known = loops.PageLines(page.starts, page.ends, *rows[:5], hosts, programs)
+    ours, odd = loops.entries(page.data, known, 7)
+    expected, expected_odd = sink.entries_in_numpy(page, known, 7)
+    assert odd.tolist() == expected_odd.tolist()
+    for column, twin in zip(ours, expected, strict=True):
+        assert (column.dtype, column.tolist()) == (twin.dtype, twin.tolist())
+
+
+@given(st.lists(st.tuples(st.binary(max_size=90), st.binary(max_size=5)), max_size=30), st.booleans())
+def test_messages_are_packed_the_same(parts, viewed):
+    lengths = np.array([(len(message), len(between)) for message, between in parts], np.int64).reshape(-1, 2)
+    edges = np.cumsum(lengths.ravel()).reshape(-1, 2)
+    text = b"".join(message + between for message, between in parts)
+    batch = blocks.Batch(memoryview(text) if viewed else text, *(edges[:, 0],) * 8)._replace(begin=edges[:, 0] - lengths[:, 0])
+    ours = blocks.packed(batch)
+    with pytest.MonkeyPatch.context() as patch:
+        in_numpy(patch)
+        twin = blocks.packed(batch)
+    assert bytes(ours.text) == bytes(twin.text) == b"".join(message for message, _ in parts)
+    for some in (ours, twin):
+        assert [bytes(some.text[begin:end]) for begin, end in zip(some.begin.tolist(), some.end.tolist(), strict=True)] == [
+            message for message, _ in parts
+        ]
 
 
 @given(st.lists(st.tuples(TEXTS, st.lists(st.integers(0, 3000), min_size=2, max_size=12)), min_size=1, max_size=5), st.randoms())
@@ -191,11 +215,11 @@ def test_messages_are_gathered_the_same(drawn, draw):
 )
 def test_a_stretch_outside_of_its_text_is_not_gathered(which, begins, ends, order):
     texts = [np.frombuffer(b"abc", np.uint8), np.zeros(0, np.uint8)]
-    stretches = compiled.Stretches(texts, np.array(which, np.int32), np.array(begins, np.uint32), np.array(ends, np.uint32))
+    stretches = loops.Stretches(texts, np.array(which, np.int32), np.array(begins, np.uint32), np.array(ends, np.uint32))
     with pytest.raises(ValueError, match="outside"):
-        compiled.gathered(stretches, np.array(order, np.int64))
+        loops.gathered(stretches, np.array(order, np.int64))
     with pytest.raises(ValueError, match="outside"):
-        compiled.plain(stretches, np.array(order, np.int64), 5)
+        loops.plain(stretches, np.array(order, np.int64), 5)
 
 
 def test_lines_shorter_than_reckoned_are_all_found():
@@ -238,6 +262,7 @@ from array import array
 from pathlib import Path
 import numpy as np
 from pveforensics.events.scan import compiled, nesting, survey
+from pveforensics.timeline import loops
 compiled.FILE = Path(sys.argv[1])
 assert compiled.library() is not None
 draw = random.Random(20261129)
@@ -245,7 +270,15 @@ for _ in range(3000):
     text = bytes(draw.choices(b"Mar 14:02[1]x\\n\\xff-", k=draw.randrange(80)))
     edges = [0, 1, len(text) - 1, len(text), len(text) + 1, -1, -40, 2**62, -2**62]
     some = lambda: np.array([draw.choice(edges) if draw.random() < 0.5 else draw.randrange(90) for _ in range(9)], np.int64)
-    compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: "), compiled.pids(text, some())
+    compiled.newlines(text), compiled.words(text, some()), compiled.holding(text, some(), some(), b"]: ")
+    numbers = some() % 4
+    lines = loops.PageLines(some(), some(), some() % 2 == 0, some(), some(), some(), some(), np.zeros(2, np.uint16), np.array([0, -1, 4], np.int32))
+    loops.entries(text, lines, 1), loops.entries(text, lines._replace(host=numbers, tag=numbers, ok=numbers >= 0), 1)
+    begins, ends = some().astype(np.uint32) % 99, some().astype(np.uint32) % 99
+    try:
+        loops.packed(np.frombuffer(text, np.uint8), begins, ends, int(max(0, (ends - begins).view(np.int32).sum())))
+    except ValueError:
+        pass
     reader = survey.HeadReader(7, 15, b"", 15, 8192, (1, 9), fraction=False)
     reader.know([((np.uint64(2**40 - 1), np.uint64(5)),)])
     reader.read(text, some(), some())
@@ -264,17 +297,17 @@ for _ in range(3000):
     compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
     begins = some()
     texts = [np.frombuffer(text, np.uint8), np.zeros(0, np.uint8)]
-    stretches = compiled.Stretches(texts, some().astype(np.int32), some().astype(np.uint32) % 99, some().astype(np.uint32) % 99)
-    for gather in (compiled.gathered, lambda stretches, order: compiled.plain(stretches, order, 3)):
+    stretches = loops.Stretches(texts, some().astype(np.int32), some().astype(np.uint32) % 99, some().astype(np.uint32) % 99)
+    for gather in (loops.gathered, lambda stretches, order: loops.plain(stretches, order, 3)):
         try:
             gather(stretches, some())
         except ValueError:
             pass
     try:
-        compiled.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), draw.randrange(34))
+        loops.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), draw.randrange(34))
     except ValueError:
         pass
-    compiled.deltas(np.array(draw.choices([0, 1, -1, 2**62, -2**62, 2**63 - 1, -2**63], k=draw.randrange(300)), np.int64))
+    loops.deltas(np.array(draw.choices([0, 1, -1, 2**62, -2**62, 2**63 - 1, -2**63], k=draw.randrange(300)), np.int64))
     try:
         compiled.joined(text, begins, begins + abs(begins) % 50)
     except (ValueError, MemoryError, OverflowError):

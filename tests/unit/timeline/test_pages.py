@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events.scan import compiled
-from pveforensics.timeline import pages
+from pveforensics.timeline import loops, pages
 from pveforensics.timeline.files import PARQUET_LEVEL, write_parquet
 from pveforensics.timeline.lines import EveryLine, LineRows, Names, Numbers
 from pveforensics.timeline.messages import Messages
@@ -120,7 +120,7 @@ def arrows_of(arrows):
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=40), st.sampled_from([4, 9, 31]))
 def test_runs_and_single_codes_are_packed_as_they_are_unpacked(runs, width):
     codes = [code for code, count in runs for _ in range(count)]
-    packed = bytes(compiled.mixture(np.array(codes, np.int32), width))
+    packed = bytes(loops.mixture(np.array(codes, np.int32), width))
     assert unpacked(packed, width)[: len(codes)] == codes
 
 
@@ -148,7 +148,7 @@ def unpacked(packed, width):
 @pytest.mark.parametrize(("codes", "width"), [([4], 2), ([-1], 4), ([0], 0), ([0], 32)])
 def test_a_code_that_is_wider_than_told_is_not_packed(codes, width):
     with pytest.raises(ValueError, match="wider"):
-        compiled.mixture(np.array(codes, np.int32), width)
+        loops.mixture(np.array(codes, np.int32), width)
 
 
 def test_names_that_no_row_has_are_left_out_where_there_are_many():

@@ -1,0 +1,173 @@
+"""Loops: the timeline's inner loops in machine code (`native/lines.c`), by way of `events.scan.compiled`.
+
+Nothing is made, that is None, where nothing was compiled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pveforensics.events.scan.compiled import NUMBER, POINTER, Bytes, Indexes, Mask, library
+
+_MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
+"""Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
+
+
+class _Texts(ctypes.Structure):
+    _fields_ = [("data", POINTER), ("sizes", POINTER), ("count", NUMBER)]
+
+
+class _PageLines(ctypes.Structure):
+    _fields_ = [
+        ("count", NUMBER),
+        *((name, POINTER) for name in ("starts", "ends", "ok", "at", "host", "tag", "message", "hosts")),
+        ("known_hosts", NUMBER),
+        ("programs", POINTER),
+        ("known_programs", NUMBER),
+        ("form", NUMBER),
+    ]
+
+
+class _WaitingLines(ctypes.Structure):
+    _fields_ = [(name, POINTER) for name in ("at", "begin", "end", "pid", "form", "host", "program")]
+
+
+class Stretches(NamedTuple):
+    """Parts of several texts: of each in `which` text it lies, from where to where."""
+
+    texts: Sequence[npt.NDArray[np.uint8]]
+    which: npt.NDArray[np.int32]
+    begins: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.uint32]
+
+
+def gathered(stretches: Stretches, order: Indexes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None:
+    """The stretches at these places one behind the other, with where each begins and the last one ends."""
+    loaded = library()
+    if loaded is None:
+        return None
+    known, _places = _texts(stretches)
+    room = _length(stretches)
+    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
+    length = loaded.pveforensics_gathered(*known, order.ctypes.data, len(order), borders.ctypes.data, together.ctypes.data, room)
+    if length < 0:
+        raise ValueError("a stretch lies outside of its text")
+    return borders, together[:length]
+
+
+def plain(stretches: Stretches, order: Indexes, before: int) -> Bytes | None:
+    """The same as a page of Parquet's strings, behind `before` bytes that the caller fills in."""
+    loaded = library()
+    if loaded is None:
+        return None
+    known, _places = _texts(stretches)
+    room = max(0, _length(stretches)) + 4 * len(order)
+    page = np.empty(before + room, np.uint8)
+    length = loaded.pveforensics_plain(*known, order.ctypes.data, len(order), page.ctypes.data + before, room)
+    if length < 0:
+        raise ValueError("a stretch lies outside of its text")
+    return page[: before + length]
+
+
+def _texts(stretches: Stretches) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Stretches as arguments, and what must live as long as these."""
+    texts, which, begins, ends = stretches
+    if not len(which) == len(begins) == len(ends):
+        raise ValueError("each stretch needs its text, its begin and its end")
+    places = np.array([text.ctypes.data for text in texts], np.uint64)
+    sizes = np.array([len(text) for text in texts], np.int64)
+    known = _Texts(places.ctypes.data, sizes.ctypes.data, len(texts))
+    arguments = (ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which))
+    return arguments, (places, sizes, known)
+
+
+def _length(stretches: Stretches) -> int:
+    return int(stretches.ends.sum(dtype=np.int64) - stretches.begins.sum(dtype=np.int64))
+
+
+def mixture(codes: npt.NDArray[np.int32], width: int) -> Bytes | None:
+    """Codes of `width` bits (1 to 31) in Parquet's mixture of runs and packed groups of eight."""
+    loaded = library()
+    if loaded is None:
+        return None
+    page = np.empty(8 * len(codes) + _MOST_OF_A_HEAD, np.uint8)
+    length = loaded.pveforensics_mixture(codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
+    if length < 0:
+        raise ValueError("a code is wider than that")
+    return page[:length]
+
+
+def deltas(values: Indexes) -> Bytes | None:
+    """Numbers as Parquet's DELTA_BINARY_PACKED has them."""
+    loaded = library()
+    if loaded is None:
+        return None
+    page = np.empty(10 * len(values) + 8 * _MOST_DELTAS + _MOST_OF_A_HEAD, np.uint8)
+    length = loaded.pveforensics_deltas(values.ctypes.data, len(values), page.ctypes.data, len(page))
+    if length < 0:
+        raise ValueError("there is no room for these numbers")
+    return page[:length]
+
+
+class PageLines(NamedTuple):
+    """What the columns of a page say of its lines; `hosts` and `programs` are what the numbers of hosts and tags stand for (below 0: none)."""
+
+    starts: Indexes
+    ends: Indexes
+    ok: Mask
+    at: Indexes
+    host: Indexes
+    tag: Indexes
+    message: Indexes
+    hosts: npt.NDArray[np.uint16]
+    programs: npt.NDArray[np.int32]
+
+
+class Entries(NamedTuple):
+    """Lines in the columns of the timeline: their moments, where their messages begin and end, process, form of stamp, host and program."""
+
+    at: Indexes
+    begin: npt.NDArray[np.uint32]
+    end: npt.NDArray[np.uint32]
+    pid: npt.NDArray[np.uint32]
+    form: npt.NDArray[np.uint16]
+    host: npt.NDArray[np.uint16]
+    program: npt.NDArray[np.uint16]
+
+
+def entries(data: bytes, lines: PageLines, form: int) -> tuple[Entries, Indexes] | None:
+    """The lines in columns, and which of them are odd: they fit none, and have but their begin and end."""
+    loaded = library()
+    if loaded is None:
+        return None
+    count = len(lines.starts)
+    if any(len(column) != count for column in lines[:7]):
+        raise ValueError("each line needs all of its columns")
+    at, odd = np.empty((2, count), np.int64)
+    begin, end, pid = np.empty((3, count), np.uint32)
+    found = Entries(at, begin, end, pid, *np.empty((3, count), np.uint16))
+    known = _PageLines(
+        count, *(column.ctypes.data for column in lines[:8]), len(lines.hosts), lines.programs.ctypes.data, len(lines.programs), form
+    )
+    waiting = _WaitingLines(*(column.ctypes.data for column in found))
+    odds = loaded.pveforensics_entries(data, len(data), ctypes.addressof(known), ctypes.addressof(waiting), odd.ctypes.data)
+    return found, odd[:odds]
+
+
+def packed(data: Bytes, begins: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32], room: int) -> Bytes | None:
+    """These stretches of the text one behind the other; `room` is their length."""
+    loaded = library()
+    if loaded is None:
+        return None
+    together = np.empty(room, np.uint8)
+    length = loaded.pveforensics_packed(
+        data.ctypes.data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room
+    )
+    if length != room:
+        raise ValueError("a stretch lies outside of the text")
+    return together
