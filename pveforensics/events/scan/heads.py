@@ -194,7 +194,7 @@ class Heads:
         count = len(self.programs)
         for factors in (self._factors, *_FACTORS):
             slots = _slot(self._tags_known[:, 1:count], factors)
-            if len(np.unique(slots)) == count - 1:
+            if len(set(slots.tolist())) == count - 1:
                 self._factors = factors
                 self._slots[:] = 0
                 self._slots[slots] = np.arange(1, count)
