@@ -304,10 +304,22 @@ def _calm(story: Story) -> Verdict:
 
 
 def _planned(story: Story) -> list[str]:
-    """One sentence for all planned stops: who, when, and of a single one how long."""
-    found = [finding for finding in story.findings if finding.class_ == "planned_shutdown"]
-    if not found:
-        return []
+    """One sentence for all planned stops of nodes, and one for each sort of the others: who or what, when, and of a single one how long."""
+    found: dict[str, list[shape.Finding]] = {}
+    for finding in story.findings:
+        if finding.class_ == "planned_shutdown":
+            found.setdefault(stopped_part(finding), []).append(finding)
+    return [_stops(story, part, found[part]) for part in sorted(found)]
+
+
+def stopped_part(finding: shape.Finding) -> str:
+    """What was stopped on a node, as its title says it with `{}` for the node; nothing where the node itself was."""
+    node = finding.nodes[0] if len(finding.nodes) == 1 else ""
+    before, found, behind = finding.title.rstrip(". ").replace("{", "(").replace("}", ")").rpartition(node or "\n")
+    return f"{before}{{}}{behind}" if found and before else ""
+
+
+def _stops(story: Story, part: str, found: Sequence[shape.Finding]) -> str:
     starts = sorted(us for finding in found if (us := words.micros(finding.start)) is not None)
     nodes = in_order(story.doc, (node for finding in found for node in finding.nodes))
     if len(found) == 1:
@@ -317,11 +329,13 @@ def _planned(story: Story) -> list[str]:
             back = f", over after {words.duration((end - at) / 1e6)}"
     else:
         back = f", {len(found)} times in all" if len(found) > len(nodes) else ""
-    who = (
-        whom(story.doc, nodes) + (" was" if len(nodes) == 1 else " were") + " stopped on purpose" if nodes else found[0].title.rstrip(". ")
-    )
+    who = whom(story.doc, nodes)
+    if part:
+        who = part.format(who)
+    else:
+        who = who + (" was" if len(nodes) == 1 else " were") + " stopped on purpose" if nodes else found[0].title.rstrip(". ")
     when = "" if not starts else f" {words.at(starts[0])}" if len(starts) == 1 else f" between {words.between(starts[0], starts[-1])}"
-    return [f"{who[:1].upper() + who[1:] if who.startswith(('all ', 'both ')) else who}{when}{back}."]
+    return f"{who[:1].upper() + who[1:] if who.startswith(('all ', 'both ')) else who}{when}{back}."
 
 
 def _mild(story: Story) -> list[str]:

@@ -8,7 +8,7 @@ from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import Story
 from pveforensics.report.urgent import BEFORE_ALL, urgent
-from pveforensics.report.verdict import Verdict, in_order, verdict, whom
+from pveforensics.report.verdict import Verdict, in_order, stopped_part, verdict, whom
 
 _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
 """Classes in which data can still be lost after the fact."""
@@ -191,6 +191,8 @@ def _now(story: Story) -> Cell | None:
         return Cell(name, f"{words.names(gone)} not back", when + "no sign of a next boot")
     if blind:
         return Cell(name, f"{words.names(in_order(doc, blind))} without quorum", when + "not regained in the log")
+    if (stopped := _still_stopped(story)) is not None:
+        return Cell(name, "Stopped on purpose", f"{when}{stopped}, and nothing shows that it was started again")
     if _silent(doc):
         return Cell(name, "Not told", when + "no line that was read tells a state")
     seen = sum(bool(node.coverage) for node in doc.nodes)
@@ -203,6 +205,15 @@ def _now(story: Story) -> Cell | None:
     if weak is None:
         return Cell(name, "Running", note)
     return Cell(name, "Running, at risk", f"{note}. {weak.title.rstrip('. ')}", finding=weak.id)
+
+
+def _still_stopped(story: Story) -> str | None:
+    """What was stopped on purpose on nodes and had not come back when the logs ended; of several such parts the first."""
+    open_ = [finding for finding in story.findings if finding.class_ == "planned_shutdown" and finding.start and not finding.end]
+    parts = sorted({part for finding in open_ if (part := stopped_part(finding))})
+    if not parts:
+        return None
+    return parts[0].format(whom(story.doc, in_order(story.doc, (f.nodes[0] for f in open_ if stopped_part(f) == parts[0]))))
 
 
 def _silent(doc: shape.Document) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from pveforensics.model import Cause, Check, Criticality, Finding, Incident, Interval, Outcome
 from pveforensics.report import document, markdown, render, summary
+from pveforensics.report.sections import verdict as strip
 from pveforensics.report.story import tell
 from pveforensics.report.verdict import verdict
 
@@ -168,6 +169,22 @@ def test_many_planned_stops_are_one_sentence():
     found = [finding("planned_shutdown", nodes=(node,), start=start, rule=f"r{start}", criticality=Criticality.INFO) for node, start in (("alpha", 10.0), ("beta", 20.0), ("alpha", 30.0))]  # fmt: skip
     text = sentence(with_finding(*found))
     assert "Both nodes (alpha and beta) were stopped on purpose between 02:00:10 and 02:00:30 UTC on 14 March 2026, 3 times in all." in text
+
+
+def stopped(node, start, **more):
+    return finding("planned_shutdown", title=f"corosync was stopped in good order on {node}", nodes=(node,), start=start, rule=f"s{start}", criticality=Criticality.INFO, **more)  # fmt: skip
+
+
+def test_a_service_that_was_stopped_is_not_told_as_its_node():
+    text = sentence(with_finding(stopped("alpha", 10.0), stopped("beta", 20.0), stopped("a", 30.0), finding("planned_shutdown", rule="r")))
+    assert "corosync was stopped in good order on alpha, beta and a between 02:00:10 and 02:00:30 UTC on 14 March 2026." in text
+    assert "alpha was stopped on purpose at" in text
+
+
+@pytest.mark.parametrize(("end", "value"), [(None, "Stopped on purpose"), (40.0, "Running")])
+def test_what_was_stopped_and_not_started_again_is_not_told_as_running(end, value):
+    cell = strip._now(tell(document.to_document(with_finding(stopped("beta", 20.0, end=end)))))
+    assert (cell.name, cell.value) == ("When the logs end", value)
 
 
 def test_of_many_incidents_the_days_and_the_number_are_told():
