@@ -1,8 +1,9 @@
 /* The inner loops of the fast scan, for lines by the million: pveforensics/events/scan/compiled.py calls them.
  *
- * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py, candidates.py and timeline/; it serves where
- * this file was not compiled. Nothing here allocates, keeps anything, or reads or writes outside the arrays that it is handed: every place is
- * checked against `size` before it is read, since texts are hostile and callers may err.
+ * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py, candidates.py and timeline/ (of the pages of
+ * Parquet Arrow's writer is the twin); it serves where this file was not compiled. Nothing here allocates, keeps anything, or reads or
+ * writes outside the arrays that it is handed: every place is checked against `size` before it is read, since texts are hostile and callers
+ * may err.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +15,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 6; }
+EXPORT int64_t pveforensics_lines_version(void) { return 7; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -538,37 +539,6 @@ static inline int64_t pid_before(const uint8_t *data, int64_t size, int64_t mess
     return (int64_t)((value * 10000 + (value >> 32)) & 0xFFFFFFFFu);
 }
 
-/* Texts of the same kind of stretch: where they lie, and how long they are. */
-struct texts {
-    const uint8_t *const *data;
-    const int64_t *sizes;
-    int64_t count;
-};
-
-/* Stretches of several texts one behind the other in `gathered`, which has `room` bytes, and in `borders` where each of them begins and
- * the last one ends. `order` gives the places of the stretches in `which`, `begins` and `ends`, which have `known` of them. Gives the
- * length, or -1 where a stretch lies outside of its text or there is no room. */
-EXPORT int64_t pveforensics_gathered(const struct texts *texts, const int32_t *which, const uint32_t *begins, const uint32_t *ends,
-                                     int64_t known, const int64_t *order, int64_t count, int32_t *borders, uint8_t *gathered, int64_t room)
-{
-    int64_t length = 0;
-    if (room > INT32_MAX)
-        return -1;
-    borders[0] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t place = order[i];
-        if (place < 0 || place >= known || which[place] < 0 || which[place] >= texts->count)
-            return -1;
-        const int64_t begin = begins[place], end = ends[place];
-        if (end > texts->sizes[which[place]] || end < begin || end - begin > room - length)
-            return -1;
-        memcpy(gathered + length, texts->data[which[place]] + begin, (size_t)(end - begin));
-        length += end - begin;
-        borders[i + 1] = (int32_t)length;
-    }
-    return length;
-}
-
 /* --- pages of Parquet ---------------------------------------------------------------------------- */
 
 /* A number's lowest bytes, eight or four of them, the lowest first. */
@@ -578,25 +548,6 @@ static inline void store(uint8_t *at, uint64_t value, size_t bytes)
     value = __builtin_bswap64(value);
 #endif
     memcpy(at, &value, bytes);
-}
-
-/* The same stretches as a page of strings holds them: of each four bytes of its length, then its bytes. Gives the length, or -1 as above. */
-EXPORT int64_t pveforensics_plain(const struct texts *texts, const int32_t *which, const uint32_t *begins, const uint32_t *ends,
-                                  int64_t known, const int64_t *order, int64_t count, uint8_t *page, int64_t room)
-{
-    int64_t length = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t place = order[i];
-        if (place < 0 || place >= known || which[place] < 0 || which[place] >= texts->count)
-            return -1;
-        const int64_t begin = begins[place], end = ends[place], bytes = end - begin;
-        if (end > texts->sizes[which[place]] || bytes < 0 || bytes + 4 > room - length)
-            return -1;
-        store(page + length, (uint64_t)bytes, 4);
-        memcpy(page + length + 4, texts->data[which[place]] + begin, (size_t)bytes);
-        length += bytes + 4;
-    }
-    return length;
 }
 
 /* Bytes that are written one behind the other, as long as there is room. */
@@ -804,6 +755,126 @@ EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint
         else
             memcpy(packed + length, data + begin, (size_t)bytes);
         length += bytes;
+    }
+    return length;
+}
+
+/* Lines of one block in order of their keys; `turn` tells which are merged: no line comes before one of an earlier turn. */
+struct piece {
+    int64_t turn;
+    int64_t count;
+    const int64_t *key;
+    const uint32_t *line;
+    const uint32_t *begin;
+    const uint32_t *end;
+    const uint32_t *pid;
+    const uint16_t *claim;
+    const uint16_t *host;
+    const uint16_t *program;
+    const int32_t *kind;
+    const int32_t *nodes; /* of each host */
+    int64_t hosts;
+    int64_t path;
+    const uint8_t *text;
+    int64_t size;
+};
+
+/* Rows in columns, and their messages one behind the other: `borders` tells where, or four bytes before each how long it is. */
+struct rows {
+    int64_t *key;
+    uint32_t *line;
+    uint32_t *pid;
+    int32_t *claim;
+    int32_t *node;
+    int32_t *program;
+    int32_t *kind;
+    int32_t *path;
+    int32_t *borders;
+    uint8_t *text;
+    int64_t room;
+};
+
+/* A piece whose turn it is, and its next line. */
+struct head {
+    int64_t key;
+    int64_t piece;
+    int64_t row;
+};
+
+static inline int is_before(const struct head *one, const struct head *other)
+{
+    return one->key < other->key || (one->key == other->key && one->piece < other->piece);
+}
+
+/* Puts the head at `at` where it belongs in the heap below. */
+static inline void sink_down(struct head *heap, int64_t count, int64_t at)
+{
+    const struct head moved = heap[at];
+    for (int64_t below = 2 * at + 1; below < count; at = below, below = 2 * at + 1) {
+        below += below + 1 < count && is_before(&heap[below + 1], &heap[below]);
+        if (!is_before(&heap[below], &moved))
+            break;
+        heap[at] = heap[below];
+    }
+    heap[at] = moved;
+}
+
+/* Writes one row; gives the length of all messages, or -1 where the row leads outside of anything or there is no room. */
+static inline int64_t put_row(const struct piece *piece, int64_t from, const struct rows *rows, int64_t to, int64_t length)
+{
+    const int64_t begin = piece->begin[from], end = piece->end[from], bytes = end - begin, host = piece->host[from];
+    const int64_t before = rows->borders == NULL ? 4 : 0;
+    if (bytes < 0 || end > piece->size || bytes + before > rows->room - length || host >= piece->hosts)
+        return -1;
+    rows->key[to] = piece->key[from];
+    rows->line[to] = piece->line[from];
+    rows->pid[to] = piece->pid[from];
+    rows->claim[to] = piece->claim[from];
+    rows->node[to] = piece->nodes[host];
+    rows->program[to] = piece->program[from];
+    rows->kind[to] = piece->kind[from];
+    rows->path[to] = (int32_t)piece->path;
+    if (before)
+        store(rows->text + length, (uint64_t)bytes, 4);
+    length += before;
+    if (bytes <= ONE_STEP && ONE_STEP <= piece->size - begin && ONE_STEP <= rows->room - length)
+        memcpy(rows->text + length, piece->text + begin, ONE_STEP);
+    else
+        memcpy(rows->text + length, piece->text + begin, (size_t)bytes);
+    length += bytes;
+    if (!before)
+        rows->borders[to + 1] = (int32_t)length;
+    return length;
+}
+
+/* All lines of the pieces in order of turn, key, piece and row; `heap` has room for as many heads as there are pieces. Gives the length of
+ * the messages, or -1 as above. */
+EXPORT int64_t pveforensics_merged(const struct piece *pieces, int64_t count, struct head *heap, const struct rows *rows)
+{
+    int64_t length = 0, to = 0;
+    if (rows->borders != NULL) {
+        if (rows->room > INT32_MAX)
+            return -1;
+        rows->borders[0] = 0;
+    }
+    for (int64_t first = 0, last = 0; first < count; first = last) {
+        int64_t heads = 0;
+        for (; last < count && pieces[last].turn == pieces[first].turn; last++)
+            if (pieces[last].count > 0)
+                heap[heads++] = (struct head){pieces[last].key[0], last, 0};
+        for (int64_t at = heads / 2; at-- > 0;)
+            sink_down(heap, heads, at);
+        while (heads > 0) {
+            const struct piece *piece = &pieces[heap[0].piece];
+            length = put_row(piece, heap[0].row, rows, to++, length);
+            if (length < 0)
+                return -1;
+            if (++heap[0].row < piece->count)
+                heap[0].key = piece->key[heap[0].row];
+            else
+                heap[0] = heap[--heads];
+            sink_down(heap, heads, 0);
+        }
     }
     return length;
 }

@@ -11,8 +11,8 @@ import pyarrow as pa
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND, Basis
 from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
-from pveforensics.timeline.blocks import FileLines
-from pveforensics.timeline.messages import Messages, in_order, messages_of
+from pveforensics.timeline.blocks import Batch, FileLines
+from pveforensics.timeline.merging import Piece, merged
 from pveforensics.timeline.moments import Claim
 from pveforensics.timeline.order import Calendar, Slice, sweep
 from pveforensics.timeline.selection import Selection
@@ -30,19 +30,6 @@ _NO_CLAIM = Claim(Basis.STATED, 0)
 """Stands for that of rows without a time, and is not shown."""
 
 
-class Numbers(NamedTuple):
-    """Rows in numbers: the key, the claim, and which node, kind, program, process, file and line."""
-
-    key: Array
-    claim: Array
-    node: Array
-    kind: Array
-    program: Array
-    pid: Array
-    path: Array
-    line: Array
-
-
 class Names(NamedTuple):
     """What the numbers of rows stand for: `texts` by column, `seconds` of error; `bases` and `errors` are of each claim the number of its own."""
 
@@ -53,27 +40,18 @@ class Names(NamedTuple):
 
 
 class LineRows(NamedTuple):
-    """Rows in order: `order` gives the places of their messages in the pieces, one piece counted behind the other.
+    """Rows that follow each other, not merged yet.
 
     The claim 0 is that of rows without a time; a kind behind the last one, program 0 and pid 0 stand for none.
     """
 
-    numbers: Numbers
+    pieces: Sequence[Piece]
     names: Names
-    messages: Sequence[Messages]
-    order: Array
 
     @property
-    def undated(self) -> Mask:
-        """Which rows have no time."""
-        missing: Mask = self.numbers.claim == 0
-        return missing
-
-    @property
-    def without_kind(self) -> Mask:
-        """Which rows are no event."""
-        missing: Mask = self.numbers.kind == len(self.names.texts["kind"])
-        return missing
+    def no_kind(self) -> int:
+        """The number of rows that are no event."""
+        return len(self.names.texts["kind"])
 
 
 class EveryLine:
@@ -94,17 +72,18 @@ class EveryLine:
         return None if self._chosen.grep else self._rows
 
     def _batch(self, some: LineRows) -> pa.RecordBatch:
-        rows, undated = some.numbers, some.undated
+        rows, messages = merged(some.pieces)
+        undated = rows.claim == 0
         seconds = np.array(some.names.seconds, np.float64)
         columns = [
             numbers(rows.key, TIME, undated),
             self._words("basis", some.names.bases[rows.claim], undated),
             numbers(seconds[some.names.errors[rows.claim]], pa.float64(), undated),
             self._words("node", rows.node),
-            self._words("kind", rows.kind, some.without_kind),
+            self._words("kind", rows.kind, rows.kind == some.no_kind),
             self._words("program", rows.program, rows.program == 0),
-            numbers(rows.pid.astype(np.uint32), pa.uint32(), rows.pid == 0),
-            in_order(some.messages, some.order),
+            numbers(rows.pid, pa.uint32(), rows.pid == 0),
+            messages,
             self._words("path", rows.path),
             numbers(rows.line.astype(np.int64), pa.int64()),
         ]
@@ -124,8 +103,7 @@ def every_line(spool: LineSpool, files: Sequence[FileLines], calendar: Calendar,
 def _rows(spool: LineSpool, files: Sequence[FileLines], maker: _Maker, chosen: Selection) -> Iterator[LineRows]:
     blocks = [block for file in _ranked(files) for block in file.blocks if chosen.may_hold(block.first, block.last)]
     for slices in sweep(spool, blocks):
-        for piece in slices:
-            maker.add(piece)
+        maker.add(slices)
         if maker.full:
             yield maker.rows()
     if not maker.empty:
@@ -165,9 +143,8 @@ class _Maker:
         error = np.array([seconds.setdefault(claim.error_us / SECOND, len(seconds)) for claim in claims], np.int32)
         columns = {"basis": bases, "node": nodes, "kind": kinds, "program": spool.programs, "path": self._paths}
         self.names = Names({column: list(values) for column, values in columns.items()}, list(seconds), basis, error)
-        self._numbers: list[Numbers] = []
-        self._messages: list[Messages] = []
-        self._rows = self._bytes = 0
+        self._pieces: list[Piece] = []
+        self._turns = self._rows = self._bytes = 0
 
     @property
     def empty(self) -> bool:
@@ -179,23 +156,23 @@ class _Maker:
         """True if a batch should be made."""
         return self._rows >= ROWS or self._bytes >= BYTES
 
-    def add(self, piece: Slice) -> None:
-        """Take the lines of a slice that were asked for."""
-        batch, rows, path = piece.batch, piece.rows, piece.file.path
-        node = self._nodes[path][batch.host[rows]]
-        kind = self._kind(path, batch.line[rows])
-        if self._chosen.narrows:
-            kept = np.flatnonzero(self._kept_nodes[node] & self._kept_kinds[kind] & self._chosen.inside(batch.at[rows]))
-            rows = kept + rows.start if isinstance(rows, slice) else rows[kept]
-            node, kind = node[kept], kind[kept]
-        if not len(node):
-            return
-        number = np.full(len(node), self._paths[path], np.int32)
-        claim, program, pid, line = (column[rows] for column in (batch.form, batch.program, batch.pid, batch.line))
-        self._numbers.append(Numbers(batch.at[rows], claim, node, kind, program, pid, number, line))
-        self._messages.append(messages_of(batch, rows))
-        self._rows += len(node)
-        self._bytes += int(batch.end[rows].max()) - int(batch.begin[rows].min())
+    def add(self, slices: Sequence[Slice]) -> None:
+        """Take the lines of slices that were asked for: no line of the next ones comes before one of these."""
+        self._turns += 1
+        for piece in slices:
+            batch, rows, path = piece.batch, piece.rows, piece.file.path
+            kind = self._kind(path, batch.line[rows])
+            if self._chosen.narrows:
+                node = self._nodes[path][batch.host[rows]]
+                kept = np.flatnonzero(self._kept_nodes[node] & self._kept_kinds[kind] & self._chosen.inside(batch.at[rows]))
+                rows = kept + rows.start if isinstance(rows, slice) else rows[kept]
+                kind = kind[kept]
+            if not len(kind):
+                continue
+            lines = Batch(batch.text, *(column[rows] for column in batch.columns))
+            self._pieces.append(Piece(self._turns, lines, kind, self._nodes[path], self._paths[path]))
+            self._rows += len(kind)
+            self._bytes += int(lines.end.max()) - int(lines.begin.min())
 
     def _kind(self, path: str, line: Array) -> Array:
         """Of each line the number of the kind of event that it is, if it is one."""
@@ -218,12 +195,10 @@ class _Maker:
         return kind
 
     def rows(self) -> LineRows:
-        """What has gathered, in order."""
-        gathered, messages, self._numbers, self._messages = self._numbers, self._messages, [], []
+        """What has gathered."""
+        pieces, self._pieces = self._pieces, []
         self._rows = self._bytes = 0
-        rows = Numbers(*map(np.concatenate, zip(*gathered, strict=True)))
-        order = np.argsort(rows.key, kind="stable")
-        return LineRows(Numbers(*(column[order] for column in rows)), self.names, messages, order)
+        return LineRows(pieces, self.names)
 
 
 def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Array, Array]]:

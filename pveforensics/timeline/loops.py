@@ -6,8 +6,7 @@ Nothing is made, that is None, where nothing was compiled.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,6 @@ from pveforensics.events.scan.compiled import NUMBER, POINTER, Bytes, Indexes, M
 
 _MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
 """Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
-
-
-class _Texts(ctypes.Structure):
-    _fields_ = [("data", POINTER), ("sizes", POINTER), ("count", NUMBER)]
 
 
 class _PageLines(ctypes.Structure):
@@ -35,59 +30,6 @@ class _PageLines(ctypes.Structure):
 
 class _WaitingLines(ctypes.Structure):
     _fields_ = [(name, POINTER) for name in ("at", "begin", "end", "pid", "form", "host", "program")]
-
-
-class Stretches(NamedTuple):
-    """Parts of several texts: of each in `which` text it lies, from where to where."""
-
-    texts: Sequence[npt.NDArray[np.uint8]]
-    which: npt.NDArray[np.int32]
-    begins: npt.NDArray[np.uint32]
-    ends: npt.NDArray[np.uint32]
-
-
-def gathered(stretches: Stretches, order: Indexes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None:
-    """The stretches at these places one behind the other, with where each begins and the last one ends."""
-    loaded = library()
-    if loaded is None:
-        return None
-    known, _places = _texts(stretches)
-    room = _length(stretches)
-    borders, together = np.empty(len(order) + 1, np.int32), np.empty(max(0, room), np.uint8)
-    length = loaded.pveforensics_gathered(*known, order.ctypes.data, len(order), borders.ctypes.data, together.ctypes.data, room)
-    if length < 0:
-        raise ValueError("a stretch lies outside of its text")
-    return borders, together[:length]
-
-
-def plain(stretches: Stretches, order: Indexes, before: int) -> Bytes | None:
-    """The same as a page of Parquet's strings, behind `before` bytes that the caller fills in."""
-    loaded = library()
-    if loaded is None:
-        return None
-    known, _places = _texts(stretches)
-    room = max(0, _length(stretches)) + 4 * len(order)
-    page = np.empty(before + room, np.uint8)
-    length = loaded.pveforensics_plain(*known, order.ctypes.data, len(order), page.ctypes.data + before, room)
-    if length < 0:
-        raise ValueError("a stretch lies outside of its text")
-    return page[: before + length]
-
-
-def _texts(stretches: Stretches) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Stretches as arguments, and what must live as long as these."""
-    texts, which, begins, ends = stretches
-    if not len(which) == len(begins) == len(ends):
-        raise ValueError("each stretch needs its text, its begin and its end")
-    places = np.array([text.ctypes.data for text in texts], np.uint64)
-    sizes = np.array([len(text) for text in texts], np.int64)
-    known = _Texts(places.ctypes.data, sizes.ctypes.data, len(texts))
-    arguments = (ctypes.addressof(known), which.ctypes.data, begins.ctypes.data, ends.ctypes.data, len(which))
-    return arguments, (places, sizes, known)
-
-
-def _length(stretches: Stretches) -> int:
-    return int(stretches.ends.sum(dtype=np.int64) - stretches.begins.sum(dtype=np.int64))
 
 
 def mixture(codes: npt.NDArray[np.int32], width: int) -> Bytes | None:

@@ -10,9 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pveforensics.timeline import loops
 from pveforensics.timeline.arrays import Array, numbers
-from pveforensics.timeline.blocks import Batch
 
 Indexes = npt.NDArray[np.int64]
 
@@ -25,29 +23,8 @@ class Messages(NamedTuple):
     end: Array
 
 
-def messages_of(batch: Batch, rows: Array | slice) -> Messages:
-    """Those of these rows, in their order."""
-    return Messages(batch.text, batch.begin[rows], batch.end[rows])
-
-
-def in_order(pieces: Sequence[Messages], order: Indexes) -> pa.Array:
+def taken(pieces: Sequence[Messages], order: Indexes) -> pa.Array:
     """The messages of all pieces as strings; `order` gives their places in the pieces, one piece counted behind the other."""
-    found = loops.gathered(stretches_of(pieces), order)
-    if found is None:
-        return _taken(pieces, order)
-    borders, together = found
-    return pa.StringArray.from_buffers(len(order), pa.py_buffer(borders), pa.py_buffer(together))
-
-
-def stretches_of(pieces: Sequence[Messages]) -> loops.Stretches:
-    """The messages of all pieces, one piece behind the other."""
-    which = np.repeat(np.arange(len(pieces), dtype=np.int32), [len(piece.begin) for piece in pieces])
-    begins, ends = (np.concatenate(column) for column in zip(*((piece.begin, piece.end) for piece in pieces), strict=True))
-    return loops.Stretches([np.frombuffer(piece.text, np.uint8) for piece in pieces], which, begins, ends)
-
-
-def _taken(pieces: Sequence[Messages], order: Indexes) -> pa.Array:
-    """The same by Arrow, which copies the texts of the pieces whole first."""
     strings, places, before = [], [], 0
     for piece in pieces:
         found, found_at = _in_place(piece)

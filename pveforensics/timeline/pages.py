@@ -16,7 +16,6 @@ import numpy as np
 from pveforensics.events.scan.compiled import Bytes
 from pveforensics.timeline import loops
 from pveforensics.timeline.arrays import Array, Mask
-from pveforensics.timeline.messages import Messages, stretches_of
 from pveforensics.timeline.thrift import Value, binary, i32, i64, varint
 from pveforensics.timeline.thrift import struct as record
 
@@ -25,7 +24,19 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import ZstdCompressor as Compressor
 
-__all__ = ["Chunk", "Compressor", "Page", "Written", "compressed", "moments", "plain_numbers", "statistics", "strings", "words"]
+__all__ = [
+    "Chunk",
+    "Compressor",
+    "Page",
+    "Written",
+    "all_there",
+    "compressed",
+    "moments",
+    "plain_numbers",
+    "statistics",
+    "strings",
+    "words",
+]
 
 PLAIN, RLE, DELTA_BINARY_PACKED, RLE_DICTIONARY = 0, 3, 5, 8
 """Encodings, by their numbers in Parquet."""
@@ -94,14 +105,15 @@ def words(codes: Array, names: Sequence[str | float], missing: Mask | None = Non
     return Chunk(pages, len(codes), len(codes) - len(told))
 
 
-def strings(pieces: Sequence[Messages], order: Array) -> Chunk:
-    """The messages of all pieces; `order` gives their places in the pieces, one piece counted behind the other."""
-    levels = _levels(len(order), None)
-    page = loops.plain(stretches_of(pieces), order, len(levels))
-    if page is None:
-        raise RuntimeError("nothing was compiled here")
+def strings(levels: bytes, page: Bytes, rows: int) -> Chunk:
+    """Strings that stand in a page already, but for its begin: `levels` say that all are there."""
     page[: len(levels)] = np.frombuffer(levels, np.uint8)
-    return Chunk((Page(page.data, len(order), PLAIN),), len(order), 0)
+    return Chunk((Page(page.data, rows, PLAIN),), rows, 0)
+
+
+def all_there(rows: int) -> bytes:
+    """What stands before the values of a page of so many rows that all have one."""
+    return _levels(rows, None)
 
 
 def compressed(chunk: Chunk, compressor: Compressor) -> Written:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pveforensics import __version__
 from pveforensics.timeline import pages
 from pveforensics.timeline.lines import LineRows
+from pveforensics.timeline.merging import merged_for_parquet
 from pveforensics.timeline.pages import Chunk, Compressor, Written
 from pveforensics.timeline.tables import LINES
 from pveforensics.timeline.thrift import Value, binary, byte, flag, i16, i32, i64, sequence, struct
@@ -50,16 +51,21 @@ def write_lines(file: BinaryIO, rows: Iterable[LineRows], level: int) -> None:
 
 def _chunks(some: LineRows) -> list[Chunk]:
     """The columns, in the order of `LINES`."""
-    rows, names, undated = some.numbers, some.names, some.undated
+    levels = pages.all_there(sum(len(piece.kind) for piece in some.pieces))
+    found = merged_for_parquet(some.pieces, len(levels))
+    if found is None:
+        raise RuntimeError("nothing was compiled here")
+    rows, names = found[0], some.names
+    undated = rows.claim == 0
     return [
         pages.moments(rows.key, undated),
         pages.words(names.bases[rows.claim], names.texts["basis"], undated),
         pages.words(names.errors[rows.claim], names.seconds, undated),
         pages.words(rows.node, names.texts["node"]),
-        pages.words(rows.kind, names.texts["kind"], some.without_kind),
+        pages.words(rows.kind, names.texts["kind"], rows.kind == some.no_kind),
         pages.words(rows.program, names.texts["program"], rows.program == 0),
         pages.plain_numbers(rows.pid, rows.pid == 0),
-        pages.strings(some.messages, some.order),
+        pages.strings(levels, found[1], len(rows.key)),
         pages.words(rows.path, names.texts["path"]),
         pages.moments(rows.line),
     ]

@@ -19,7 +19,7 @@ from pveforensics.events.scan import columns, compiled, grouping, layout
 from pveforensics.events.scan import meanings as meanings_of
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.words import Page, Room
-from pveforensics.timeline import blocks, loops, messages, sink
+from pveforensics.timeline import blocks, loops, merging, sink
 
 LINES = [
     b"Mar 14 02:13:07 alpha pvestatd[1201]: x", b"Mar 14 02:13:07 alpha kernel: [1.5] y", b"Mar 14 02:13:60 alpha x[1]: y", b"Mar 14 24:13:07 alpha x[1]: y",
@@ -189,37 +189,65 @@ def test_messages_are_packed_the_same(parts, viewed):
         ]
 
 
-@given(st.lists(st.tuples(TEXTS, st.lists(st.integers(0, 3000), min_size=2, max_size=12)), min_size=1, max_size=5), st.randoms())
-def test_messages_are_gathered_the_same(drawn, draw):
-    pieces = []
-    for text, edges in drawn:
-        borders = sorted(min(edge, len(text)) for edge in edges)
-        rows = list(zip(borders[::2], borders[1::2], strict=False))
-        draw.shuffle(rows)
-        begin, end = np.array(rows, np.uint32).reshape(-1, 2).T
-        pieces.append(messages.Messages(text, begin, end))
-    order = list(range(sum(len(piece.begin) for piece in pieces)))
-    draw.shuffle(order)
-    order = np.array(order, np.int64)
-    shown = [bytes(piece.text[begin:end]) for piece in pieces for begin, end in zip(piece.begin.tolist(), piece.end.tolist(), strict=True)]
-    found = messages.in_order(pieces, order).cast(pa.binary())
-    assert found.to_pylist() == [shown[place] for place in order.tolist()]
+def piece(turn, text, lines, *, path=0):
+    """A piece of lines, each with a key, its begin and its end."""
+    key, begin, end = np.array(lines, np.int64).reshape(-1, 3).T
+    count = np.arange(len(lines))
+    host, program = (count % 3).astype(np.uint16), (count * 7 % 50).astype(np.uint16)
+    batch = blocks.Batch(
+        text, key, count + 5, begin.astype(np.uint32), end.astype(np.uint32), count * 3, (count % 2).astype(np.uint16), host, program
+    )
+    return merging.Piece(turn, batch, (count % 4).astype(np.int32), np.array([8, 6, 7], np.int32), path)
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(TEXTS, st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000), st.integers(0, 90)), min_size=1, max_size=9)), max_size=5),
+        min_size=1, max_size=3,
+    )
+)  # fmt: skip
+def test_lines_of_blocks_are_merged_the_same(drawn):
+    pieces = [
+        piece(
+            turn, text, sorted((key + 10 * turn, min(at, len(text)), min(at + length, len(text))) for key, at, length in lines), path=path
+        )
+        for turn, some in enumerate(drawn)
+        for path, (text, lines) in enumerate(some)
+    ]
+    if not pieces:
+        return
+    expected = sorted((int(some.lines.at[row]), number, row) for number, some in enumerate(pieces) for row in range(len(some.kind)))
+    rows, said = merging.merged(pieces)
+    shown = [
+        bytes(pieces[number].lines.text[int(pieces[number].lines.begin[row]) : int(pieces[number].lines.end[row])])
+        for _, number, row in expected
+    ]
+    assert said.cast(pa.binary()).to_pylist() == shown
+    assert list(zip(rows.key.tolist(), rows.path.tolist(), rows.line.tolist(), strict=True)) == [
+        (key, pieces[number].path, row + 5) for key, number, row in expected
+    ]
+    page = bytes(merging.merged_for_parquet(pieces, 3)[1][3:])
+    assert page == b"".join(len(text).to_bytes(4, "little") + text for text in shown)
     with pytest.MonkeyPatch.context() as patch:
         in_numpy(patch)
-        assert messages.in_order(pieces, order).cast(pa.binary()).equals(found)
+        twin, twin_said = merging.merged(pieces)
+    assert twin_said.cast(pa.binary()).equals(said.cast(pa.binary()))
+    for column, other in zip(rows, twin, strict=True):
+        assert (column.dtype, column.tolist()) == (other.dtype, other.tolist())
 
 
-@pytest.mark.parametrize(
-    ("which", "begins", "ends", "order"),
-    [([0], [0], [4], [0]), ([0], [3], [2], [0]), ([2], [0], [1], [0]), ([-1], [0], [1], [0]), ([0], [0], [1], [1]), ([0], [0], [1], [-1])],
-)
-def test_a_stretch_outside_of_its_text_is_not_gathered(which, begins, ends, order):
-    texts = [np.frombuffer(b"abc", np.uint8), np.zeros(0, np.uint8)]
-    stretches = loops.Stretches(texts, np.array(which, np.int32), np.array(begins, np.uint32), np.array(ends, np.uint32))
+@pytest.mark.parametrize("wrong", [(0, 4), (3, 2), (9, 10)])
+def test_a_message_outside_of_its_block_is_not_merged(wrong):
+    pieces = [piece(1, b"abc", [(1, 0, 3), (2, *wrong)]), piece(1, b"", [(0, 0, 0)])]
+    for merge in (merging.merged, lambda pieces: merging.merged_for_parquet(pieces, 5)):
+        with pytest.raises(ValueError, match="outside"):
+            merge(pieces)
+
+
+def test_a_host_without_a_node_is_not_merged():
+    known = piece(1, b"abc", [(1, 0, 3)] * 3)
     with pytest.raises(ValueError, match="outside"):
-        loops.gathered(stretches, np.array(order, np.int64))
-    with pytest.raises(ValueError, match="outside"):
-        loops.plain(stretches, np.array(order, np.int64), 5)
+        merging.merged([known._replace(nodes=known.nodes[:2])])
 
 
 def test_lines_shorter_than_reckoned_are_all_found():
@@ -262,7 +290,7 @@ from array import array
 from pathlib import Path
 import numpy as np
 from pveforensics.events.scan import compiled, nesting, survey
-from pveforensics.timeline import loops
+from pveforensics.timeline import blocks, loops, merging
 compiled.FILE = Path(sys.argv[1])
 assert compiled.library() is not None
 draw = random.Random(20261129)
@@ -296,11 +324,16 @@ for _ in range(3000):
     compiled.grouped(text, codes, compiled.LineColumns(ends, some(), some() % 5 - 1, flags), tables)
     compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
     begins = some()
-    texts = [np.frombuffer(text, np.uint8), np.zeros(0, np.uint8)]
-    stretches = loops.Stretches(texts, some().astype(np.int32), some().astype(np.uint32) % 99, some().astype(np.uint32) % 99)
-    for gather in (loops.gathered, lambda stretches, order: loops.plain(stretches, order, 3)):
+    pieces = []
+    for number in range(draw.randrange(1, 6)):
+        begin = np.array([draw.randrange(90) for _ in range(9)], np.uint32) % (len(text) + 1)
+        end = np.minimum(begin + draw.randrange(70), len(text) + (draw.random() < 0.05)).astype(np.uint32)
+        short = np.array([draw.randrange(3) for _ in range(9)], np.uint16)
+        lines = blocks.Batch(text, np.sort(some()), some(), begin, end, some(), short, short, short)
+        pieces.append(merging.Piece(number // 3, lines, short.astype(np.int32), np.zeros(3 - (draw.random() < 0.05), np.int32), number))
+    for merge in (merging.merged, lambda pieces: merging.merged_for_parquet(pieces, 3)):
         try:
-            gather(stretches, some())
+            merge(pieces)
         except ValueError:
             pass
     try:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from pveforensics.events.scan import compiled
 from pveforensics.timeline import loops, pages
+from pveforensics.timeline.blocks import Batch
 from pveforensics.timeline.files import PARQUET_LEVEL, write_parquet
-from pveforensics.timeline.lines import EveryLine, LineRows, Names, Numbers
-from pveforensics.timeline.messages import Messages
+from pveforensics.timeline.lines import EveryLine, LineRows, Names
+from pveforensics.timeline.merging import Piece
 from pveforensics.timeline.parquet import write_lines
 from pveforensics.timeline.selection import Selection
 from pveforensics.timeline.tables import LINES
@@ -34,20 +35,22 @@ def _is_compiled():
 
 
 def rows_of(drawn, kinds=("quorum_lost", "boot_start")):
-    """Rows, drawn as tuples, in the order in which they are to be written: their messages lie in two texts, from the last to the first."""
-    key, claim, node, kind, program, pid, path, line, said = zip(*drawn, strict=True)
-    numbers = Numbers(
-        np.array(key, np.int64), np.array(claim, np.uint16), np.array(node, np.int32), np.array(kind, np.int32), np.array(program, np.uint16),
-        np.array(pid, np.uint32), np.array(path, np.int32), np.array(line, np.uint32),
-    )  # fmt: skip
+    """Rows, drawn as tuples: every second one lies in another block, of the same file or not."""
+    drawn = sorted(drawn, key=lambda row: row[0])
     texts = {"basis": BASES, "node": ["alpha", "beta"], "kind": list(kinds), "program": PROGRAMS, "path": ["a/syslog", "b/syslog"]}
     names = Names(texts, [0.0, 1.5, 86_400.0], np.array([0, 0, 1, 2], np.int32), np.array([0, 1, 1, 2], np.int32))
-    pieces = []
-    for some in filter(None, (said[::-1][: len(said) // 2], said[::-1][len(said) // 2 :])):
-        ends = np.cumsum([len(text.encode()) for text in some], dtype=np.int64)
-        begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-        pieces.append(Messages("".join(some).encode(), begins.astype(np.uint32), ends.astype(np.uint32)))
-    return LineRows(numbers, names, pieces, np.arange(len(said))[::-1].copy())
+    return LineRows([_piece(some) for some in (drawn[::2], drawn[1::2]) if some], names)
+
+
+def _piece(drawn):
+    key, claim, node, kind, program, pid, path, line, said = zip(*drawn, strict=True)
+    ends = np.cumsum([len(text.encode()) for text in said], dtype=np.uint32)
+    begins = np.concatenate((np.zeros(1, np.uint32), ends[:-1]))
+    lines = Batch(
+        "".join(said).encode(), np.array(key, np.int64), np.array(line, np.uint32), begins, ends, np.array(pid, np.uint32),
+        np.array(claim, np.uint16), np.array(node, np.uint16), np.array(program, np.uint16),
+    )  # fmt: skip
+    return Piece(1, lines, np.array(kind, np.int32), np.array([0, 1], np.int32), path[0])
 
 
 def every_line(groups):
