@@ -739,7 +739,7 @@ EXPORT int64_t pveforensics_entries(const uint8_t *data, int64_t size, const str
     return count;
 }
 
-enum { ONE_STEP = 64 };
+enum { ONE_STEP = 128 };
 
 /* These stretches one behind the other, as `joined` has them, but written so that short ones take no more than one step. */
 EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint32_t *begins, const uint32_t *ends, int64_t count,

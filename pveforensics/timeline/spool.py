@@ -6,6 +6,7 @@ messages. What a block leaves in memory does not depend on its lines.
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from typing import Any, BinaryIO
@@ -18,6 +19,12 @@ from pveforensics.timeline.sink import FileSink
 
 _AT_ONCE = 1 << 16
 """Bytes of one write. For a long one Linux looks for one long piece of memory that is rarely at hand: it may take several times as long."""
+
+_WORTH_LENDING = 1 << 16
+"""Bytes; to copy less is cheaper, and a process may not hold more than some ten thousand parts."""
+
+_AT_ONCE_MAPPED = getattr(mmap, "MAP_POPULATE", 0)
+"""Linux: all pages in one go, not one by one when they are first looked at."""
 
 
 class LineSpool:
@@ -78,7 +85,7 @@ class LineSpool:
 
     def read(self, block: Block) -> Batch:
         """A batch with its keys and claims; not to be written to."""
-        data = self._get(block.place, block.rows * LAYOUT.itemsize + block.text)
+        data = self._lent(block.place, block.rows * LAYOUT.itemsize + block.text)
         at, line, length, *rest = _columns(data, block.rows)
         end = np.cumsum(length, dtype=np.uint32)
         batch = Batch(memoryview(data)[block.rows * LAYOUT.itemsize :], at, line, end - length, end, *rest)
@@ -106,6 +113,17 @@ class LineSpool:
                 place += written
                 view = view[written:]
 
+    def _lent(self, place: int, size: int) -> memoryview | bytes:
+        """A part of the file; of a large one the system lends its own pages, and nothing is copied."""
+        if self._file is None or size < _WORTH_LENDING:
+            return self._get(place, size)
+        begin = place - place % mmap.ALLOCATIONGRANULARITY
+        try:
+            pages = mmap.mmap(self._file.fileno(), place - begin + size, mmap.MAP_SHARED | _AT_ONCE_MAPPED, mmap.PROT_READ, offset=begin)
+        except (OSError, ValueError):  # a file system that lends nothing; a file that was cut short
+            return self._get(place, size)
+        return memoryview(pages)[place - begin :]
+
     def _get(self, place: int, size: int) -> bytes:
         if self._file is None:
             return b""
@@ -126,7 +144,7 @@ def _kept(batch: Batch) -> list[Array]:
     return [np.ascontiguousarray(column, LAYOUT[name]) for name, column in zip(LAYOUT.names or (), columns, strict=True)]
 
 
-def _columns(data: bytes | bytearray, rows: int) -> tuple[Array, ...]:
+def _columns(data: bytes | bytearray | memoryview, rows: int) -> tuple[Array, ...]:
     columns, at = [], 0
     for name in LAYOUT.names or ():
         columns.append(np.frombuffer(data, LAYOUT[name], rows, at))

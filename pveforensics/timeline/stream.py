@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from pveforensics import heap
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.intake import Intake, take_in
 from pveforensics.model import Event, Options, Timeline
@@ -64,6 +65,8 @@ def open_timeline(
     check_grep(request.grep)
     selection(Options(since=request.since, until=request.until), None, request.nodes, nodes=request.nodes)
     spool = LineSpool(folder)
+    if request.every_line:
+        heap.keep()
     try:
         with open_bundles(paths, limits) as bundle:
             intake = take_in(bundle, pack.signatures, progress, spool.open if request.every_line else None)

@@ -376,6 +376,15 @@ def test_where_the_times_of_many_blocks_overlap_few_are_held_at_once():
     spooled.close()
 
 
+def test_a_file_system_that_lends_no_pages_gives_the_same(tmp_path):
+    folder = bundle(tmp_path, {"alpha/var/log/syslog": text_of(5, count=3_000)})
+    with mock.patch.object(spool.mmap, "mmap", wraps=spool.mmap.mmap) as lent:
+        rows = every_line(folder)
+    assert lent.called
+    with mock.patch.object(spool.mmap, "mmap", side_effect=OSError(19, "No such device")):
+        assert every_line(folder) == rows
+
+
 def test_a_full_disk_is_told_in_one_line(tmp_path):
     folder = bundle(tmp_path, {"alpha/var/log/syslog": text_of(3)})
     with (
