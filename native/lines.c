@@ -15,7 +15,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 7; }
+EXPORT int64_t pveforensics_lines_version(void) { return 8; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -741,9 +741,10 @@ EXPORT int64_t pveforensics_entries(const uint8_t *data, int64_t size, const str
 
 enum { ONE_STEP = 128 };
 
-/* These stretches one behind the other, as `joined` has them, but written so that short ones take no more than one step. */
+/* These stretches one behind the other, as `joined` has them, but written so that short ones take no more than one step; and in `borders`
+ * where each of them ends. */
 EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint32_t *begins, const uint32_t *ends, int64_t count,
-                                   uint8_t *packed, int64_t room)
+                                   uint8_t *packed, uint32_t *borders, int64_t room)
 {
     int64_t length = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -755,6 +756,7 @@ EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint
         else
             memcpy(packed + length, data + begin, (size_t)bytes);
         length += bytes;
+        borders[i] = (uint32_t)length;
     }
     return length;
 }

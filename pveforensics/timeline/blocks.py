@@ -14,9 +14,9 @@ from pveforensics.timeline import loops
 Array = npt.NDArray[Any]
 
 LAYOUT = np.dtype([
-    ("at", "<i8"), ("line", "<u4"), ("length", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
+    ("at", "<i8"), ("line", "<u4"), ("end", "<u4"), ("pid", "<u4"), ("form", "<u2"), ("host", "<u2"), ("program", "<u2"),
 ])  # fmt: skip
-"""The columns of a block, each written whole, one behind the other; `length` is that of the message in bytes."""
+"""The columns of a block, each written whole, one behind the other; a message begins at the end of that before it."""
 
 
 class Form(NamedTuple):
@@ -51,17 +51,20 @@ class Batch(NamedTuple):
 
 
 def packed(batch: Batch) -> Batch:
-    """The batch with the texts of its messages alone, one behind the other."""
+    """The batch with the texts of its messages alone, one behind the other; those of the batch must not overlap."""
     begin, end = (np.ascontiguousarray(column, np.uint32) for column in (batch.begin, batch.end))
-    length = end - begin
-    ends = np.cumsum(length, dtype=np.uint32)
-    text = loops.packed(np.frombuffer(batch.text, np.uint8), begin, end, int(ends[-1]) if len(ends) else 0)
-    together = text.data if text is not None else _packed_in_python(batch)
-    return batch._replace(text=together, begin=ends - length, end=ends)
+    found = loops.packed(np.frombuffer(batch.text, np.uint8), begin, end)
+    if found is None:
+        text = b"".join([batch.text[start:stop] for start, stop in zip(begin.tolist(), end.tolist(), strict=True)])
+        return in_place(text, np.cumsum(end - begin, dtype=np.uint32), batch)
+    return in_place(found[0].data, found[1], batch)
 
 
-def _packed_in_python(batch: Batch) -> bytes:
-    return b"".join([batch.text[begin:end] for begin, end in zip(batch.begin.tolist(), batch.end.tolist(), strict=True)])
+def in_place(text: bytes | memoryview, end: Array, batch: Batch) -> Batch:
+    """The batch with its messages in another text, where each begins at the end of that before it."""
+    begin = np.zeros_like(end)
+    begin[1:] = end[:-1]
+    return batch._replace(text=text, begin=begin, end=end)
 
 
 class Alike(NamedTuple):

@@ -170,9 +170,11 @@ class _Maker:
             if not len(kind):
                 continue
             lines = Batch(batch.text, *(column[rows] for column in batch.columns))
-            self._pieces.append(Piece(self._turns, lines, kind, self._nodes[path], self._paths[path]))
+            in_place = isinstance(rows, slice)
+            size = int(lines.end[-1]) - int(lines.begin[0]) if in_place else int((lines.end - lines.begin).sum(dtype=np.int64))
+            self._pieces.append(Piece(self._turns, lines, kind, self._nodes[path], self._paths[path], size))
             self._rows += len(kind)
-            self._bytes += int(lines.end.max()) - int(lines.begin.min())
+            self._bytes += size
 
     def _kind(self, path: str, line: Array) -> Array:
         """Of each line the number of the kind of event that it is, if it is one."""

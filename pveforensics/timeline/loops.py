@@ -17,6 +17,9 @@ _MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
 """Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
 
 
+Places = npt.NDArray[np.uint32]
+
+
 class _PageLines(ctypes.Structure):
     _fields_ = [
         ("count", NUMBER),
@@ -101,15 +104,18 @@ def entries(data: bytes, lines: PageLines, form: int) -> tuple[Entries, Indexes]
     return found, odd[:odds]
 
 
-def packed(data: Bytes, begins: npt.NDArray[np.uint32], ends: npt.NDArray[np.uint32], room: int) -> Bytes | None:
-    """These stretches of the text one behind the other; `room` is their length."""
+def packed(data: Bytes, begins: Places, ends: Places) -> tuple[Bytes, Places] | None:
+    """These stretches of the text one behind the other, and where each of them ends."""
     loaded = library()
     if loaded is None:
         return None
-    together = np.empty(room, np.uint8)
+    if len(begins) != len(ends):
+        raise ValueError("each stretch needs its begin and its end")
+    room = len(data)  # they do not overlap
+    together, borders = np.empty(room, np.uint8), np.empty(len(begins), np.uint32)
     length = loaded.pveforensics_packed(
-        data.ctypes.data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room
+        data.ctypes.data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, borders.ctypes.data, room
     )
-    if length != room:
+    if length < 0:
         raise ValueError("a stretch lies outside of the text")
-    return together
+    return together[:length], borders

@@ -19,7 +19,7 @@ _INSIDE_PARQUET = 4
 
 
 class Piece(NamedTuple):
-    """Lines in order of their keys, with the kind of each, the node of each host and their file, as numbers.
+    """Lines in order of their keys, with the kind of each, the node of each host and their file, as numbers; `size` is that of all messages.
 
     Pieces of one `turn` are merged: no line comes before one of an earlier turn.
     """
@@ -29,6 +29,7 @@ class Piece(NamedTuple):
     kind: Array
     nodes: Array
     path: int
+    size: int
 
 
 class Numbers(NamedTuple):
@@ -85,8 +86,7 @@ def _merge(pieces: Sequence[Piece], borders: Array | None, before: int) -> tuple
     held: list[Any] = []  # what pointers lead to
     known = (_Piece * len(pieces))(*(_told(piece, held) for piece in pieces))
     count = sum(len(piece.kind) for piece in pieces)
-    room = sum(int(piece.lines.end.sum(dtype=np.int64) - piece.lines.begin.sum(dtype=np.int64)) for piece in pieces)
-    room = max(0, room) + (_INSIDE_PARQUET * count if borders is None else 0)
+    room = sum(piece.size for piece in pieces) + (_INSIDE_PARQUET * count if borders is None else 0)
     rows = Numbers(*(np.empty(count, kind) for kind in _KINDS))
     text, heap = np.empty(before + room, np.uint8), np.empty(3 * len(pieces), np.int64)
     told = _Rows(
@@ -118,7 +118,7 @@ def _in_numpy(pieces: Sequence[Piece]) -> tuple[Numbers, pa.Array]:
     """The same as `merged`."""
     gathered = [
         Numbers(lines.at, lines.line, lines.pid, lines.form, nodes[lines.host], lines.program, kind, np.full(len(kind), path, np.int32))
-        for _, lines, kind, nodes, path in pieces
+        for _, lines, kind, nodes, path, _ in pieces
     ]
     columns = [np.concatenate(column) for column in zip(*gathered, strict=True)]
     order = np.argsort(columns[0], kind="stable")

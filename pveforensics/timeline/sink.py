@@ -16,7 +16,7 @@ from pveforensics.events.scan.words import Page, Words, word
 from pveforensics.readings import Stamp
 from pveforensics.timebase import DAY
 from pveforensics.timeline import loops
-from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form, packed
+from pveforensics.timeline.blocks import LAYOUT, Alike, Array, Batch, FileLines, Form, in_place, packed
 from pveforensics.timeline.heads import message_start
 from pveforensics.timeline.loops import Entries, PageLines
 
@@ -183,10 +183,10 @@ class FileSink:
 def _together(batches: Sequence[Batch]) -> Batch:
     """Packed batches as one."""
     columns = [np.concatenate(column) for column in zip(*(batch.columns for batch in batches), strict=True)]
-    whole = Batch(b"".join(batch.text for batch in batches), *columns)
-    length = whole.end - whole.begin
-    ends = np.cumsum(length, dtype=np.uint32)
-    return whole._replace(begin=ends - length, end=ends)
+    before = np.cumsum([0, *(len(batch.text) for batch in batches[:-1])], dtype=np.uint32)
+    end = np.concatenate([batch.end + start for batch, start in zip(batches, before, strict=True)])
+    text = b"".join(batch.text for batch in batches)
+    return in_place(text, end, Batch(text, *columns))
 
 
 def _parts(batch: Batch, forms: Iterable[Form]) -> Iterator[Batch]:

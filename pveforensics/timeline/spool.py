@@ -1,6 +1,6 @@
 """LineSpool: every line of every log as columns and text, kept in a file without a name until all that dates them has been read.
 
-A block is about a megabyte of one file's lines: how long each message is, who wrote it, its stamp as a number, and the text of all
+A block is about a megabyte of one file's lines: where each message ends, who wrote it, its stamp as a number, and the text of all
 messages. What a block leaves in memory does not depend on its lines.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pveforensics.errors import UsageError
-from pveforensics.timeline.blocks import LAYOUT, Array, Batch, Block, FileLines
+from pveforensics.timeline.blocks import LAYOUT, Array, Batch, Block, FileLines, in_place
 from pveforensics.timeline.sink import FileSink
 
 _AT_ONCE = 1 << 16
@@ -86,9 +86,8 @@ class LineSpool:
     def read(self, block: Block) -> Batch:
         """A batch with its keys and claims; not to be written to."""
         data = self._lent(block.place, block.rows * LAYOUT.itemsize + block.text)
-        at, line, length, *rest = _columns(data, block.rows)
-        end = np.cumsum(length, dtype=np.uint32)
-        batch = Batch(memoryview(data)[block.rows * LAYOUT.itemsize :], at, line, end - length, end, *rest)
+        at, line, end, *rest = _columns(data, block.rows)
+        batch = in_place(memoryview(data)[block.rows * LAYOUT.itemsize :], end, Batch(b"", at, line, end, end, *rest))
         if not block.claim:
             return batch
         return batch._replace(at=batch.at + block.delta, form=np.full(block.rows, block.claim, LAYOUT["form"]))
@@ -140,7 +139,7 @@ class LineSpool:
 
 def _kept(batch: Batch) -> list[Array]:
     """The columns of `LAYOUT`."""
-    columns = (batch.at, batch.line, batch.end - batch.begin, batch.pid, batch.form, batch.host, batch.program)
+    columns = (batch.at, batch.line, batch.end, batch.pid, batch.form, batch.host, batch.program)
     return [np.ascontiguousarray(column, LAYOUT[name]) for name, column in zip(LAYOUT.names or (), columns, strict=True)]
 
 

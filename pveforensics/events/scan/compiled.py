@@ -20,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 7
+VERSION = 8
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -45,7 +45,7 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "mixture": (POINTER, NUMBER, NUMBER, POINTER, NUMBER),
     "deltas": (POINTER, NUMBER, POINTER, NUMBER),
     "entries": (*_TEXT, *(POINTER,) * 3),
-    "packed": (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, NUMBER),
+    "packed": (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, POINTER, NUMBER),
     "merged": (POINTER, NUMBER, POINTER, POINTER),
 }
 

@@ -50,7 +50,7 @@ def _piece(drawn):
         "".join(said).encode(), np.array(key, np.int64), np.array(line, np.uint32), begins, ends, np.array(pid, np.uint32),
         np.array(claim, np.uint16), np.array(node, np.uint16), np.array(program, np.uint16),
     )  # fmt: skip
-    return Piece(1, lines, np.array(kind, np.int32), np.array([0, 1], np.int32), path[0])
+    return Piece(1, lines, np.array(kind, np.int32), np.array([0, 1], np.int32), path[0], int(ends[-1]))
 
 
 def every_line(groups):
