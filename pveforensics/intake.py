@@ -134,7 +134,7 @@ class _Lens(NamedTuple):
 
     signatures: SignatureIndex
     matcher: Matcher
-    shelves: bool
+    shelf: EverydayFile | None
 
 
 class _Left(NamedTuple):
@@ -176,11 +176,11 @@ def take_in(
     A reader that fails costs its own file only: that is listed as not read. `sinks` gives who is told every line of a log.
     Long files that lie by themselves are read last, by as many workers.
     """
+    waiting = EverydayFile()
     lenses: dict[bool, _Lens] = {}
     readings: list[_Reading] = []
     held: list[_Held] = []
     left: list[_Left] = []
-    waiting = EverydayFile()
     for member in bundle.members():
         progress(member.path)
         try:
@@ -191,7 +191,8 @@ def take_in(
             elif kind.startswith(state.DATABASE):
                 held.append(_Held(kind, member.path, member.read(LARGEST_DATABASE), member.mtime, member.node_hint))
             else:
-                reading = _report(member) if kind else _read(member, _lens(signatures, lenses, whole=len(member.head(HEAD)) < HEAD), sinks)
+                whole = len(member.head(HEAD)) < HEAD
+                reading = _report(member) if kind else _read(member, _lens(signatures, lenses, waiting, whole=whole), sinks)
                 readings.append(_put(reading, waiting))
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             reason = f"reader failed: {type(error).__name__}: {error}"
@@ -220,15 +221,17 @@ def _read_left(
     waiting: EverydayFile,
 ) -> list[NotRead]:
     """Read the files that were left, and put each reading into its place; gives what of them could not be read."""
-    lens = _lens(signatures, lenses, whole=False) if left else None
+    lens = _lens(signatures, lenses, waiting, whole=False) if left else None
     more: list[NotRead] = []
     if lens is None:
         return more
     if workers > 1:
+        waiting.share()
         events.load_readers(journals=any(".journal" in each.job.place.path for each in left))
-    results = run_all([each.job for each in left], functools.partial(_reread, lens=lens), workers)
+    results = run_all([each.job for each in left], functools.partial(_reread, lens=lens, waiting=waiting), workers)
     for each, result in zip(left, results, strict=True):
-        readings[each.place] = _put(result.reading, waiting)
+        scan = result.reading.scan
+        readings[each.place] = result.reading._replace(scan=waiting.adopt(scan) if scan is not None else None)
         each.left.settle(result.size, result.sha256)
         more += result.not_read
     return more
@@ -239,8 +242,8 @@ def _put(reading: _Reading, waiting: EverydayFile) -> _Reading:
     return reading._replace(scan=waiting.put(reading.scan)) if reading.scan is not None else reading
 
 
-def _reread(job: Job, lens: _Lens) -> _Reread:
-    """Read a file by itself: a pure function of the file."""
+def _reread(job: Job, lens: _Lens, waiting: EverydayFile) -> _Reread:
+    """Read a file by itself: a pure function of the file, but for where its everyday lines wait."""
     again = Reopened(job)
     reading = _Reading(skipped=NotRead(job.place.path, "it is no file any more"))
     try:
@@ -249,14 +252,14 @@ def _reread(job: Job, lens: _Lens) -> _Reread:
                 reading = _read(member, lens, None)
     except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
         reading = _Reading(skipped=NotRead(job.place.path, f"reader failed: {type(error).__name__}: {error}"))
-    return _Reread(reading, again.size, again.sha256, again.not_read)
+    return _Reread(_put(reading, waiting), again.size, again.sha256, again.not_read)
 
 
-def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], *, whole: bool) -> _Lens:
+def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], waiting: EverydayFile, *, whole: bool) -> _Lens:
     """All signatures for a short file; for a long one those alone that something is concluded from, as ordinary traffic is most of it."""
     if whole not in held:
         index = SignatureIndex([each for each in signatures if whole or each.guard or not each.timeline])
-        held[whole] = _Lens(index, make_matcher(index), not whole)
+        held[whole] = _Lens(index, make_matcher(index), None if whole else waiting)
     return held[whole]
 
 
@@ -291,7 +294,7 @@ def _nothing(names: Sequence[str], skipped: Sequence[NotRead]) -> str:
 
 
 def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
-    index, matcher, shelves = lens
+    index, matcher, shelf = lens
     sink = sinks(member.path) if sinks is not None else None
     if member.link_target:
         return _with_hint(member, _Reading(document=state.read_document(member.path, b"", member.mtime, member.link_target)))
@@ -320,7 +323,7 @@ def _read(member: Member, lens: _Lens, sinks: OpenSink | None) -> _Reading:
             recognition=seen,
             matcher=matcher,
             digest=lambda: member.sha256,
-            shelve=shelves,
+            shelf=shelf,
             sink=sink,
         )
         if document is not None and not scan.recognized:

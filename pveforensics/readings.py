@@ -98,6 +98,12 @@ class NulRun:
     text: str = ""
 
 
+class KeptText(Protocol):
+    """Text, in memory or wherever it waits."""
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Everyday:
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
@@ -115,7 +121,7 @@ class Everyday:
     counts: array[int]
     starts: array[int]
     ends: array[int]
-    text: bytes
+    text: KeptText
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -33,10 +34,10 @@ def run_all(jobs: Sequence[Job], run: Callable[[Job], Result], workers: int) -> 
 
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("fork"), initializer=_begin, initargs=(run,))
     try:
-        futures = [pool.submit(_call, job) for job in jobs]
-        for job, future in zip(jobs, futures, strict=True):
+        futures = deque(pool.submit(_call, job) for job in jobs)
+        for job in jobs:
             try:
-                result: Result = future.result()
+                result: Result = futures.popleft().result()  # whoever takes it may let go of it: all together may be much
             except Exception:  # noqa: BLE001 - a job that fails here as well says so itself
                 result = run(job)
             yield result

@@ -3,32 +3,129 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
+import io
+import os
+import sys
 import tempfile
 import weakref
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
 
-from pveforensics.readings import Everyday, LogScan
+from pveforensics.readings import Everyday, KeptText, LogScan
 
 IN_MEMORY = 20_000
 """Lines that are held in memory, of all logs together: 3 MiB."""
 
+TEXT_IN_MEMORY = 4 << 20
+"""Bytes of text of one log that are held in memory until it is read to its end; more of it is written as it comes."""
+
+BLOCK = 256 << 10
+"""Bytes of text that are written and read together, at the least: the lines of one page are never parted."""
+
+AT_ONCE = 64 << 10
+"""Bytes of one write: some virtual disks take long for more."""
+
+_BLOCKS_HELD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes `begin` to `end` of a text: in the file at `at`, or in memory where the disk had no room."""
+
+    begin: int
+    end: int
+    at: int = 0
+    data: bytes = b""
+
+
+class WaitingText:
+    """Text in the file. It is read block by block, and the blocks read last are held: lines are asked for nearly in order."""
+
+    def __init__(self, file: EverydayFile, blocks: tuple[Block, ...]) -> None:
+        """Nothing is read yet."""
+        self.file = file
+        self.blocks = blocks
+        self._begin = 0
+        self._data = b""
+        self._held: dict[int, bytes] = {}
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        begin, end = part.start - self._begin, part.stop - self._begin
+        if begin < 0 or end > len(self._data):
+            self._turn_to(part.start)
+            begin, end = part.start - self._begin, part.stop - self._begin
+        return self._data[begin:end]
+
+    def _turn_to(self, place: int) -> None:
+        number = bisect_right(self.blocks, place, key=_begin_of) - 1
+        block = self.blocks[number]
+        data = block.data or self._held.get(number)
+        if data is None:
+            if len(self._held) >= _BLOCKS_HELD:
+                del self._held[next(iter(self._held))]
+            data = self._held[number] = self.file.read(block.at, block.end - block.begin)
+        self._begin, self._data = block.begin, data
+
+
+def _begin_of(block: Block) -> int:
+    return block.begin
+
+
+class GrowingText:
+    """The text of one log's everyday lines as it comes; of much of it only the end is in memory."""
+
+    def __init__(self, file: EverydayFile) -> None:
+        """No text yet."""
+        self._file = file
+        self._blocks: list[Block] = []
+        self._begin = 0
+        self._rest = bytearray()
+
+    def append(self, text: bytes) -> int:
+        """Take one line, or some that are not to be parted; gives where in the text they begin."""
+        if len(self._rest) >= (BLOCK if self._blocks else TEXT_IN_MEMORY):
+            with contextlib.suppress(OSError):  # without room on the disk there is more in memory
+                self._end_block(Block(self._begin, self._begin + len(self._rest), self._file.append([self._rest])))
+        begin = self._begin + len(self._rest)
+        self._rest += text
+        return begin
+
+    def closed(self) -> KeptText:
+        """The whole text."""
+        if not self._blocks:
+            return bytes(self._rest)
+        self._end_block(Block(self._begin, self._begin + len(self._rest), data=bytes(self._rest)))
+        return WaitingText(self._file, tuple(self._blocks))
+
+    def _end_block(self, block: Block) -> None:
+        self._blocks.append(block)
+        self._begin, self._rest = block.end, bytearray()
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The everyday lines of one log in the file: where they stand there, and how many they are."""
+    """The everyday lines of one log in the file: where their columns stand there, how many they are, and their text."""
 
     file: EverydayFile
     at: int
     rows: int
+    text: tuple[Block, ...]
 
     def __len__(self) -> int:
         return self.rows
 
     def load(self) -> Everyday:
-        """The lines themselves."""
-        return self.file.read(self.at)
+        """The lines themselves; their text stays where it is."""
+        lines, moments, lasts, signatures, boots, counts, starts, ends = map(self._column, range(8))
+        return Everyday(lines, moments, lasts, signatures, boots, counts, starts, ends, WaitingText(self.file, self.text))
+
+    def _column(self, number: int) -> array[int]:
+        size = 8 * self.rows
+        column = array("q")
+        column.frombytes(self.file.read(self.at + number * size, size))
+        return column
 
 
 class EverydayFile:
@@ -37,34 +134,91 @@ class EverydayFile:
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         """Nothing waits yet."""
         self._left = in_memory
-        self._file: BinaryIO | None = None
-        self._end = 0
+        self._file: io.FileIO | None = None
+        self._shared = False
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a worker sends back has no file: it is the one that is open here as well (`adopt`)."""
+        return {**self.__dict__, "_file": None}
+
+    def share(self) -> None:
+        """Make the file now: processes that are forked from here on write to the same one."""
+        with contextlib.suppress(OSError):
+            self._made()
+            self._shared = True
+
+    def text(self) -> GrowingText:
+        """Text of a log that is being read."""
+        return GrowingText(self)
 
     def put(self, scan: LogScan) -> LogScan:
         """The scan, whose everyday lines wait in the file if there is no more memory for them."""
-        lines = scan.everyday
-        if lines is None or len(lines) <= self._left:
-            self._left -= len(lines or ())
+        if scan.everyday is None:
+            return scan
+        lines = scan.everyday.load()
+        if len(lines) <= self._left and isinstance(lines.text, bytes):
+            self._left -= len(lines)
             return scan
         with contextlib.suppress(OSError):  # without room on the disk there is more in memory
-            return replace(scan, everyday=self._write(lines.load()))
+            return replace(scan, everyday=self._write(lines))
         return scan
 
-    def read(self, at: int) -> Everyday:
-        """The lines that were written there."""
+    def adopt(self, scan: LogScan) -> LogScan:
+        """The scan that a worker sent, with this file in place of what came of it on the way."""
+        lines = scan.everyday
+        if isinstance(lines, Waiting):
+            return replace(scan, everyday=replace(lines, file=self))
+        if isinstance(lines, Everyday) and isinstance(lines.text, WaitingText):
+            return replace(scan, everyday=replace(lines, text=WaitingText(self, lines.text.blocks)))
+        return scan
+
+    def append(self, parts: Iterable[bytes | bytearray | array[int]]) -> int:
+        """Write these bytes one behind the other; gives where they begin. Raises OSError where there is no room."""
+        file = self._made()
+        with _alone(file) if self._shared else contextlib.nullcontext():
+            at = file.seek(0, os.SEEK_END)
+            for part in parts:
+                view = memoryview(part).cast("B")
+                while view:
+                    view = view[file.write(view[:AT_ONCE]) :]
+        return at
+
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes that were written there."""
         if self._file is None:
             raise ValueError("nothing was written")
         self._file.seek(at)
-        lines: Everyday = pickle.load(self._file)  # noqa: S301 - nobody else can reach the file
-        return lines
+        return self._file.read(size)
+
+    def _made(self) -> io.FileIO:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it goes when this does
+            weakref.finalize(self, self._file.close)
+        return self._file
 
     def _write(self, lines: Everyday) -> Waiting:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it goes when this does
-            weakref.finalize(self, self._file.close)
-        waiting = Waiting(self, self._end, len(lines))
-        self._file.seek(self._end)
-        pickle.dump(lines, self._file, pickle.HIGHEST_PROTOCOL)
-        self._file.flush()
-        self._end = self._file.tell()
-        return waiting
+        text = lines.text
+        blocks = text.blocks if isinstance(text, WaitingText) else (Block(0, len(text), data=text),) if isinstance(text, bytes) else ()
+        columns = (lines.lines, lines.moments, lines.lasts, lines.signatures, lines.boots, lines.counts, lines.starts, lines.ends)
+        at = self.append((*columns, *(block.data for block in blocks)))
+        end = at + sum(8 * len(column) for column in columns)
+        placed: list[Block] = []
+        for block in blocks:
+            placed.append(Block(block.begin, block.end, end) if block.data else block)
+            end += len(block.data)
+        return Waiting(self, at, len(lines), tuple(placed))
+
+
+@contextlib.contextmanager
+def _alone(file: io.FileIO) -> Iterator[None]:
+    """While it lasts no other process appends: they share the place at which is written."""
+    if sys.platform != "linux":  # nothing is forked there
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - there is none on Windows
+
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.lockf(file, fcntl.LOCK_UN)

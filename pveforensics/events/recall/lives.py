@@ -57,7 +57,7 @@ class Lives:
         rows = []
         kept, search = shelf.kept, _LIFE.search
         for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
-            if (found := search(kept.text, kept.starts[place], kept.ends[place])) is not None:
+            if (found := search(kept.text[kept.starts[place] : kept.ends[place]])) is not None:
                 rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found["kind"]]))
         if rows:
             self._columns.append(np.array(rows, np.int64).T)

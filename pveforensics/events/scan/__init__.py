@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pveforensics.events.anchors import in_bytes
 from pveforensics.events.formats import Recognition, recognize
@@ -22,6 +23,9 @@ from pveforensics.events.scan.streams import scan_export, scan_lines
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.logfiles import is_whole
 from pveforensics.readings import LogScan
+
+if TYPE_CHECKING:
+    from pveforensics.events.waiting import EverydayFile
 
 BACK_ENDS: tuple[MakeMatcher, ...] = (HyperscanMatcher, AhoCorasickMatcher, PlainMatcher)
 """Ways to find anchors, best first."""
@@ -89,11 +93,12 @@ def scan_log(
     fast: bool = True,
     digest: Callable[[], str] | None = None,
     sink: LineSink | None = None,
-    shelve: bool = False,
+    shelf: EverydayFile | None = None,
 ) -> LogScan:
     """Read a log to its end. Memory depends on its hits and holes, not on its size; where chunks are cut makes no difference.
 
-    `shelve` keeps everyday lines as they stand in `everyday`; `recalled` makes records of those that matter.
+    With a `shelf` everyday lines are kept as they stand in `everyday`, and wait there if they are many; `recalled` makes records of those
+    that matter.
     `digest` gives the SHA-256 of what was read, if whoever hands out the chunks counts it anyway.
     `fast=False` reads a text log line by line, with the same result. `recognition` (of the first 64 KiB) is worked out if not given. No bytes raise: what is damaged stands in `problems`.
     `sink` is told every line.
@@ -105,7 +110,7 @@ def scan_log(
         head.append(chunk)
     first = b"".join(head)
     seen = recognition or recognize(first[:HEAD], path)
-    scan = TextScan(index, shelves=shelve)
+    scan = TextScan(index, shelf)
     problems: list[str] = []
     stream = _chained(first, source)
     engine = matcher or make_matcher(index)

@@ -17,6 +17,7 @@ from pveforensics.timebase import SECOND
 
 if TYPE_CHECKING:
     from pveforensics.events.scan.everyday import EverydayLines
+    from pveforensics.events.waiting import EverydayFile
 
 LONGEST_TEXT = 4096
 """Characters kept of a record's own line."""
@@ -73,9 +74,9 @@ class Draft:
 class Collector:
     """Takes lines as neighbours and matches as records, both in file order."""
 
-    def __init__(self, *, shelves: bool = False) -> None:
-        """Nothing seen yet; with `shelves` everyday lines are kept apart."""
-        self.everyday = _everyday_lines() if shelves else None
+    def __init__(self, shelf: EverydayFile | None = None) -> None:
+        """Nothing seen yet; with a `shelf` everyday lines are kept apart, and wait there if they are many."""
+        self.everyday = _everyday_lines(shelf) if shelf is not None else None
         self.drafts: list[Draft] = []
         self.lost = 0
         self.boot_id = ""
@@ -228,7 +229,7 @@ def _shortened(text: str, span: tuple[int, int] | None) -> tuple[str, tuple[int,
     return text[:LONGEST_TEXT], (span if span and span[1] <= LONGEST_TEXT else None)
 
 
-def _everyday_lines() -> EverydayLines:
+def _everyday_lines(shelf: EverydayFile) -> EverydayLines:
     from pveforensics.events.scan.everyday import EverydayLines  # noqa: PLC0415 - numpy only where a long log is read
 
-    return EverydayLines()
+    return EverydayLines(shelf)

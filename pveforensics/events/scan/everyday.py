@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.signatures import SignatureIndex
+from pveforensics.events.waiting import EverydayFile
 from pveforensics.readings import Everyday, Stamp
 from pveforensics.timebase import SECOND
 
@@ -18,6 +19,11 @@ MOST = 2_000_000
 
 _MINUTE_US = 60 * SECOND
 Numbers = npt.NDArray[np.int64]
+
+_PAGED: dict[str, type[np.signedinteger[Any]]] = {
+    "line": np.int64, "moment": np.int64, "start": np.int64, "length": np.int32, "signature": np.int32, "host": np.int32, "boot": np.int32,
+}  # fmt: skip
+"""Columns of the lines of a page; each counts once, and its moment is the last."""
 
 
 class Kept(NamedTuple):
@@ -34,14 +40,13 @@ class Kept(NamedTuple):
 class EverydayLines:
     """Gathers everyday lines of one file, in any order."""
 
-    def __init__(self) -> None:
-        """Nothing is kept yet."""
+    def __init__(self, file: EverydayFile) -> None:
+        """Nothing is kept yet; if it gets much, the text waits in the file."""
         self.lost = 0
         self._hosts: dict[str, int] = {}
         self._columns = _columns()
-        self._text = bytearray()
-        self._pages: list[tuple[Numbers, ...]] = []
-        self._page_texts: list[bytes] = []
+        self._text = file.text()
+        self._pages: list[tuple[npt.NDArray[np.signedinteger[Any]], ...]] = []
         self._paged = 0
 
     def __len__(self) -> int:
@@ -54,9 +59,8 @@ class EverydayLines:
         if len(self) >= MOST:
             self.lost += count
             return None
-        self._text += text
         at = moment(stamp)[1] if stamp is not None else -1
-        row = (number, at, at, len(text), signature, self.host(host), boot, count, leveled)
+        row = (number, at, at, self._text.append(text), len(text), signature, self.host(host), boot, count, leveled)
         for column, value in zip(self._columns.values(), row, strict=True):
             column.append(value)
         return Kept(self, len(self._columns["line"]) - 1)
@@ -69,9 +73,9 @@ class EverydayLines:
             self.lost += len(numbers)
             return
         self._paged += len(numbers)
-        self._page_texts.append(texts)
-        same = np.ones(len(numbers), np.int64)
-        self._pages.append((numbers, moments, moments, lengths, signatures, hosts, boots, same, same * 0))
+        starts = self._text.append(texts) + np.cumsum(lengths) - lengths
+        rows = (numbers, moments, starts, lengths, signatures, hosts, boots)
+        self._pages.append(tuple(row.astype(kind) for row, kind in zip(rows, _PAGED.values(), strict=True)))
 
     def host(self, name: str) -> int:
         """The number that stands for a name in the host column here."""
@@ -87,10 +91,7 @@ class EverydayLines:
         """All lines in file order, those of a storm folded by the minute; None if there are none."""
         if not len(self):
             return None
-        singles = tuple(np.frombuffer(column, np.int64) for column in self._columns.values())
-        columns = dict(zip(self._columns, map(np.concatenate, zip(singles, *self._pages, strict=True)), strict=True))
-        columns["end"] = np.cumsum(columns["length"])
-        starts = columns["end"] - columns["length"]
+        columns = self._all()
         order = np.argsort(columns["line"], kind="stable")
         counts, lasts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
@@ -99,13 +100,23 @@ class EverydayLines:
             return array("q", rows[kept].tobytes())
 
         return Everyday(
-            of(columns["line"]), of(columns["moment"]), of(lasts), of(columns["signature"]), of(columns["boot"]), of(counts), of(starts),
-            of(columns["end"]), b"".join((self._text, *self._page_texts)),
+            of(columns["line"]), of(columns["moment"]), of(lasts), of(columns["signature"]), of(columns["boot"]), of(counts),
+            of(columns["start"]), of(columns["start"] + columns["length"]), self._text.closed(),
         )  # fmt: skip
+
+    def _all(self) -> dict[str, Numbers]:
+        """All rows by column, those that came one by one first; what they were gathered in is let go."""
+        columns = {name: np.frombuffer(column, np.int64) for name, column in self._columns.items()}
+        if not self._pages:
+            return columns
+        paged = {name: np.concatenate(parts, dtype=np.int64) for name, parts in zip(_PAGED, zip(*self._pages, strict=True), strict=True)}
+        self._pages.clear()
+        paged |= {"last": paged["moment"], "count": np.ones(self._paged, np.int64), "leveled": np.zeros(self._paged, np.int64)}
+        return {name: np.concatenate((column, paged.pop(name))) for name, column in columns.items()}
 
 
 def _columns() -> dict[str, Any]:
-    return {name: array("q") for name in ("line", "moment", "last", "length", "signature", "host", "boot", "count", "leveled")}
+    return {name: array("q") for name in ("line", "moment", "last", "start", "length", "signature", "host", "boot", "count", "leveled")}
 
 
 def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:

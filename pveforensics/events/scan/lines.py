@@ -21,6 +21,7 @@ from pveforensics.readings import NulRun, Stamp
 
 if TYPE_CHECKING:
     from pveforensics.events.scan.everyday import Kept
+    from pveforensics.events.waiting import EverydayFile
 
 NAMED = 50_000
 """Lines of a file of which each tells who wrote it. Of those behind, only lines with an anchor do, and a line that begins with a stamp and host as earlier ones
@@ -62,12 +63,12 @@ class _Open:
 class TextScan:
     """What one pass over a text log gathers."""
 
-    def __init__(self, index: SignatureIndex, *, shelves: bool = False) -> None:
-        """`index` numbers the anchors that `feed` is told of; with `shelves` everyday lines are kept as they stand."""
+    def __init__(self, index: SignatureIndex, shelf: EverydayFile | None = None) -> None:
+        """`index` numbers the anchors that `feed` is told of; with a `shelf` everyday lines are kept as they stand."""
         self.index = index
         self.anchors = len(index.texts) + len(ANCHORS)
         self.reader = LineReader()
-        self.collector = Collector(shelves=shelves)
+        self.collector = Collector(shelf)
         self.coverage = RunBuilder()
         self.hints = Hints()
         self.hosts: Counter[str] = Counter()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
+from pveforensics.events import EverydayFile, Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
 from pveforensics.events.scan import BACK_ENDS, candidates, columns, compiled, coverage, fast, lines, shelving
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.plain import PlainMatcher
@@ -101,9 +101,10 @@ def text_of(seed, *, length=400, loose=0.02, kinds=("bsd", "iso", "short", "zulu
 def both(data, *, size=0, page=1 << 20, matcher=None, index=INDEX, shelve=False):
     matcher = matcher or make_matcher(index)
     chunks = [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
-    slow = scan_log("syslog", [data], index, matcher=make_matcher(index, (PlainMatcher,)), fast=False, shelve=shelve)
+    shelves = [EverydayFile() if shelve else None for _ in range(2)]
+    slow = scan_log("syslog", [data], index, matcher=make_matcher(index, (PlainMatcher,)), fast=False, shelf=shelves[0])
     with mock.patch("pveforensics.events.scan.SHORT", 1), mock.patch.multiple(fast, LEAST=1, SIZE=page):
-        quick = scan_log("syslog", chunks, index, matcher=matcher, shelve=shelve)
+        quick = scan_log("syslog", chunks, index, matcher=matcher, shelf=shelves[1])
     slow, quick = (recalled((one,), index, {"syslog": NoClock()}, {})[0] for one in (slow, quick))
     return slow, quick
 

@@ -12,7 +12,7 @@ from pveforensics.dating.clock import file_clock
 from pveforensics.dating.marks import Dates
 from pveforensics.dating.years import years
 from pveforensics.dating.zones import Zone
-from pveforensics.events import Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
+from pveforensics.events import EverydayFile, Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
 from pveforensics.events.recall import nearby
 from pveforensics.events.recall.moments import Moments
 from pveforensics.events.recall.shelf import Shelf
@@ -61,7 +61,7 @@ def scanned(path, *lines, index=INDEX):
 
 def scanned_as_is(path, *lines, index=INDEX):
     text = "".join(lines)
-    return scan_log(path, [text.encode()], index, matcher=make_matcher(index), shelve=True)
+    return scan_log(path, [text.encode()], index, matcher=make_matcher(index), shelf=EverydayFile())
 
 
 def recall_of(*scans, index=INDEX, few=0, lived=0, clocks=None, **how):
