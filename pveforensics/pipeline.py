@@ -108,7 +108,10 @@ def _recalled(intake: Intake, naming: Naming, scans: Sequence[LogScan], clocks: 
         return scans
     dumps = [dump for document in intake.documents for dump in document.snapshots if dump.kind == "guest_config"]
     locked = {dump.fields.get("vmid", "") for dump in dumps if dump.fields.get("lock")}
-    return events.recalled(scans, intake.signatures, clocks, naming.node_of_path, locked)
+    full = events.recalled(scans, intake.signatures, clocks, naming.node_of_path, locked)
+    if any(scan.everyday is not None for scan in scans):
+        heap.give_back()
+    return full
 
 
 def reconstructed(intake: Intake, options: Options = Options()) -> Reconstruction:
