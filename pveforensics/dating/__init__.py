@@ -33,26 +33,30 @@ def date(scans: Sequence[LogScan], documents: Sequence[Document], naming: Naming
 
     Raises UsageError for a bad `--timezone`, `--since` or `--until`.
     """
-    return date_and_clocks(scans, documents, naming, options)[0]
+    return date_and_clocks(list(scans), documents, naming, options)[0]
 
 
 def date_and_clocks(
-    scans: Sequence[LogScan],
+    given: list[LogScan],
     documents: Sequence[Document],
     naming: Naming,
     options: Options,
     recall: Recall = lambda scans, _: scans,
 ) -> tuple[Timeline, FileClocks]:
-    """The same, with the clock by which each log was dated; `recall` adds records once the clocks are known."""
-    scans = judged_together(scans, naming.node_of_path)
-    books, zoned, clocks = _clocks(scans, documents, naming, options)
-    if (full := recall(scans, clocks)) is not scans:
+    """The same, with the clock by which each log was dated; `recall` adds records once the clocks are known.
+
+    The scans are taken out of the list: records become drafts file by file, and both together would be the most that is ever held.
+    """
+    judged = judged_together(given, naming.node_of_path)
+    given.clear()
+    books, zoned, clocks = _clocks(judged, documents, naming, options)
+    if (full := recall(judged, clocks)) is not judged:
         # lines in an hour that a clock change repeats are told apart by the lines around them, so each file is walked through again
         clocks = _file_clocks(full, naming, books, zoned)
     notes = tuple(_notes(full, naming, books, zoned))
     starts = starts_of(full, clocks, naming)
     scans = list(full)
-    del full  # from here on records become drafts, file by file: both together would be the most that is ever held
+    del judged, full
     drafts, _ = merge(drafts_of(scans, clocks, starts, naming), scans)
     places = places_of(scans, clocks, naming.node_of_path)
     coverage = tuple(each for scan in scans for each in _coverage(scan, clocks[scan.path], naming, places[scan.path]))

@@ -76,13 +76,13 @@ def drafts_of(
 ) -> dict[str, list[Draft]]:
     """The drafts of every log in the order of its lines. Stamps of kernel seconds are dated by `starts`: a boot of the same node.
 
-    The records are taken out of the scans: of them nothing is needed any more.
+    Records and hints are taken out of the scans: of them nothing is needed any more.
     """
     places = places_of(scans, clocks, naming.node_of_path)
     drafts: dict[str, list[Draft]] = {}
     for place, scan in enumerate(scans):
         drafts[scan.path] = _drafts(scan, places[scan.path].log, clocks[scan.path], naming, starts[scan.path])
-        scans[place] = replace(scan, records=())
+        scans[place] = replace(scan, records=(), hints=())
     return drafts
 
 
