@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from pveforensics.detect.clauses import (
@@ -71,7 +71,7 @@ def _event(clause: EventClause, ground: Ground) -> Result:
     lanes = [lane for kind in clause.kinds for lane in ground.facts.events(kind, nodes)]
     where = resolve_where(clause.where, ground.scene)
     passing = (lambda match: passes(where, match.fields) is Answer.YES) if where else None
-    found = _ordered(lanes, window, where, passing, clause.pick, ground.limit)
+    found = _ordered(lanes, window, where, passing, clause.pick, max(ground.limit, clause.count))
     if found and sum(match.count for match in found) >= clause.count:
         return Fired(found)
     return _not_found(lanes, clause.on, window, ground)
@@ -107,20 +107,20 @@ def _ordered(
     rows: list[Match] = []
     for lane in lanes:
         found = _in_window(lane, window, where, backwards=backwards)
-        if found:
-            rows.extend(islice(filter(passing, found) if passing else found, limit))
+        rows.extend(islice(filter(passing, found) if passing else found, limit))
     if len(rows) > 1:
         rows.sort(key=_when, reverse=backwards)
     return tuple(rows[:limit])
 
 
-def _in_window(lane: Lane, window: Window, where: Resolved = (), *, backwards: bool = False) -> list[Match]:
+def _in_window(lane: Lane, window: Window, where: Resolved = (), *, backwards: bool = False) -> Iterable[Match]:
+    having = next(((name, (*test.values, UNKNOWN)) for name, test in where if test.op == "in"), None)
     if window.bounded:
-        return lane.within(window.low.us, window.high.us, OTHER_NODE_SLACK_US, window.holds, backwards=backwards)
+        found = lane.within(window.low.us, window.high.us, OTHER_NODE_SLACK_US, window.holds, having)
+        return reversed(list(found)) if backwards else found
     if window.undated:
         return lane.undated
-    values = next(((name, test.values) for name, test in where if test.op == "in"), None)
-    matches = lane.matches if values is None else lane.with_value(values[0], (*values[1], UNKNOWN))
+    matches = lane.matches if having is None else lane.with_value(*having)
     # what has no time fits only where no moment is asked for
     return [*(reversed(matches) if backwards else matches), *lane.undated]
 
@@ -160,7 +160,7 @@ def _state(clause: StateClause, ground: Ground) -> Result:
             doubts.append(answer)
         return isinstance(answer, Fired)
 
-    found = _ordered(lanes, window, where, passing, clause.pick, ground.limit)
+    found = _ordered(lanes, window, where, passing, clause.pick, max(ground.limit, clause.count))
     if found and len(found) >= clause.count:
         return Fired(found)
     if doubts:

@@ -60,8 +60,8 @@ class Ground(NamedTuple):
     why: bool = True
 
     def quiet(self) -> Ground:
-        """The same, where nobody asks why a clause does not hold."""
-        return self._replace(why=False) if self.why else self
+        """The same, where nobody asks why a clause does not hold, nor for more of what it rests on than is cited."""
+        return self._replace(why=False, limit=CITED) if self.why else self
 
     def scene(self) -> Scene:
         """The placeholders that conditions on fields may use."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Generic, TypeVar
 
 from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
 from pveforensics.timebase import SECOND, Instant
 
 Fact = TypeVar("Fact")
+
+_FEW = 64
+"""Matches with a value that are looked at one by one rather than all of a window."""
 
 _TOUCHING_US = 2 * SECOND
 """Two logs that are this close leave no hole between them: stamps have a resolution of a second."""
@@ -81,37 +84,60 @@ class Lane:
         self._starts = [row[0] for row in dated]
         self._ends = [row[1] for row in dated]
         self._by_value: dict[str, dict[str, list[int]]] = {}
-        self._reach = list(accumulate(self._ends, max))  # the furthest end so far ascends, so it can be bisected
+        self._reach = list(itertools.accumulate(self._ends, max))  # the furthest end so far ascends, so it can be bisected
         self._heights = _heights(self._ends)
 
     def with_value(self, name: str, values: Iterable[str]) -> list[Match]:
         """Those with a time of which a field has one of these values (empty: it is not there), in order of start."""
+        return [self.matches[place] for place in sorted(itertools.chain.from_iterable(self._places(name, values)))]
+
+    def _places(self, name: str, values: Iterable[str]) -> list[list[int]]:
+        """The places of those with each value of a field."""
         if name not in self._by_value:
             by_value = self._by_value[name] = defaultdict(list)
             for place, match in enumerate(self.matches):
                 by_value[match.fields.get(name, "")].append(place)
-        places = [place for value in set(values) for place in self._by_value[name].get(value, ())]
-        return [self.matches[place] for place in sorted(places)]
+        return [self._by_value[name].get(value, []) for value in set(values)]
 
     def within(
-        self, low: float, high: float, doubt: int = 0, holds: Callable[[Match], bool] = lambda _: True, *, backwards: bool = False
-    ) -> list[Match]:
+        self,
+        low: float,
+        high: float,
+        doubt: int = 0,
+        holds: Callable[[Match], bool] = lambda _: True,
+        having: tuple[str, Iterable[str]] | None = None,
+    ) -> Iterator[Match]:
         """Those that touch a span of microseconds (infinite for open), in order of start.
 
-        One that only comes as near as the `doubt` belongs to them if it `holds`.
+        One that only comes as near as the `doubt` belongs to them if it `holds`. With `having`, a field and values, others may be left out
+        that have none of them.
         """
         near = low - doubt
-        place, last = bisect_left(self._reach, near), bisect_right(self._starts, high + doubt)
+        first, last = bisect_left(self._reach, near), bisect_right(self._starts, high + doubt)
         starts, ends, matches = self._starts, self._ends, self.matches
-        found: list[Match] = []
+        few = self._few(first, last, having)
+        for place in self._lasting(first, last, near) if few is None else few:
+            if (starts[place] <= high and ends[place] >= low) or (ends[place] >= near and holds(matches[place])):
+                yield matches[place]
+
+    def _few(self, first: int, last: int, having: tuple[str, Iterable[str]] | None) -> list[int] | None:
+        """The places in this range with one of the values; None if that is not asked, or they are no few among many."""
+        if having is None or last - first <= _FEW:
+            return None
+        places = self._places(*having)
+        if sum(map(len, places)) > _FEW:
+            return None
+        return sorted(place for place in itertools.chain.from_iterable(places) if first <= place < last)
+
+    def _lasting(self, place: int, last: int, near: float) -> Iterator[int]:
+        """The places from one to another (exclusive) of those that reach so far."""
+        ends = self._ends
         while place < last:
             if ends[place] < near:  # below a state that goes on for long there are many that ended long ago
                 place = _next(self._heights, place, near)
-                continue
-            if (starts[place] <= high and ends[place] >= low) or holds(matches[place]):
-                found.append(matches[place])
-            place += 1
-        return found[::-1] if backwards else found
+            else:
+                yield place
+                place += 1
 
 
 def _heights(numbers: list[float]) -> list[list[float]]:

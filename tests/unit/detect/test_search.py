@@ -2,11 +2,13 @@
 
 import math
 import re
+from unittest import mock
 
 from facts import at, event, facts, span
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pveforensics.detect import index
 from pveforensics.detect.clauses import AbsenceClause, AllClause, AnyClause, Between, Edge, EventClause, StateClause, Test, ThresholdClause
 from pveforensics.detect.evaluate import _ordered, evaluate, fires
 from pveforensics.detect.ground import Fired
@@ -70,9 +72,10 @@ def looked_at_all(lanes, window, passing, *, backwards, limit):
 
 @settings(max_examples=500, deadline=None)
 @given(
-    st.lists(st.tuples(MATCHES, st.booleans()), max_size=3), MATCHES, WINDOWS, WHERES, st.booleans(), st.booleans(), st.sampled_from([2, 50])
+    st.lists(st.tuples(MATCHES, st.booleans()), max_size=3), MATCHES, WINDOWS, WHERES, st.booleans(), st.booleans(), st.sampled_from([2, 50]),
+    st.sampled_from([0, 2, 64]),
 )  # fmt: skip
-def test_matches_are_those_of_every_match(lanes, primaries, between, where, backwards, doubtful, limit):
+def test_matches_are_those_of_every_match(lanes, primaries, between, where, backwards, doubtful, limit, few):
     window = resolve(between, {"x": primaries[0]}) if primaries else EVERYTHING
     assume(window.low.us <= window.high.us)
 
@@ -80,7 +83,8 @@ def test_matches_are_those_of_every_match(lanes, primaries, between, where, back
         return passes(where, match.fields, doubtful=doubtful) is not Answer.NO
 
     made = [Lane(every, moments=moments) for every, moments in lanes]
-    found = _ordered(made, window, where, passing, "last" if backwards else "first", limit)
+    with mock.patch.object(index, "_FEW", few):
+        found = _ordered(made, window, where, passing, "last" if backwards else "first", limit)
     expected = looked_at_all(lanes, window, passing, backwards=backwards, limit=limit)
     assert [id(match) for match in found] == [id(match) for match in expected]
 
