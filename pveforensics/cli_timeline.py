@@ -49,7 +49,6 @@ def timeline(
     from pveforensics.rulepack import load_pack
     from pveforensics.timeline.files import writer_of
     from pveforensics.timeline.stream import Request, open_timeline
-    from pveforensics.timeline.text import text_lines
 
     check_outputs([output], bundles)
     check_zone(timezone)
@@ -63,6 +62,8 @@ def timeline(
                 open_timeline(bundles, load_pack(options.rules, examples=False), request, options, folder=folder, progress=progress)
             )
         if write_rows is None or output is None:
+            from pveforensics.timeline.text import text_lines
+
             _print(text_lines(stream.batches, stream.nodes, colour=_wants_colour()))
         else:
             with written(output) as file:

@@ -6,13 +6,11 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pveforensics.report import words
-from pveforensics.report.kept import KeptTemplates
 from pveforensics.report.pieces import FILTERS
 from pveforensics.report.room import CAP, Fitting, Room, steps
 from pveforensics.report.sections import SECTIONS, cited, findings
@@ -23,6 +21,9 @@ from pveforensics.report.ticket import markdown
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line, prose, times, visible
 from pveforensics.resources import templates_folder
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(document: Tellable, cap: int = CAP) -> str:
@@ -107,6 +108,10 @@ class Report:
 @functools.cache
 def _environment() -> Environment:
     """Jinja with everything escaped: `select_autoescape` would leave names that end in .j2 alone."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only where a report is drawn
+
+    from pveforensics.report.kept import KeptTemplates  # noqa: PLC0415 - loads it as well
+
     environment = Environment(
         loader=FileSystemLoader(templates_folder(), encoding="utf-8"),
         autoescape=True,

@@ -57,11 +57,11 @@ class LineRows(NamedTuple):
 class EveryLine:
     """All lines in order of time, to be taken once: as numbers, or as record batches."""
 
-    def __init__(self, rows: Iterator[LineRows], spelled: Mapping[str, pa.Array], chosen: Selection) -> None:
-        """`spelled` are the texts of each column; what is searched in messages is left to the batches."""
+    def __init__(self, rows: Iterator[LineRows], chosen: Selection) -> None:
+        """What is searched in messages is left to the batches; the names of all rows are the same."""
         self._rows = rows
-        self._spelled = spelled
         self._chosen = chosen
+        self._spelled: dict[str, pa.Array] = {}
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The rows as tables."""
@@ -77,27 +77,28 @@ class EveryLine:
         seconds = np.array(some.names.seconds, np.float64)
         columns = [
             numbers(rows.key, TIME, undated),
-            self._words("basis", some.names.bases[rows.claim], undated),
+            self._words(some, "basis", some.names.bases[rows.claim], undated),
             numbers(seconds[some.names.errors[rows.claim]], pa.float64(), undated),
-            self._words("node", rows.node),
-            self._words("kind", rows.kind, rows.kind == some.no_kind),
-            self._words("program", rows.program, rows.program == 0),
+            self._words(some, "node", rows.node),
+            self._words(some, "kind", rows.kind, rows.kind == some.no_kind),
+            self._words(some, "program", rows.program, rows.program == 0),
             numbers(rows.pid, pa.uint32(), rows.pid == 0),
             messages,
-            self._words("path", rows.path),
+            self._words(some, "path", rows.path),
             numbers(rows.line.astype(np.int64), pa.int64()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=LINES)
 
-    def _words(self, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
+    def _words(self, some: LineRows, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
+        if name not in self._spelled:
+            self._spelled[name] = texts(some.names.texts[name])
         return words(codes, self._spelled[name], missing)
 
 
 def every_line(spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection) -> EveryLine:
     """All lines of these files in order of time, narrowed; the files must have been dated. `events` give lines their kind."""
     maker = _Maker(spool, files, calendar, events, chosen)
-    spelled = {name: texts(values) for name, values in maker.names.texts.items()}
-    return EveryLine(_rows(spool, files, maker, chosen), spelled, chosen)
+    return EveryLine(_rows(spool, files, maker, chosen), chosen)
 
 
 def _rows(spool: LineSpool, files: Sequence[FileLines], maker: _Maker, chosen: Selection) -> Iterator[LineRows]:

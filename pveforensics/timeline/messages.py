@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pveforensics.timeline.arrays import Array, numbers
 
@@ -25,13 +24,15 @@ class Messages(NamedTuple):
 
 def taken(pieces: Sequence[Messages], order: Indexes) -> pa.Array:
     """The messages of all pieces as strings; `order` gives their places in the pieces, one piece counted behind the other."""
+    from pyarrow import compute  # noqa: PLC0415 - a twentieth of a second, for what Parquet does not need
+
     strings, places, before = [], [], 0
     for piece in pieces:
         found, found_at = _in_place(piece)
         strings.append(found)
         places.append(found_at + before)
         before += len(found)
-    return pc.array_take(pa.concat_arrays(strings), numbers(np.concatenate(places)[order], pa.int64()), boundscheck=False)
+    return compute.array_take(pa.concat_arrays(strings), numbers(np.concatenate(places)[order], pa.int64()), boundscheck=False)
 
 
 def _in_place(piece: Messages) -> tuple[pa.Array, Indexes]:

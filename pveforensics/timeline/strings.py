@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pveforensics.timebase import DAY, SECOND
 from pveforensics.timeline.arrays import Array, Mask, texts
@@ -23,7 +22,9 @@ _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 
 def joined(*parts: Part) -> pa.Array:
     """The parts of each row one behind the other; null where one of them is."""
-    return pc.binary_join_element_wise(*(part if isinstance(part, pa.Array) else texts([part])[0] for part in parts), "")
+    from pyarrow import compute  # noqa: PLC0415 - a twentieth of a second, for what Parquet does not need
+
+    return compute.binary_join_element_wise(*(part if isinstance(part, pa.Array) else texts([part])[0] for part in parts), "")
 
 
 def content(strings: pa.Array) -> memoryview:
@@ -90,12 +91,16 @@ def replaced(strings: pa.Array, is_odd: Callable[[Array], Mask], show: Callable[
     if not len(rows):
         return strings
     mask = pa.Array.from_buffers(pa.bool_(), len(odd), [None, pa.py_buffer(np.packbits(odd, bitorder="little"))])
-    return pc.replace_with_mask(strings, mask, texts([show(strings[row].as_py()) for row in rows.tolist()]))
+    from pyarrow import compute  # noqa: PLC0415 - a twentieth of a second, for what Parquet does not need
+
+    return compute.replace_with_mask(strings, mask, texts([show(strings[row].as_py()) for row in rows.tolist()]))
 
 
 def valid(column: pa.Array) -> Mask:
     """Which rows have a value."""
-    told = pc.is_valid(column).cast(pa.uint8())
+    from pyarrow import compute  # noqa: PLC0415 - a twentieth of a second, for what Parquet does not need
+
+    told = compute.is_valid(column).cast(pa.uint8())
     return np.frombuffer(told.buffers()[1], np.bool_)[told.offset : told.offset + len(told)]
 
 

@@ -54,9 +54,7 @@ def _piece(drawn):
 
 
 def every_line(groups):
-    spelled = {column: pa.array([name.encode("utf-8", "backslashreplace").decode() for name in names])
-               for column, names in (groups[0].names.texts if groups else {}).items()}  # fmt: skip
-    return EveryLine(iter(groups), spelled, Selection())
+    return EveryLine(iter(groups), Selection())
 
 
 def table(data):
@@ -161,7 +159,7 @@ def test_names_that_no_row_has_are_left_out_where_there_are_many():
 
 
 def test_what_is_searched_in_messages_is_left_to_arrow():
-    lines = EveryLine(iter([rows_of([PLAIN_ROW])]), {}, Selection(grep="said"))
+    lines = EveryLine(iter([rows_of([PLAIN_ROW])]), Selection(grep="said"))
     assert lines.in_numbers() is None
     file = io.BytesIO()
     write_lines(file, every_line([rows_of([PLAIN_ROW])]).in_numbers(), PARQUET_LEVEL)
