@@ -15,7 +15,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 8; }
+EXPORT int64_t pveforensics_lines_version(void) { return 9; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -604,45 +604,50 @@ static inline void put_bits(struct target *target, const uint64_t *values, int64
 
 enum { MOST_LITERALS = 504, SHORTEST_RUN = 16 };
 
-static void put_literals(struct target *target, const int32_t *codes, int64_t count, int64_t width)
+static void put_literals(struct target *target, const int32_t *values, int64_t count, const int32_t *codes, int64_t width)
 {
     while (count > 0) {
         uint64_t group[MOST_LITERALS];
         const int64_t some = count < MOST_LITERALS ? count : MOST_LITERALS, groups = (some + 7) / 8;
         for (int64_t i = 0; i < groups * 8; i++)
-            group[i] = i < some ? (uint64_t)codes[i] : 0;
+            group[i] = i < some ? (uint64_t)codes[values[i]] : 0;
         put_varint(target, (uint64_t)groups << 1 | 1);
         put_bits(target, group, groups * 8, width);
-        codes += some;
+        values += some;
         count -= some;
     }
 }
 
-/* Codes of `width` bits in Parquet's mixture of runs and packed groups of eight. Gives the length; -1 where a code is wider or there is no
- * room. */
-EXPORT int64_t pveforensics_mixture(const int32_t *codes, int64_t count, int64_t width, uint8_t *page, int64_t room)
+/* The codes of values, of `width` bits, in Parquet's mixture of runs and packed groups of eight: `codes` has those of the values from 0 to
+ * `known`. Gives the length; -1 where a value has none, a code is wider, or there is no room. */
+EXPORT int64_t pveforensics_mixture(const int32_t *values, int64_t count, const int32_t *codes, int64_t known, int64_t width, uint8_t *page,
+                                    int64_t room)
 {
     struct target target = {page, 0, room};
     int64_t begin = 0, at = 0;
     if (width < 1 || width > 31)
         return -1;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < known; i++)
         if (codes[i] < 0 || codes[i] >> width != 0)
             return -1;
+    for (int64_t i = 0; i < count; i++)
+        if (values[i] < 0 || values[i] >= known)
+            return -1;
     while (at < count && target.room >= 0) {
+        const int32_t code = codes[values[at]];
         int64_t end = at + 1;
-        while (end < count && codes[end] == codes[at])
+        while (end < count && codes[values[end]] == code)
             end++;
         if (end - at >= SHORTEST_RUN) {
-            put_literals(&target, codes + begin, at - begin, width);
+            put_literals(&target, values + begin, at - begin, codes, width);
             put_varint(&target, (uint64_t)(end - at) << 1);
-            put(&target, (uint64_t)codes[at], (width + 7) / 8);
+            put(&target, (uint64_t)code, (width + 7) / 8);
             begin = at = end;
         } else { /* a group of eight, or the rest */
             at = at + 8 < count ? at + 8 : count;
         }
     }
-    put_literals(&target, codes + begin, count - begin, width);
+    put_literals(&target, values + begin, count - begin, codes, width);
     return target.room < 0 ? -1 : target.length;
 }
 

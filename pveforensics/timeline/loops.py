@@ -18,6 +18,7 @@ _MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
 
 
 Places = npt.NDArray[np.uint32]
+Codes = npt.NDArray[np.int32]
 
 
 class _PageLines(ctypes.Structure):
@@ -35,15 +36,15 @@ class _WaitingLines(ctypes.Structure):
     _fields_ = [(name, POINTER) for name in ("at", "begin", "end", "pid", "form", "host", "program")]
 
 
-def mixture(codes: npt.NDArray[np.int32], width: int) -> Bytes | None:
-    """Codes of `width` bits (1 to 31) in Parquet's mixture of runs and packed groups of eight."""
+def mixture(values: Codes, codes: Codes, width: int) -> Bytes | None:
+    """The codes of values from 0 on, of `width` bits (1 to 31), in Parquet's mixture of runs and packed groups of eight."""
     loaded = library()
     if loaded is None:
         return None
-    page = np.empty(8 * len(codes) + _MOST_OF_A_HEAD, np.uint8)
-    length = loaded.pveforensics_mixture(codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
+    page = np.empty(8 * len(values) + _MOST_OF_A_HEAD, np.uint8)
+    length = loaded.pveforensics_mixture(values.ctypes.data, len(values), codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
     if length < 0:
-        raise ValueError("a code is wider than that")
+        raise ValueError("a value without a code, or a code that is wider")
     return page[:length]
 
 

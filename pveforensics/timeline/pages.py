@@ -89,17 +89,19 @@ def plain_numbers(values: Array, missing: Mask | None = None) -> Chunk:
     return Chunk((Page(data, len(values), PLAIN),), len(values), len(values) - len(told))
 
 
-def words(codes: Array, names: Sequence[str | float], missing: Mask | None = None) -> Chunk:
-    """Values of which many are the same: `names` are all that there may be."""
+def words(codes: Array, names: Sequence[str | float], missing: Mask | None = None, place: Array | None = None) -> Chunk:
+    """Values of which many are the same: `names` are all that there may be, and `place` tells which of these a code stands for."""
     told = np.ascontiguousarray(_told(codes, missing), np.int32)
+    places = np.arange(len(names), dtype=np.int32) if place is None else place
     if len(names) > _FEW:
-        used = np.flatnonzero(np.bincount(told))
-        places = np.zeros(len(names), np.int32)
-        places[used] = np.arange(len(used))
-        told, names = places[told], [names[code] for code in used.tolist()]
+        used = np.unique(places[np.flatnonzero(np.bincount(told))])
+        fresh = np.zeros(len(names), np.int32)
+        fresh[used] = np.arange(len(used))
+        places = fresh[places]
+        names = [names[code] for code in used.tolist()]
     known = [_name(name) for name in names]
     width = max(1, (len(known) - 1).bit_length())
-    packed = _bytes(loops.mixture(told, width))
+    packed = _bytes(loops.mixture(told, places, width))
     data = b"".join((_levels(len(codes), missing), bytes((width,)), packed))
     pages = (Page(b"".join(known), len(known), PLAIN, names=True), Page(data, len(codes), RLE_DICTIONARY))
     return Chunk(pages, len(codes), len(codes) - len(told))

@@ -59,8 +59,8 @@ def _chunks(some: LineRows) -> list[Chunk]:
     undated = rows.claim == 0
     return [
         pages.moments(rows.key, undated),
-        pages.words(names.bases[rows.claim], names.texts["basis"], undated),
-        pages.words(names.errors[rows.claim], names.seconds, undated),
+        pages.words(rows.claim, names.texts["basis"], undated, names.bases),
+        pages.words(rows.claim, names.seconds, undated, names.errors),
         pages.words(rows.node, names.texts["node"]),
         pages.words(rows.kind, names.texts["kind"], rows.kind == some.no_kind),
         pages.words(rows.program, names.texts["program"], rows.program == 0),

@@ -339,7 +339,7 @@ for _ in range(3000):
         except ValueError:
             pass
     try:
-        loops.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), draw.randrange(34))
+        loops.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), np.array(draw.choices([0, 1, 7, -1], [9, 9, 9, 1], k=draw.randrange(1, 9)), np.int32), draw.randrange(34))
     except ValueError:
         pass
     loops.deltas(np.array(draw.choices([0, 1, -1, 2**62, -2**62, 2**63 - 1, -2**63], k=draw.randrange(300)), np.int64))

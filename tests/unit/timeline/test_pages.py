@@ -121,8 +121,9 @@ def arrows_of(arrows):
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=40), st.sampled_from([4, 9, 31]))
 def test_runs_and_single_codes_are_packed_as_they_are_unpacked(runs, width):
     codes = [code for code, count in runs for _ in range(count)]
-    packed = bytes(loops.mixture(np.array(codes, np.int32), width))
-    assert unpacked(packed, width)[: len(codes)] == codes
+    told = np.arange(9, -1, -1, dtype=np.int32)
+    packed = bytes(loops.mixture(np.array(codes, np.int32), told, width))
+    assert unpacked(packed, width)[: len(codes)] == [9 - code for code in codes]
 
 
 def unpacked(packed, width):
@@ -146,16 +147,22 @@ def unpacked(packed, width):
     return codes
 
 
-@pytest.mark.parametrize(("codes", "width"), [([4], 2), ([-1], 4), ([0], 0), ([0], 32)])
-def test_a_code_that_is_wider_than_told_is_not_packed(codes, width):
+@pytest.mark.parametrize(
+    ("values", "codes", "width"), [([1], [0, 4], 2), ([0], [-1], 4), ([0], [0], 0), ([0], [0], 32), ([2], [0, 1], 4), ([-1], [0], 4)]
+)
+def test_a_value_without_a_code_and_a_code_that_is_wider_are_not_packed(values, codes, width):
     with pytest.raises(ValueError, match="wider"):
-        loops.mixture(np.array(codes, np.int32), width)
+        loops.mixture(np.array(values, np.int32), np.array(codes, np.int32), width)
 
 
 def test_names_that_no_row_has_are_left_out_where_there_are_many():
     names = [f"program-{number}" for number in range(1_000)]
     chunk = pages.words(np.array([7, 900, 7], np.int32), names)
     assert (chunk.pages[0].values, chunk.rows) == (2, 3)
+    chunk = pages.words(np.array([0, 2, 0, 1], np.int32), names, None, np.array([7, 900, 7], np.int32))
+    assert (chunk.pages[0].values, chunk.rows) == (2, 4)
+    assert chunk.pages[0].data == b"".join(len(name).to_bytes(4, "little") + name.encode() for name in ("program-7", "program-900"))
+    assert unpacked(bytes(chunk.pages[1].data)[-2:], 1)[:4] == [0, 0, 0, 1]
 
 
 def test_what_is_searched_in_messages_is_left_to_arrow():
