@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 EXIT_FOUND, EXIT_USAGE, EXIT_NOTHING, EXIT_INTERRUPTED = 1, 2, 3, 130
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".zip", ".gz", ".bz2", ".xz", ".zst", ".lz4")
+_LARGE = 20_000
+"""Events from which on a case takes so much memory that the system gets back what of it is free."""
+
 LEVELS = ("info", "low", "medium", "high", "catastrophic")
 
 app = typer.Typer(
@@ -104,6 +107,7 @@ def analyze(
 ) -> None:
     """Evidence in, post-mortem out: read bundles of logs and write one HTML file for the ticket."""
     from pveforensics import report as reports
+    from pveforensics.heap import give_back
     from pveforensics.model import Options
     from pveforensics.pipeline import analyze as run
     from pveforensics.rulepack import load_pack
@@ -121,9 +125,12 @@ def analyze(
     gc.freeze()  # no search for cycles goes through it again
     code, events, details = _exit_code(case, fail_on), case.events if timeline else (), tuple(_details(case, pack)) if verbose else ()
     document = reports.compose(case)
+    large = len(case.events) > _LARGE
     del case, pack  # what is drawn is the document: of a large case the rest would be a third of all memory
+    if large:
+        give_back()
     story = reports.tell(document)
-    html = reports.render(story).encode("utf-8", "backslashreplace")
+    html = reports.page(story)
     write(report, html)
     if json:
         write(json, reports.dumped(document))
@@ -158,7 +165,7 @@ def render(
     report = output or default_output(case.removesuffix(".json"))
     check_outputs([report, markdown], [case])
     story = reports.tell(reports.load(data, case))
-    write(report, reports.render(story).encode("utf-8", "backslashreplace"))
+    write(report, reports.page(story))
     if markdown:
         write(markdown, reports.markdown(story).encode("utf-8", "backslashreplace"))
     if not quiet:

@@ -272,7 +272,7 @@ def _event(event: model.Event, cited: Cited) -> shape.Event:
         node=event.node,
         at=_time(event.at),
         error_s=_error_s(event.at),
-        basis=str(event.at.basis) if event.at else "",
+        basis=event.at.basis.value if event.at else "",  # `str` would make a text of each
         fields={key: event.fields[key] for key in sorted(event.fields)},
         count=event.count,
         last=_time(event.last),
@@ -304,7 +304,7 @@ def _finding(finding: model.Finding, cited: Cited) -> shape.Finding:
         id=finding.id,
         rule=finding.rule,
         class_=finding.class_,
-        criticality=str(finding.criticality),
+        criticality=finding.criticality.value,
         confidence=round(finding.confidence, 4),
         title=finding.title,
         summary=finding.summary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
@@ -31,6 +32,11 @@ def render(document: Tellable, cap: int = CAP) -> str:
 
     A report beyond `cap` bytes is drawn again with less of its long lists, and says so. Raises UsageError if the document is damaged.
     """
+    return page(document, cap).decode("utf-8")
+
+
+def page(document: Tellable, cap: int = CAP) -> bytes:
+    """The same as it is written to a file: of a large case the text alone would take three times as much memory."""
     report = Report(tell(document))
     *longer, shortest = steps(len(report.story.doc.findings), cap)
     for room in longer:
@@ -51,12 +57,12 @@ class Report:
         self._markdown = markdown(story)
 
     @overload
-    def within(self, room: Room) -> str: ...
+    def within(self, room: Room) -> bytes: ...
 
     @overload
-    def within(self, room: Room, cap: int) -> str | None: ...
+    def within(self, room: Room, cap: int) -> bytes | None: ...
 
-    def within(self, room: Room, cap: int | None = None) -> str | None:
+    def within(self, room: Room, cap: int | None = None) -> bytes | None:
         """The page in so much room; None, and no more is drawn of it, once it has more bytes than `cap`."""
         views = {name: view.within(room) if isinstance(view, Fitting) else view for name, view in self._made.items()}
         names = self._names(views, room)
@@ -66,8 +72,10 @@ class Report:
             size += len(parts[name])
             if cap is not None and size > cap:
                 return None
-        html = _environment().get_template("report.html.j2").render(names, parts=parts)
-        return None if cap is not None and len(html) * 4 > cap and len(html.encode("utf-8")) > cap else html
+        html = io.BytesIO()
+        for piece in _environment().get_template("report.html.j2").generate(names, parts=parts):
+            html.write(piece.encode("utf-8", "backslashreplace"))
+        return None if cap is not None and html.tell() > cap else html.getvalue()
 
     def _names(self, views: dict[str, object], room: Room) -> dict[str, Any]:
         """What the templates may name; a line that is cited anywhere has a place to go to."""

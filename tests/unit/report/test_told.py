@@ -51,7 +51,7 @@ def test_up_to_a_number_every_finding_has_its_card_and_beyond_it_the_most_critic
 def test_every_link_leads_somewhere_and_no_place_is_there_twice(case):
     report = Report(tell(document.to_document(case)))
     for room in (STEPS[0], STEPS[-1]):
-        parsed = Page(report.within(room))
+        parsed = Page(report.within(room).decode())
         assert not parsed.unbalanced
         assert len(parsed.ids) == len(set(parsed.ids))
         targets = {attrs["href"][1:] for tag, attrs in parsed.tags if tag == "a" and attrs.get("href", "").startswith("#")}
@@ -139,5 +139,5 @@ def test_rendering_again_gives_the_same_bytes():
 
 def test_a_smaller_room_has_fewer_lines():
     story = tell(document.to_document(loose(BIG, 600)))
-    pages = [Report(story).within(room) for room in (Room(), STEPS[-1])]
+    pages = [Report(story).within(room).decode() for room in (Room(), STEPS[-1])]
     assert [page.count('<li id="f-') for page in pages] == [Room().listed, STEPS[-1].listed]
