@@ -107,7 +107,6 @@ def analyze(
 ) -> None:
     """Evidence in, post-mortem out: read bundles of logs and write one HTML file for the ticket."""
     from pveforensics import report as reports
-    from pveforensics.heap import give_back
     from pveforensics.model import Options
     from pveforensics.pipeline import analyze as run
     from pveforensics.rulepack import load_pack
@@ -124,14 +123,11 @@ def analyze(
         case = run(bundles, pack, options, progress=progress)
     gc.freeze()  # no search for cycles goes through it again
     code, events, details = _exit_code(case, fail_on), case.events if timeline else (), tuple(_details(case, pack)) if verbose else ()
-    document = reports.compose(case)
-    large = len(case.events) > _LARGE
+    document, size = reports.compose(case), len(case.events)
     del case, pack  # what is drawn is the document: of a large case the rest would be a third of all memory
-    if large:
-        give_back()
+    _give_back(size)
     story = reports.tell(document)
-    html = reports.page(story)
-    write(report, html)
+    write(report, html := reports.page(story))
     if json:
         write(json, reports.dumped(document))
     if markdown:
@@ -210,6 +206,14 @@ def _exit_code(case: "Case", fail_on: str | None) -> int:
     if fail_on is not None and any(LEVELS.index(finding.criticality) >= LEVELS.index(fail_on) for finding in case.findings):
         return EXIT_FOUND
     return 0 if case.complete else EXIT_PARTIAL
+
+
+def _give_back(events: int) -> None:
+    """Let the system have what a case of so many events took, if it was large."""
+    if events > _LARGE:
+        from pveforensics.heap import give_back
+
+        give_back()
 
 
 def _hash_line(html: bytes, report: str) -> str:
