@@ -8,8 +8,8 @@ from facts import at, event, facts, span
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pveforensics.detect import index
-from pveforensics.detect.clauses import AbsenceClause, AllClause, AnyClause, Between, Edge, EventClause, StateClause, Test, ThresholdClause
+from pveforensics.detect import clauses, index
+from pveforensics.detect.clauses import AbsenceClause, AllClause, AnyClause, Between, Edge, EventClause, StateClause, ThresholdClause
 from pveforensics.detect.evaluate import _ordered, evaluate, fires
 from pveforensics.detect.ground import Fired
 from pveforensics.detect.index import FactIndex, Lane, Match
@@ -48,7 +48,7 @@ WHERES = st.one_of(
     st.just(()),
     st.lists(
         st.builds(
-            lambda op, values: ("dev", Test(op, values)), st.sampled_from(["in", "not"]), st.sampled_from([("sda",), ("", "sdb"), ("unknown",)])
+            lambda op, values: ("dev", clauses.Test(op, values)), st.sampled_from(["in", "not"]), st.sampled_from([("sda",), ("", "sdb"), ("unknown",)])
         ),
         max_size=2,
     ).map(tuple),

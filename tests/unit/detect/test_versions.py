@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pveforensics.detect.clauses import Test
+from pveforensics.detect import clauses
 from pveforensics.detect.versions import compare, is_version
 from pveforensics.detect.where import Answer, passes
 
@@ -46,7 +46,7 @@ def test_what_is_no_version(text):
 
 
 def test_a_field_passes_from_the_first_version_on_and_before_the_second():
-    where = (("version", Test("versions", ("3.0", "3.1.5-pve2"))),)
+    where = (("version", clauses.Test("versions", ("3.0", "3.1.5-pve2"))),)
     passed = [
         text
         for text in ("2.4.4-pve1", "3.0", "3.1.5-pve1", "3.1.5-pve2", "", "residual config")
