@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.dev
 
+# Compiled modules are kept here between builds, also of wheels that are made from a source archive in a folder of its own.
+export PVEFORENSICS_MODULES := $(CURDIR)/build/modules
+
 .PHONY: demo test check lint types contracts rules fresh system wheel native clean fixtures screenshots fuzz
 
 demo: $(STAMP)
@@ -39,7 +42,7 @@ fresh:
 
 # What only a system package brings: a browser for the report's tests, a journal writer for the readers' tests, a database shell for the collector's.
 system:
-	@sh .ci/system-packages
+	@PYTHON=$(PYTHON) sh .ci/system-packages
 	@sh tests/browser/install
 
 $(VENV)/bin/python:
@@ -47,8 +50,8 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt install python3-venv"; exit 1; }
 
 $(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "setting up $(VENV) (once, about a minute) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt .
+	@echo "setting up $(VENV) (once, about two minutes) ..."
+	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check .
 	@touch $@
 
 $(DEV): $(STAMP) requirements-dev.txt

@@ -228,12 +228,20 @@ def _details(case: "Case", pack: "RulePack") -> Iterator[str]:
 
     yield (
         f"{len(case.sources)} sources, {sum(source.lines for source in case.sources)} lines, {len(case.events)} events, "
-        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules; searched by {backend_name()}, lines by {loops_name()}"
+        f"{len(pack.signatures)} signatures, {len(pack.rules)} rules; searched by {backend_name()}, lines by {loops_name()}, "
+        f"modules {_form_of_modules()}"
     )
     for skipped in case.not_read:
         yield f"not read: {skipped.path}: {skipped.reason}"
     for note in case.notes:
         yield f"note: {note}"
+
+
+def _form_of_modules() -> str:
+    """What Python runs here of the modules that a wheel holds compiled where that could be done: all of them are, or none."""
+    from pveforensics.detect import evaluate
+
+    return "interpreted" if evaluate.__file__.endswith(".py") else "compiled"
 
 
 # The root of what typer raises for a wrong call; typer brings a click of its own since 0.20, so its name is all that is certain.

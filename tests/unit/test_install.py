@@ -72,3 +72,57 @@ def test_what_is_compiled_is_of_the_version_that_the_scan_asks_for(build_script,
     assert build_script.compile_library(tmp_path / "_lines.so")
     assert capfd.readouterr() == ("", "")
     assert ctypes.CDLL(str(tmp_path / "_lines.so")).pveforensics_lines_version() == compiled.VERSION
+
+
+@pytest.mark.parametrize(("name", "value", "word"), [("CC", "no-such-compiler", "compiler"), ("PVEFORENSICS_INTERPRETED", "1", "is set")])
+def test_where_modules_cannot_or_should_not_be_compiled_the_wheel_does_without_mypy(
+    build_script, tmp_path, monkeypatch, capsys, name, value, word
+):
+    monkeypatch.setenv(name, value)
+    assert build_script.compile_modules(tmp_path) is None
+    assert word in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert build_script.what_modules_lack()
+
+
+@pytest.fixture
+def stub_of_the_compiler(build_script, tmp_path, monkeypatch):
+    """In place of mypyc: the program of the test's own choice."""
+    if build_script.what_modules_lack():
+        pytest.skip("no module can be compiled here")
+
+    def write(program):
+        (tmp_path / "compile.py").write_text(program)
+
+    monkeypatch.setattr(build_script, "MODULES", tmp_path / "compile.py")
+    monkeypatch.setattr(build_script, "ROOT", tmp_path)
+    return write
+
+
+def test_modules_are_compiled_again_when_a_source_changed_and_not_before(build_script, stub_of_the_compiler, tmp_path):
+    stub_of_the_compiler("import sys, tempfile; tempfile.mkdtemp(dir=sys.argv[1])")
+    source = tmp_path / "pveforensics" / "model.py"
+    source.parent.mkdir()
+    source.write_text("")
+    made = build_script.compile_modules(tmp_path / "kept")
+    (result,) = made.iterdir()
+    assert build_script.compile_modules(tmp_path / "kept") == made
+    assert list(made.iterdir()) == [result]
+    source.write_text("changed = True")
+    assert build_script.compile_modules(tmp_path / "kept") != made
+    assert not made.exists()
+
+
+def test_modules_that_cannot_be_compiled_leave_nothing_behind(build_script, stub_of_the_compiler, tmp_path, capsys):
+    stub_of_the_compiler("import sys; sys.exit('type unknown')")
+    assert build_script.compile_modules(tmp_path / "kept") is None
+    assert "type unknown" in capsys.readouterr().err
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_in_a_checkout_that_cannot_be_written_modules_are_compiled_elsewhere(build_script, stub_of_the_compiler, tmp_path):
+    stub_of_the_compiler("")
+    (tmp_path / "kept").write_text("no folder can be made here")
+    made = build_script.compile_modules(tmp_path / "kept")
+    assert made.is_dir()
+    made.rmdir()
