@@ -59,9 +59,7 @@ class _Tags(ctypes.Structure):
     ]
 
 
-class Nested(ctypes.Structure):
-    """Tables of literals that hold others, as `Nesting` has them."""
-
+class _Nested(ctypes.Structure):
     _fields_ = [
         ("literals", NUMBER), *((name, POINTER) for name in ("first", "numbers", "before", "begins")), ("texts", ctypes.c_char_p),
     ]  # fmt: skip
@@ -149,6 +147,30 @@ def tags(data: bytes, places: Indexes, table: TagTable) -> tuple[Indexes, Indexe
         data, len(data), places.ctypes.data, len(places), ctypes.addressof(known), found.ctypes.data, messages.ctypes.data, good.ctypes.data
     )
     return found, messages, good
+
+
+class NestedTables(NamedTuple):
+    """Literals that hold an inner one, as `Nesting` keeps them.
+
+    Of each literal the `first` of them, of each of them its number, where the inner one ends in it, and where it begins in `texts`.
+    """
+
+    first: array[int]
+    numbers: array[int]
+    before: array[int]
+    begins: array[int]
+    texts: bytes
+
+
+def nested(data: bytes, hits: array[int], tables: NestedTables, most: int) -> array[int] | None:
+    """The hits with those of the outer literals around them, of which no literal has more than `most`."""
+    loaded = library()
+    if loaded is None:
+        return None
+    found = array("q", bytes(8 * (most + 1) * len(hits)))
+    known = _Nested(len(tables.first) - 1, *(column.buffer_info()[0] for column in tables[:4]), tables.texts)
+    count = loaded.pveforensics_nested(data, len(data), hits.buffer_info()[0], len(hits), ctypes.addressof(known), found.buffer_info()[0])
+    return found[:count]
 
 
 def located(ends: Indexes, hits: array[int], marked: int) -> tuple[Indexes, Indexes] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import ctypes
 import itertools
 from array import array
 from collections.abc import Iterable, Sequence
@@ -63,7 +62,7 @@ class Nesting:
         self._most = max(map(len, every), default=0)
         self._first = array("q", itertools.accumulate(map(len, every), initial=0))
         row = [outer for some in every for outer in some]
-        self._indexes, self._before = (array("q", column) for column in ([each.number for each in row], [each.before for each in row]))
+        self._numbers, self._before = (array("q", column) for column in ([each.number for each in row], [each.before for each in row]))
         self._begins = array("q", itertools.accumulate((len(each.text) for each in row), initial=0))
         self._texts = b"".join(each.text for each in row)
 
@@ -87,16 +86,5 @@ class Nesting:
     def _in_machine_code(self, buffer: bytes, hits: array[int]) -> array[int] | None:
         from pveforensics.events.scan import compiled  # noqa: PLC0415 - it loads numpy, which short texts do without
 
-        library = compiled.library()
-        if library is None:
-            return None
-        found = array("q", bytes(8 * (self._most + 1) * len(hits)))
-        tables = compiled.Nested(
-            len(self._first) - 1,
-            *(column.buffer_info()[0] for column in (self._first, self._indexes, self._before, self._begins)),
-            self._texts,
-        )
-        count = library.pveforensics_nested(
-            buffer, len(buffer), hits.buffer_info()[0], len(hits), ctypes.addressof(tables), found.buffer_info()[0]
-        )
-        return found[:count]
+        tables = compiled.NestedTables(self._first, self._numbers, self._before, self._begins, self._texts)
+        return compiled.nested(buffer, hits, tables, self._most)
