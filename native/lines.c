@@ -1,9 +1,8 @@
 /* The inner loops of the fast scan, for lines by the million: pveforensics/events/scan/compiled.py calls them.
  *
- * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py, candidates.py and timeline/ (of the pages of
- * Parquet Arrow's writer is the twin); it serves where this file was not compiled. Nothing here allocates, keeps anything, or reads or
- * writes outside the arrays that it is handed: every place is checked against `size` before it is read, since texts are hostile and callers
- * may err.
+ * Each function has a twin in numpy that gives the same, in words.py, columns.py, heads.py, candidates.py and timeline/; it serves where
+ * this file was not compiled. Nothing here allocates, keeps anything, or reads or writes outside the arrays that it is handed: every place
+ * is checked against `size` before it is read, since texts are hostile and callers may err.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +14,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 9; }
+EXPORT int64_t pveforensics_lines_version(void) { return 10; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 enum { AHEAD = 8 }; /* lines that are fetched before they are looked at, where most lines of a page are passed over */
@@ -539,153 +538,6 @@ static inline int64_t pid_before(const uint8_t *data, int64_t size, int64_t mess
     return (int64_t)((value * 10000 + (value >> 32)) & 0xFFFFFFFFu);
 }
 
-/* --- pages of Parquet ---------------------------------------------------------------------------- */
-
-/* A number's lowest bytes, eight or four of them, the lowest first. */
-static inline void store(uint8_t *at, uint64_t value, size_t bytes)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    memcpy(at, &value, bytes);
-}
-
-/* Bytes that are written one behind the other, as long as there is room. */
-struct target {
-    uint8_t *bytes;
-    int64_t length;
-    int64_t room;
-};
-
-static inline void put(struct target *target, uint64_t value, int64_t bytes)
-{
-    for (int64_t byte = 0; byte < bytes; byte++, value >>= 8)
-        if (target->length < target->room)
-            target->bytes[target->length++] = (uint8_t)value;
-        else
-            target->room = -1;
-}
-
-static inline void put_varint(struct target *target, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        put(target, (value & 0x7F) | 0x80, 1);
-    put(target, value, 1);
-}
-
-static inline void put_signed(struct target *target, int64_t value)
-{
-    put_varint(target, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
-}
-
-/* Numbers of `width` bits each, at most 64, eight or a multiple of it: the lowest bits first. */
-static inline void put_bits(struct target *target, const uint64_t *values, int64_t count, int64_t width)
-{
-    uint64_t waiting = 0;
-    int64_t held = 0, at = target->length;
-    if (target->room - at < count / 8 * width) {
-        target->room = -1;
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        waiting |= values[i] << held;
-        held += width;
-        if (held >= 64) {
-            store(target->bytes + at, waiting, 8);
-            at += 8;
-            held -= 64;
-            waiting = held > 0 ? values[i] >> (width - held) : 0;
-        }
-    }
-    for (; held > 0; held -= 8, waiting >>= 8)
-        target->bytes[at++] = (uint8_t)waiting;
-    target->length = at;
-}
-
-enum { MOST_LITERALS = 504, SHORTEST_RUN = 16 };
-
-static void put_literals(struct target *target, const int32_t *values, int64_t count, const int32_t *codes, int64_t width)
-{
-    while (count > 0) {
-        uint64_t group[MOST_LITERALS];
-        const int64_t some = count < MOST_LITERALS ? count : MOST_LITERALS, groups = (some + 7) / 8;
-        for (int64_t i = 0; i < groups * 8; i++)
-            group[i] = i < some ? (uint64_t)codes[values[i]] : 0;
-        put_varint(target, (uint64_t)groups << 1 | 1);
-        put_bits(target, group, groups * 8, width);
-        values += some;
-        count -= some;
-    }
-}
-
-/* The codes of values, of `width` bits, in Parquet's mixture of runs and packed groups of eight: `codes` has those of the values from 0 to
- * `known`. Gives the length; -1 where a value has none, a code is wider, or there is no room. */
-EXPORT int64_t pveforensics_mixture(const int32_t *values, int64_t count, const int32_t *codes, int64_t known, int64_t width, uint8_t *page,
-                                    int64_t room)
-{
-    struct target target = {page, 0, room};
-    int64_t begin = 0, at = 0;
-    if (width < 1 || width > 31)
-        return -1;
-    for (int64_t i = 0; i < known; i++)
-        if (codes[i] < 0 || codes[i] >> width != 0)
-            return -1;
-    for (int64_t i = 0; i < count; i++)
-        if (values[i] < 0 || values[i] >= known)
-            return -1;
-    while (at < count && target.room >= 0) {
-        const int32_t code = codes[values[at]];
-        int64_t end = at + 1;
-        while (end < count && codes[values[end]] == code)
-            end++;
-        if (end - at >= SHORTEST_RUN) {
-            put_literals(&target, values + begin, at - begin, codes, width);
-            put_varint(&target, (uint64_t)(end - at) << 1);
-            put(&target, (uint64_t)code, (width + 7) / 8);
-            begin = at = end;
-        } else { /* a group of eight, or the rest */
-            at = at + 8 < count ? at + 8 : count;
-        }
-    }
-    put_literals(&target, values + begin, count - begin, codes, width);
-    return target.room < 0 ? -1 : target.length;
-}
-
-enum { DELTAS = 128, MINIBLOCK = 32 };
-
-/* Numbers by their steps, as DELTA_BINARY_PACKED has them. Gives the length, or -1 where there is no room. */
-EXPORT int64_t pveforensics_deltas(const int64_t *values, int64_t count, uint8_t *page, int64_t room)
-{
-    struct target target = {page, 0, room};
-    put_varint(&target, DELTAS);
-    put_varint(&target, DELTAS / MINIBLOCK);
-    put_varint(&target, (uint64_t)count);
-    put_signed(&target, count > 0 ? values[0] : 0);
-    for (int64_t at = 1; at < count && target.room >= 0; at += DELTAS) {
-        uint64_t steps[DELTAS];
-        const int64_t some = count - at < DELTAS ? count - at : DELTAS;
-        int64_t least = INT64_MAX;
-        for (int64_t i = 0; i < some; i++) {
-            steps[i] = (uint64_t)values[at + i] - (uint64_t)values[at + i - 1];
-            least = (int64_t)steps[i] < least ? (int64_t)steps[i] : least;
-        }
-        for (int64_t i = 0; i < DELTAS; i++)
-            steps[i] = i < some ? steps[i] - (uint64_t)least : 0;
-        int64_t widths[DELTAS / MINIBLOCK];
-        put_signed(&target, least);
-        for (int64_t part = 0; part < DELTAS / MINIBLOCK; part++) {
-            uint64_t bits = 0;
-            for (int64_t i = 0; i < MINIBLOCK; i++)
-                bits |= steps[part * MINIBLOCK + i];
-            widths[part] = bits != 0 ? 64 - __builtin_clzll(bits) : 0;
-            put(&target, (uint64_t)widths[part], 1);
-        }
-        for (int64_t part = 0; part < DELTAS / MINIBLOCK && part * MINIBLOCK < some; part++)
-            put_bits(&target, steps + part * MINIBLOCK, MINIBLOCK, widths[part]);
-    }
-    return target.room < 0 ? -1 : target.length;
-}
-
 /* --- lines of the timeline ----------------------------------------------------------------------- */
 
 /* What is known of the lines of a page (columns.py's rows), and what the numbers of hosts and tags stand for: programs below 0 are none. */
@@ -786,7 +638,7 @@ struct piece {
     int64_t size;
 };
 
-/* Rows in columns, and their messages one behind the other: `borders` tells where, or four bytes before each how long it is. */
+/* Rows in columns, and their messages one behind the other: `borders` tells where each begins, and where the last one ends. */
 struct rows {
     int64_t *key;
     uint32_t *line;
@@ -830,8 +682,7 @@ static inline void sink_down(struct head *heap, int64_t count, int64_t at)
 static inline int64_t put_row(const struct piece *piece, int64_t from, const struct rows *rows, int64_t to, int64_t length)
 {
     const int64_t begin = piece->begin[from], end = piece->end[from], bytes = end - begin, host = piece->host[from];
-    const int64_t before = rows->borders == NULL ? 4 : 0;
-    if (bytes < 0 || end > piece->size || bytes + before > rows->room - length || host >= piece->hosts)
+    if (bytes < 0 || end > piece->size || bytes > rows->room - length || host >= piece->hosts)
         return -1;
     rows->key[to] = piece->key[from];
     rows->line[to] = piece->line[from];
@@ -841,16 +692,12 @@ static inline int64_t put_row(const struct piece *piece, int64_t from, const str
     rows->program[to] = piece->program[from];
     rows->kind[to] = piece->kind[from];
     rows->path[to] = (int32_t)piece->path;
-    if (before)
-        store(rows->text + length, (uint64_t)bytes, 4);
-    length += before;
     if (bytes <= ONE_STEP && ONE_STEP <= piece->size - begin && ONE_STEP <= rows->room - length)
         memcpy(rows->text + length, piece->text + begin, ONE_STEP);
     else
         memcpy(rows->text + length, piece->text + begin, (size_t)bytes);
     length += bytes;
-    if (!before)
-        rows->borders[to + 1] = (int32_t)length;
+    rows->borders[to + 1] = (int32_t)length;
     return length;
 }
 
@@ -859,11 +706,9 @@ static inline int64_t put_row(const struct piece *piece, int64_t from, const str
 EXPORT int64_t pveforensics_merged(const struct piece *pieces, int64_t count, struct head *heap, const struct rows *rows)
 {
     int64_t length = 0, to = 0;
-    if (rows->borders != NULL) {
-        if (rows->room > INT32_MAX)
-            return -1;
-        rows->borders[0] = 0;
-    }
+    if (rows->room > INT32_MAX)
+        return -1;
+    rows->borders[0] = 0;
     for (int64_t first = 0, last = 0; first < count; first = last) {
         int64_t heads = 0;
         for (; last < count && pieces[last].turn == pieces[first].turn; last++)

@@ -31,7 +31,7 @@ def texts(values: Iterable[str | None]) -> pa.Array:
 
 def words(codes: Array, names: pa.Array, missing: Mask | None = None) -> pa.Array:
     """Texts of which many are the same: their numbers, and what these stand for."""
-    return pa.DictionaryArray.from_arrays(numbers(codes.astype(np.int32), pa.int32(), missing), names, safe=False)
+    return pa.DictionaryArray.from_arrays(numbers(codes.astype(np.int32, copy=False), pa.int32(), missing), names, safe=False)
 
 
 def coded(values: Sequence[str | None]) -> pa.Array:

@@ -10,10 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from pveforensics.errors import UsageError
-from pveforensics.events.scan import compiled
 from pveforensics.timeline.arrays import Array, Mask
-from pveforensics.timeline.lines import EveryLine
-from pveforensics.timeline.parquet import write_lines
 from pveforensics.timeline.strings import content, fragments, joined, replaced, stamps
 
 PARQUET_LEVEL = 1
@@ -40,14 +37,7 @@ def writer_of(path: str) -> Callable[[BinaryIO, pa.Schema, Batches], None]:
 
 
 def write_parquet(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
-    """Parquet: zstd, a row group a batch, names as dictionaries; of messages a dictionary is given up soon, after the work of making it."""
-    if compiled.library() is not None and isinstance(batches, EveryLine) and (rows := batches.in_numbers()) is not None:
-        write_lines(file, rows, PARQUET_LEVEL)
-    else:
-        _write_with_arrow(file, schema, batches)
-
-
-def _write_with_arrow(file: BinaryIO, schema: pa.Schema, batches: Batches) -> None:
+    """Parquet: zstd, a row group a batch, names as dictionaries; messages have none, since it would be given up after the work of making it."""
     from pyarrow import parquet  # noqa: PLC0415 - half of pyarrow's start-up, for one of the formats
 
     words = [field.name for field in schema if pa.types.is_dictionary(field.type)]

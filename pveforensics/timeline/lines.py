@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from pveforensics.model import Event
 from pveforensics.timebase import SECOND, Basis
-from pveforensics.timeline.arrays import Array, Mask, numbers, texts, words
+from pveforensics.timeline.arrays import Array, numbers, texts, words
 from pveforensics.timeline.blocks import Batch, FileLines
 from pveforensics.timeline.merging import Piece, merged
 from pveforensics.timeline.moments import Claim
@@ -30,85 +29,18 @@ _NO_CLAIM = Claim(Basis.STATED, 0)
 """Stands for that of rows without a time, and is not shown."""
 
 
-class Names(NamedTuple):
-    """What the numbers of rows stand for: `texts` by column, `seconds` of error; `bases` and `errors` are of each claim the number of its own."""
-
-    texts: Mapping[str, Sequence[str]]
-    seconds: Sequence[float]
-    bases: Array
-    errors: Array
-
-
-class LineRows(NamedTuple):
-    """Rows that follow each other, not merged yet.
-
-    The claim 0 is that of rows without a time; a kind behind the last one, program 0 and pid 0 stand for none.
-    """
-
-    pieces: Sequence[Piece]
-    names: Names
-
-    @property
-    def no_kind(self) -> int:
-        """The number of rows that are no event."""
-        return len(self.names.texts["kind"])
-
-
-class EveryLine:
-    """All lines in order of time, to be taken once: as numbers, or as record batches."""
-
-    def __init__(self, rows: Iterator[LineRows], chosen: Selection) -> None:
-        """What is searched in messages is left to the batches; the names of all rows are the same."""
-        self._rows = rows
-        self._chosen = chosen
-        self._spelled: dict[str, pa.Array] = {}
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The rows as tables."""
-        return (self._chosen.matching(self._batch(some)) for some in self._rows)
-
-    def in_numbers(self) -> Iterator[LineRows] | None:
-        """The rows as they are; None if their messages must be searched first."""
-        return None if self._chosen.grep else self._rows
-
-    def _batch(self, some: LineRows) -> pa.RecordBatch:
-        rows, messages = merged(some.pieces)
-        undated = rows.claim == 0
-        seconds = np.array(some.names.seconds, np.float64)
-        columns = [
-            numbers(rows.key, TIME, undated),
-            self._words(some, "basis", some.names.bases[rows.claim], undated),
-            numbers(seconds[some.names.errors[rows.claim]], pa.float64(), undated),
-            self._words(some, "node", rows.node),
-            self._words(some, "kind", rows.kind, rows.kind == some.no_kind),
-            self._words(some, "program", rows.program, rows.program == 0),
-            numbers(rows.pid, pa.uint32(), rows.pid == 0),
-            messages,
-            self._words(some, "path", rows.path),
-            numbers(rows.line.astype(np.int64), pa.int64()),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=LINES)
-
-    def _words(self, some: LineRows, name: str, codes: Array, missing: Mask | None = None) -> pa.Array:
-        if name not in self._spelled:
-            self._spelled[name] = texts(some.names.texts[name])
-        return words(codes, self._spelled[name], missing)
-
-
-def every_line(spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection) -> EveryLine:
+def every_line(
+    spool: LineSpool, files: Sequence[FileLines], calendar: Calendar, events: Sequence[Event], chosen: Selection
+) -> Iterator[pa.RecordBatch]:
     """All lines of these files in order of time, narrowed; the files must have been dated. `events` give lines their kind."""
     maker = _Maker(spool, files, calendar, events, chosen)
-    return EveryLine(_rows(spool, files, maker, chosen), chosen)
-
-
-def _rows(spool: LineSpool, files: Sequence[FileLines], maker: _Maker, chosen: Selection) -> Iterator[LineRows]:
     blocks = [block for file in _ranked(files) for block in file.blocks if chosen.may_hold(block.first, block.last)]
     for slices in sweep(spool, blocks):
         maker.add(slices)
         if maker.full:
-            yield maker.rows()
+            yield chosen.matching(maker.batch())
     if not maker.empty:
-        yield maker.rows()
+        yield chosen.matching(maker.batch())
 
 
 def _ranked(files: Sequence[FileLines]) -> Iterator[FileLines]:
@@ -138,12 +70,11 @@ class _Maker:
         self._kept_nodes = np.array([chosen.has_node(node) for node in nodes], np.bool_)
         self._kept_kinds = np.array([chosen.has_kind(kind) for kind in kinds] + [not chosen.kinds], np.bool_)
         bases: dict[str, int] = {}
-        seconds: dict[float, int] = {}
         claims = [claim or _NO_CLAIM for claim in calendar.claims.known]
-        basis = np.array([bases.setdefault(claim.basis.value, len(bases)) for claim in claims], np.int32)
-        error = np.array([seconds.setdefault(claim.error_us / SECOND, len(seconds)) for claim in claims], np.int32)
+        self._bases = np.array([bases.setdefault(claim.basis.value, len(bases)) for claim in claims], np.int32)
+        self._errors = np.array([claim.error_us / SECOND for claim in claims], np.float64)
         columns = {"basis": bases, "node": nodes, "kind": kinds, "program": spool.programs, "path": self._paths}
-        self.names = Names({column: list(values) for column, values in columns.items()}, list(seconds), basis, error)
+        self._names = {column: texts(values) for column, values in columns.items()}
         self._pieces: list[Piece] = []
         self._turns = self._rows = self._bytes = 0
 
@@ -197,11 +128,25 @@ class _Maker:
             kind[hit] = numbers[place[hit]]
         return kind
 
-    def rows(self) -> LineRows:
-        """What has gathered."""
+    def batch(self) -> pa.RecordBatch:
+        """What has gathered. The claim 0 is that of rows without a time; program 0 and pid 0 stand for none."""
         pieces, self._pieces = self._pieces, []
         self._rows = self._bytes = 0
-        return LineRows(pieces, self.names)
+        rows, messages = merged(pieces)
+        undated = rows.claim == 0
+        columns = [
+            numbers(rows.key, TIME, undated),
+            words(self._bases[rows.claim], self._names["basis"], undated),
+            numbers(self._errors[rows.claim], pa.float64(), undated),
+            words(rows.node, self._names["node"]),
+            words(rows.kind, self._names["kind"], rows.kind == self._no_kind),
+            words(rows.program, self._names["program"], rows.program == 0),
+            numbers(rows.pid, pa.uint32(), rows.pid == 0),
+            messages,
+            words(rows.path, self._names["path"]),
+            numbers(rows.line.astype(np.int64), pa.int64()),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=LINES)
 
 
 def _kinds(events: Sequence[Event], kinds: dict[str, int]) -> dict[str, tuple[Array, Array]]:

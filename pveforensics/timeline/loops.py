@@ -13,12 +13,7 @@ import numpy.typing as npt
 
 from pveforensics.events.scan.compiled import NUMBER, POINTER, Bytes, Indexes, Mask, library
 
-_MOST_OF_A_HEAD, _MOST_DELTAS = 64, 128
-"""Bytes of what stands before the numbers of a page, and numbers that are packed at once."""
-
-
 Places = npt.NDArray[np.uint32]
-Codes = npt.NDArray[np.int32]
 
 
 class _PageLines(ctypes.Structure):
@@ -34,30 +29,6 @@ class _PageLines(ctypes.Structure):
 
 class _WaitingLines(ctypes.Structure):
     _fields_ = [(name, POINTER) for name in ("at", "begin", "end", "pid", "form", "host", "program")]
-
-
-def mixture(values: Codes, codes: Codes, width: int) -> Bytes | None:
-    """The codes of values from 0 on, of `width` bits (1 to 31), in Parquet's mixture of runs and packed groups of eight."""
-    loaded = library()
-    if loaded is None:
-        return None
-    page = np.empty(8 * len(values) + _MOST_OF_A_HEAD, np.uint8)
-    length = loaded.pveforensics_mixture(values.ctypes.data, len(values), codes.ctypes.data, len(codes), width, page.ctypes.data, len(page))
-    if length < 0:
-        raise ValueError("a value without a code, or a code that is wider")
-    return page[:length]
-
-
-def deltas(values: Indexes) -> Bytes | None:
-    """Numbers as Parquet's DELTA_BINARY_PACKED has them."""
-    loaded = library()
-    if loaded is None:
-        return None
-    page = np.empty(10 * len(values) + 8 * _MOST_DELTAS + _MOST_OF_A_HEAD, np.uint8)
-    length = loaded.pveforensics_deltas(values.ctypes.data, len(values), page.ctypes.data, len(page))
-    if length < 0:
-        raise ValueError("there is no room for these numbers")
-    return page[:length]
 
 
 class PageLines(NamedTuple):

@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pveforensics.events.scan.compiled import NUMBER, POINTER, Bytes, library
+from pveforensics.events.scan.compiled import NUMBER, POINTER, library
 from pveforensics.timeline.arrays import Array
 from pveforensics.timeline.blocks import Batch
 from pveforensics.timeline.messages import Messages, taken
-
-_INSIDE_PARQUET = 4
-"""Bytes before each string of a page, which tell its length."""
 
 
 class Piece(NamedTuple):
@@ -66,36 +63,19 @@ class _Rows(ctypes.Structure):
 
 def merged(pieces: Sequence[Piece]) -> tuple[Numbers, pa.Array]:
     """The rows, and their messages as strings."""
-    count = sum(len(piece.kind) for piece in pieces)
-    borders = np.empty(count + 1, np.int32)
-    found = _merge(pieces, borders, 0)
-    if found is None:
-        return _in_numpy(pieces)
-    return found[0], pa.StringArray.from_buffers(count, pa.py_buffer(borders), pa.py_buffer(found[1]))
-
-
-def merged_for_parquet(pieces: Sequence[Piece], before: int) -> tuple[Numbers, Bytes] | None:
-    """The rows, and their messages as a page of Parquet's strings behind `before` bytes; None where nothing was compiled."""
-    return _merge(pieces, None, before)
-
-
-def _merge(pieces: Sequence[Piece], borders: Array | None, before: int) -> tuple[Numbers, Bytes] | None:
     loaded = library()
     if loaded is None:
-        return None
+        return _in_numpy(pieces)
     held: list[Any] = []  # what pointers lead to
     known = (_Piece * len(pieces))(*(_told(piece, held) for piece in pieces))
-    count = sum(len(piece.kind) for piece in pieces)
-    room = sum(piece.size for piece in pieces) + (_INSIDE_PARQUET * count if borders is None else 0)
+    count, room = sum(len(piece.kind) for piece in pieces), sum(piece.size for piece in pieces)
     rows = Numbers(*(np.empty(count, kind) for kind in _KINDS))
-    text, heap = np.empty(before + room, np.uint8), np.empty(3 * len(pieces), np.int64)
-    told = _Rows(
-        *(column.ctypes.data for column in rows), borders.ctypes.data if borders is not None else None, text.ctypes.data + before, room
-    )
+    borders, text, heap = np.empty(count + 1, np.int32), np.empty(room, np.uint8), np.empty(3 * len(pieces), np.int64)
+    told = _Rows(*(column.ctypes.data for column in (*rows, borders, text)), room)
     length = loaded.pveforensics_merged(ctypes.addressof(known), len(pieces), heap.ctypes.data, ctypes.addressof(told))
     if length < 0:
         raise ValueError("a line lies outside of its block")
-    return rows, text[: before + length]
+    return rows, pa.StringArray.from_buffers(count, pa.py_buffer(borders), pa.py_buffer(text[:length]))
 
 
 def _told(piece: Piece, held: list[Any]) -> _Piece:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pveforensics.intake import Intake, take_in
 from pveforensics.model import Event, Options, Timeline
 from pveforensics.pipeline import Dated, RulePack, dated
 from pveforensics.timebase import Instant
-from pveforensics.timeline.lines import EveryLine, every_line
+from pveforensics.timeline.lines import every_line
 from pveforensics.timeline.order import Calendar
 from pveforensics.timeline.selection import Selection, check_grep, selection
 from pveforensics.timeline.spool import LineSpool
@@ -36,7 +36,7 @@ class Stream(NamedTuple):
     """Rows in order of time, to be taken once. `nodes` are the case's; `complete` is False where a member was damaged or unsafe."""
 
     schema: pa.Schema
-    batches: Iterable[pa.RecordBatch]
+    batches: Iterator[pa.RecordBatch]
     nodes: tuple[str, ...]
     intake: Intake
 
@@ -88,7 +88,7 @@ def _last(common: Timeline) -> Instant | None:
     return max(moments, default=None)
 
 
-def _lines(spool: LineSpool, known: Dated, chosen: Selection) -> EveryLine:
+def _lines(spool: LineSpool, known: Dated, chosen: Selection) -> Iterator[pa.RecordBatch]:
     calendar = Calendar(known.clocks, known.naming, known.shifts, known.own.events)
     files = [file for file in spool.files if file.path in known.clocks and file.blocks]
     for file in files:

@@ -20,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 9
+VERSION = 10
 """Of the functions in `native/lines.c`: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -42,8 +42,6 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 3),
     "holding": (*_TEXT, POINTER, POINTER, NUMBER, ctypes.c_char_p, POINTER),
     "joined": (*_TEXT, POINTER, POINTER, NUMBER, POINTER, NUMBER),
-    "mixture": (POINTER, NUMBER, POINTER, NUMBER, NUMBER, POINTER, NUMBER),
-    "deltas": (POINTER, NUMBER, POINTER, NUMBER),
     "entries": (*_TEXT, *(POINTER,) * 3),
     "packed": (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, POINTER, NUMBER),
     "merged": (POINTER, NUMBER, POINTER, POINTER),

@@ -228,8 +228,6 @@ def test_lines_of_blocks_are_merged_the_same(drawn):
     assert list(zip(rows.key.tolist(), rows.path.tolist(), rows.line.tolist(), strict=True)) == [
         (key, pieces[number].path, row + 5) for key, number, row in expected
     ]
-    page = bytes(merging.merged_for_parquet(pieces, 3)[1][3:])
-    assert page == b"".join(len(text).to_bytes(4, "little") + text for text in shown)
     with pytest.MonkeyPatch.context() as patch:
         in_numpy(patch)
         twin, twin_said = merging.merged(pieces)
@@ -241,9 +239,8 @@ def test_lines_of_blocks_are_merged_the_same(drawn):
 @pytest.mark.parametrize("wrong", [(0, 4), (3, 2), (9, 10)])
 def test_a_message_outside_of_its_block_is_not_merged(wrong):
     pieces = [piece(1, b"abc", [(1, 0, 3), (2, *wrong)]), piece(1, b"", [(0, 0, 0)])]
-    for merge in (merging.merged, lambda pieces: merging.merged_for_parquet(pieces, 5)):
-        with pytest.raises(ValueError, match="outside"):
-            merge(pieces)
+    with pytest.raises(ValueError, match="outside"):
+        merging.merged(pieces)
 
 
 def test_a_host_without_a_node_is_not_merged():
@@ -333,16 +330,10 @@ for _ in range(3000):
         short = np.array([draw.randrange(3) for _ in range(9)], np.uint16)
         lines = blocks.Batch(text, np.sort(some()), some(), begin, end, some(), short, short, short)
         pieces.append(merging.Piece(number // 3, lines, short.astype(np.int32), np.zeros(3 - (draw.random() < 0.05), np.int32), number, int((end - begin).view(np.int32).clip(0).sum())))
-    for merge in (merging.merged, lambda pieces: merging.merged_for_parquet(pieces, 3)):
-        try:
-            merge(pieces)
-        except ValueError:
-            pass
     try:
-        loops.mixture(np.array(draw.choices([0, 1, 5, -1, 2**31 - 1], [20, 2, 2, draw.random() < 0.3, 1], k=draw.randrange(99)), np.int32), np.array(draw.choices([0, 1, 7, -1], [9, 9, 9, 1], k=draw.randrange(1, 9)), np.int32), draw.randrange(34))
+        merging.merged(pieces)
     except ValueError:
         pass
-    loops.deltas(np.array(draw.choices([0, 1, -1, 2**62, -2**62, 2**63 - 1, -2**63], k=draw.randrange(300)), np.int64))
     try:
         compiled.joined(text, begins, begins + abs(begins) % 50)
     except (ValueError, MemoryError, OverflowError):
