@@ -1,4 +1,4 @@
-"""Compiles what a wheel holds beside Python: the inner loops of the scan (native/lines.c), and modules of the program (native/compile_modules.py).
+"""Compiles what a wheel holds beside Python: the inner loops over lines (native/*.c), and modules of the program (native/compile_modules.py).
 
 Without a C compiler the wheel is pure: the scan uses numpy and Python is interpreted, which tells the same, more slowly.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent
-SOURCE = ROOT / "native" / "lines.c"
+SOURCES = sorted((ROOT / "native").glob("*.c"))
 LIBRARY = ROOT / "pveforensics" / "events" / "scan" / "_lines.so"
 FLAGS = ("-O2", "-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
 MODULES = ROOT / "native" / "compile_modules.py"
@@ -50,7 +50,7 @@ def compile_library(target: Path = LIBRARY) -> bool:
         print("no C compiler here: the scan will use numpy, which takes longer", file=sys.stderr)
         return False
     fresh = target.with_suffix(".new")
-    made = subprocess.run([command, *FLAGS, "-o", str(fresh), str(SOURCE)], capture_output=True, text=True, check=False)
+    made = subprocess.run([command, *FLAGS, "-o", str(fresh), *map(str, SOURCES)], capture_output=True, text=True, check=False)
     if made.returncode:
         print(f"{command} failed, so the scan will use numpy, which takes longer:\n{made.stderr}", file=sys.stderr)
         fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Loops: the timeline's inner loops in machine code (`native/lines.c`), by way of `events.scan.compiled`.
+"""Loops: the timeline's inner loops in machine code (`native/timeline.c`), by way of `events.scan.compiled`.
 
 Nothing is made, that is None, where nothing was compiled.
 """

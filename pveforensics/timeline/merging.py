@@ -1,4 +1,4 @@
-"""Merging: lines of several blocks, of each in order, become rows in one order: a loop in machine code (`native/lines.c`), or numpy."""
+"""Merging: lines of several blocks, of each in order, become rows in one order: a loop in machine code (`native/timeline.c`), or numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled: the inner loops of the fast scan in machine code (`native/lines.c`), where they were compiled; else their callers use numpy.
+"""Compiled: the inner loops of the fast scan in machine code (`native/`), where they were compiled; else their callers use numpy.
 
 Every function gives None where there is no library. What they are handed is checked there against the length of the text; that the
 arrays are as long as they claim is the business of this module.
@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 VERSION = 10
-"""Of the functions in `native/lines.c`: a library left over from another version is not used."""
+"""Of the functions in `native/`, which `native/lines.c` tells: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
 """Where `hatch_build.py` puts it."""
