@@ -8,7 +8,7 @@
 #endif
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 10; }
+EXPORT int64_t pveforensics_lines_version(void) { return 11; }
 
 enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
 
@@ -201,28 +201,77 @@ EXPORT void pveforensics_heads(const uint8_t *data, int64_t size, const int64_t 
 
 enum { AT_ONCE = 1 << 15 }; /* bytes that stay in the nearest cache until they were looked at twice */
 
+/* Lines as they are found: where they begin and end, of which `read` have been looked at. */
+struct found_lines {
+    int64_t *starts;
+    int64_t *ends;
+    int64_t room;
+    int64_t count;
+    int64_t read;
+};
+
+/* Looks at the text from `at` to before `end` for lines that end there. Gives 0 where there is no room for them. */
+static int look_at(const uint8_t *data, int64_t size, int64_t at, int64_t end, struct found_lines *lines, const struct columns *columns,
+                   const struct hosts *hosts, struct heads *heads)
+{
+    const int64_t left = lines->room - lines->count - 1, found = newlines_between(data, at, end, lines->ends + lines->count, left);
+    if (found > left)
+        return 0;
+    lines->count += found;
+    for (int64_t line = lines->read; line < lines->count; line++)
+        lines->starts[line] = line > 0 ? lines->ends[line - 1] + 1 : 0;
+    read_heads(data, size, lines->starts, lines->ends, lines->read, lines->count, columns, hosts, heads);
+    lines->read = lines->count;
+    return 1;
+}
+
+/* The last line, which ends without a newline. Gives how many lines there are. */
+static int64_t look_at_last(const uint8_t *data, int64_t size, struct found_lines *lines, const struct columns *columns,
+                            const struct hosts *hosts, struct heads *heads)
+{
+    lines->starts[lines->count] = lines->count > 0 ? lines->ends[lines->count - 1] + 1 : 0;
+    lines->ends[lines->count] = size;
+    read_heads(data, size, lines->starts, lines->ends, lines->count, lines->count + 1, columns, hosts, heads);
+    return lines->count + 1;
+}
+
 /* All lines of a text, the last one without a newline, and their heads. Gives how many lines there are; where they are more than `room`
  * nothing else holds, and every array has room for that many. */
 EXPORT int64_t pveforensics_survey(const uint8_t *data, int64_t size, int64_t *starts, int64_t *ends, int64_t room,
                                    const struct columns *columns, const struct hosts *hosts, struct heads *heads)
 {
-    int64_t count = 0, read = 0;
-    for (int64_t at = 0; at < size; at += AT_ONCE) {
-        const int64_t found = newlines_between(data, at, at + AT_ONCE < size ? at + AT_ONCE : size, ends + count, room - count - 1);
-        if (found > room - count - 1)
-            return size + 1; /* as many as there may be at most */
-        count += found;
-        for (int64_t line = read; line < count; line++)
-            starts[line] = line > 0 ? ends[line - 1] + 1 : 0;
-        read_heads(data, size, starts, ends, read, count, columns, hosts, heads);
-        read = count;
-    }
+    struct found_lines lines = {starts, ends, room, 0, 0};
     if (room < 1)
-        return size + 1;
-    starts[count] = count > 0 ? ends[count - 1] + 1 : 0;
-    ends[count] = size;
-    read_heads(data, size, starts, ends, count, count + 1, columns, hosts, heads);
-    return count + 1;
+        return size + 1; /* as many as there may be at most */
+    for (int64_t at = 0; at < size; at += AT_ONCE)
+        if (!look_at(data, size, at, at + AT_ONCE < size ? at + AT_ONCE : size, &lines, columns, hosts, heads))
+            return size + 1;
+    return look_at_last(data, size, &lines, columns, hosts, heads);
+}
+
+/* The same of a text that comes in parts, which are copied to `data` one behind the other, `size` bytes in all. Gives -1 where they hold a
+ * NUL or have another size. */
+EXPORT int64_t pveforensics_survey_of_parts(const uint8_t *const *parts, const int64_t *sizes, int64_t count, uint8_t *data, int64_t size,
+                                            int64_t *starts, int64_t *ends, int64_t room, const struct columns *columns,
+                                            const struct hosts *hosts, struct heads *heads)
+{
+    struct found_lines lines = {starts, ends, room, 0, 0};
+    int64_t at = 0;
+    int fits = room >= 1;
+    for (int64_t part = 0; part < count; part++)
+        for (int64_t place = 0; place < sizes[part]; place += AT_ONCE) {
+            const int64_t left = sizes[part] - place, length = left < AT_ONCE ? left : AT_ONCE;
+            if (length > size - at)
+                return -1;
+            memcpy(data + at, parts[part] + place, (size_t)length);
+            if (memchr(data + at, 0, (size_t)length) != NULL)
+                return -1;
+            fits = fits && look_at(data, at + length, at, at + length, &lines, columns, hosts, heads);
+            at += length;
+        }
+    if (at != size)
+        return -1;
+    return fits ? look_at_last(data, size, &lines, columns, hosts, heads) : size + 1;
 }
 
 /* Tags that are known, in a table of slots: `slots` by the upper 16 bits of the hash, of each tag its words, and whether a pid follows

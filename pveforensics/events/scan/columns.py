@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.heads import Heads
 from pveforensics.events.scan.layout import Layout, Midnight
-from pveforensics.events.scan.survey import HeadReader, HeadRows
+from pveforensics.events.scan.pieces import joined
+from pveforensics.events.scan.survey import HeadReader, HeadRows, Surveyed
 from pveforensics.events.scan.words import Indexes, Mask, Page, Room, Words, low_bytes, word
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
@@ -69,11 +71,27 @@ class Columns:
             layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, (BACK_US, HOLE_US), fraction=layout.fraction
         )
         self._tags: Indexes = np.zeros((2, 0), np.int64)
+        self._surveyed: tuple[bytes, Surveyed | None] = b"", None
+
+    def joined(self, parts: Sequence[bytes], size: int) -> bytes | None:
+        """As `pieces.joined`; the text is surveyed while it is copied, which spares a way through memory, if it is the next one to be asked for."""
+        self._know_hosts()
+        found = self._reader.survey_of_parts(parts, size)
+        if found is None:
+            return joined(parts, size)
+        self._surveyed = found
+        return found[0]
+
+    def _know_hosts(self) -> None:
+        self._reader.know([host.words for host in self.heads.hosts])
 
     def survey(self, data: bytes, room: Room) -> tuple[Page, Begins | None]:
         """The page of a text, with what its lines begin with if that can be told on the way; both hold until the next one."""
-        self._reader.know([host.words for host in self.heads.hosts])
-        found = self._reader.survey(data)
+        text, found = self._surveyed
+        self._surveyed = b"", None
+        if text is not data or found is None:
+            self._know_hosts()
+            found = self._reader.survey(data)
         if found is None:
             return Page(data, room), None
         starts, ends, heads = found
@@ -106,7 +124,7 @@ class Columns:
 
     def _in_machine_code(self, page: Page) -> Begins | None:
         """What the lines begin with, from compiled loops; None where nothing was compiled."""
-        self._reader.know([host.words for host in self.heads.hosts])
+        self._know_hosts()
         found = self._reader.read(page.data, page.starts, page.ends)
         return self._dated(page, found) if found is not None else None
 

@@ -20,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 10
+VERSION = 11
 """Of the functions in `native/`, which `native/lines.c` tells: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -35,6 +35,7 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "newlines": (*_TEXT, POINTER, NUMBER),
     "words": (*_TEXT, POINTER, NUMBER, POINTER),
     "heads": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
+    "survey_of_parts": (POINTER, POINTER, NUMBER, *_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "survey": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "tags": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 4),
     "nested": (*_TEXT, POINTER, NUMBER, POINTER, POINTER),

@@ -17,7 +17,7 @@ from pveforensics.events.scan.columns import Begins, Columns, Rows
 from pveforensics.events.scan.layout import Layout, layout_of
 from pveforensics.events.scan.lines import NAMED, TextScan
 from pveforensics.events.scan.matcher import Matcher, hit_codes
-from pveforensics.events.scan.pieces import pieces
+from pveforensics.events.scan.pieces import joined, pieces
 from pveforensics.events.scan.sink import LineSink
 from pveforensics.events.scan.streams import anchors_by_line
 from pveforensics.events.scan.words import Indexes, Mask, Page, Room
@@ -47,7 +47,7 @@ def scan_text(chunks: Iterable[bytes], scan: TextScan, matcher: Matcher, sink: L
     """The same as `naive.scan_text`, faster."""
     reader = _Pages(scan, matcher, sink)
     line = 0
-    for data, nuls, fresh in pieces(chunks, SIZE):
+    for data, nuls, fresh in pieces(chunks, SIZE, reader.join):
         line += fresh
         if len(data) >= LEAST:
             line += reader.take(line, data, nuls)
@@ -69,6 +69,10 @@ class _Pages:
         self._columns: Columns | None = None
         self._candidates = Candidates(scan)
         self._room = Room()
+
+    def join(self, parts: Sequence[bytes], size: int) -> bytes | None:
+        """As `pieces.joined`, for a page that is taken next."""
+        return self._columns.joined(parts, size) if self._columns is not None and size >= LEAST else joined(parts, size)
 
     def feed(self, first: int, data: bytes, nuls: int, found: dict[int, set[int]]) -> int:
         """Feed every line with the anchors found in it; gives the number of newlines."""

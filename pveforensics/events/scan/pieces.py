@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
@@ -34,7 +34,18 @@ class Batch(NamedTuple):
     nuls: int
 
 
-def pieces(chunks: Iterable[bytes], least: int = 0) -> Iterator[Piece]:
+Join = Callable[[Sequence[bytes], int], bytes | None]
+"""Makes the first so many bytes of parts one text; None if there are NUL bytes in them."""
+
+
+def joined(parts: Sequence[bytes], size: int) -> bytes | None:
+    """The first `size` bytes of the parts, which end in the last one, as one text; None if there are NUL bytes in the parts."""
+    if any(b"\0" in part for part in parts):
+        return None
+    return b"".join((*parts[:-1], memoryview(parts[-1])[: len(parts[-1]) - sum(map(len, parts)) + size]))
+
+
+def pieces(chunks: Iterable[bytes], least: int = 0, join: Join = joined) -> Iterator[Piece]:
     """Whole lines as they come, gathered to pieces of at least this length but for the last one.
 
     A run of NUL bytes ends a piece but not its line: what follows has the same number.
@@ -42,11 +53,14 @@ def pieces(chunks: Iterable[bytes], least: int = 0) -> Iterator[Piece]:
     carry, fresh, nuls, dropping = b"", True, 0, False
     for parts in _gathered(chunks, least):
         cut = parts[-1].rfind(b"\n")
-        if cut >= 0 and not dropping and not any(b"\0" in part for part in parts):  # as nearly always: one copy is enough
-            last = memoryview(parts[-1])
-            yield Piece(b"".join((carry, *parts[:-1], last[:cut])), nuls, fresh)
-            carry, fresh, nuls = bytes(last[cut + 1 :]), True, 0
-            continue
+        behind = parts[-1][cut + 1 :]
+        if cut >= 0 and not dropping and b"\0" not in behind:
+            whole = [carry, *parts]
+            data = join(whole, sum(map(len, whole)) - len(behind) - 1)
+            if data is not None:  # as nearly always: one copy is enough
+                yield Piece(data, nuls, fresh)
+                carry, fresh, nuls = behind, True, 0
+                continue
         for text, run in _split(b"".join(parts)):
             if dropping:
                 newline = text.find(b"\n")

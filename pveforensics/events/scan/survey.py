@@ -18,6 +18,10 @@ NAME_WORDS = 8
 """Words of a name in the host column with its blanks."""
 
 
+_blank = ctypes.pythonapi.PyBytes_FromStringAndSize
+_blank.restype, _blank.argtypes = ctypes.py_object, (ctypes.c_char_p, ctypes.c_ssize_t)
+
+
 class _Columns(ctypes.Structure):
     _fields_ = [
         *((name, NUMBER) for name in ("date", "fraction", "zone_at", "zone_size", "head", "longest", "back", "hole")),
@@ -53,6 +57,10 @@ class HeadRows(NamedTuple):
     seen: int
 
 
+Surveyed = tuple[Indexes, Indexes, HeadRows]
+"""Where lines begin and end, and their heads."""
+
+
 class HeadReader:
     """Reads the heads of lines in fixed columns."""
 
@@ -63,6 +71,7 @@ class HeadReader:
         self._arrays: tuple[Any, ...] = ()
         self._hosts = _Hosts(0, None, None, None)
         self._room = _no_room()
+        self._heads = _Heads()
 
     def know(self, hosts: Sequence[tuple[tuple[np.uint64, np.uint64], ...]]) -> None:
         """Names in the host column with their blanks, as masks and words."""
@@ -91,28 +100,46 @@ class HeadReader:
         )  # fmt: skip
         return _told(heads, ok, columns)
 
-    def survey(self, data: bytes) -> tuple[Indexes, Indexes, HeadRows] | None:
+    def survey(self, data: bytes) -> Surveyed | None:
         """Where the lines of a text begin and end, and their heads; the next call overwrites them."""
         loaded = compiled.library()
         if loaded is None:
             return None
         room = len(data) // BYTES_A_LINE + 1
         while True:
-            ok, columns = self._taken(room)
-            heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns[2:]))
-            count = loaded.pveforensics_survey(
-                data, len(data), columns[0].ctypes.data, columns[1].ctypes.data, room, ctypes.addressof(self._columns),
-                ctypes.addressof(self._hosts), ctypes.addressof(heads),
-            )  # fmt: skip
+            count = loaded.pveforensics_survey(data, len(data), *self._places(room))
             if count <= room:
-                return columns[0, :count], columns[1, :count], _told(heads, ok[:count], columns[2:, :count])
+                return self._found(count)
             room = min(count, 4 * room)
 
-    def _taken(self, room: int) -> tuple[Mask, Indexes]:
-        """Flags and six columns of so many lines at least: fresh memory for each text would cost as much as what is done with it."""
+    def survey_of_parts(self, parts: Sequence[bytes], size: int) -> tuple[bytes, Surveyed | None] | None:
+        """The first `size` bytes of these parts as one text, with what `survey` says of it unless its lines are too short; None if there are NUL bytes."""
+        loaded = compiled.library()
+        if loaded is None:
+            return None
+        data: bytes = _blank(None, size)
+        sizes = [len(part) for part in parts]
+        sizes[-1] -= sum(sizes) - size
+        room = size // BYTES_A_LINE + 1
+        count = loaded.pveforensics_survey_of_parts(
+            (ctypes.c_char_p * len(parts))(*parts), (NUMBER * len(parts))(*sizes), len(parts), data, size, *self._places(room)
+        )
+        if count < 0:
+            return None
+        return data, self._found(count) if count <= room else None
+
+    def _places(self, room: int) -> tuple[int, ...]:
+        """Where so many lines at least go: fresh memory for each text would cost as much as what is done with it."""
         if len(self._room[0]) < room:
             self._room = np.empty(room, np.bool_), np.empty((6, room), np.int64)
-        return self._room
+        ok, columns = self._room
+        self._heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns[2:]))
+        addresses = (ctypes.addressof(each) for each in (self._columns, self._hosts, self._heads))
+        return columns[0].ctypes.data, columns[1].ctypes.data, room, *addresses
+
+    def _found(self, count: int) -> Surveyed:
+        ok, columns = self._room
+        return columns[0, :count], columns[1, :count], _told(self._heads, ok[:count], columns[2:, :count])
 
 
 def _told(heads: _Heads, ok: Mask, columns: Indexes) -> HeadRows:

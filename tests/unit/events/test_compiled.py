@@ -15,10 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher
-from pveforensics.events.scan import columns, compiled, grouping, layout
+from pveforensics.events.scan import columns, compiled, grouping, layout, survey
 from pveforensics.events.scan import meanings as meanings_of
 from pveforensics.events.scan.matcher import CODE_BITS
-from pveforensics.events.scan.words import Page, Room
+from pveforensics.events.scan.pieces import joined
+from pveforensics.events.scan.words import Page, Room, low_bytes, word
 from pveforensics.timeline import blocks, loops, merging, sink
 
 LINES = [
@@ -89,6 +90,30 @@ def test_a_survey_says_the_same_as_lines_and_their_heads_one_by_one(text, form):
         in_numpy(patch)
         expected = surveyed(text, form)
     assert surveyed(text, form) == expected
+
+
+def in_lists(said):
+    starts, ends, heads = said
+    return starts.tolist(), ends.tolist(), *(column.tolist() for column in heads[:5]), heads[5:]
+
+
+@given(st.lists(TEXTS | st.just(b""), min_size=1, max_size=4), st.integers(0, 30), st.booleans())
+@example([b"x" * 40_000 + b"\n", LINES[0] + b"\n", b"\n" * 9_000], 0, False)
+@example([LINES[0] + b"\n" + LINES[5], b"\0"], 0, False)
+def test_a_text_in_parts_is_surveyed_as_if_whole(parts, less, nul):
+    parts = [*parts, b"y" * less + (b"\0" if nul else b"") + b"z"]
+    size = sum(map(len, parts)) - less
+    reader = survey.HeadReader(7, 15, b"", 15, 8192, (1, 9), fraction=False)
+    reader.know([tuple((low_bytes(len(part)), word(part)) for part in (b" alpha ",))])
+    found, whole = reader.survey_of_parts(parts, size), b"".join(parts)[:size]
+    assert (found is None) == (b"\0" in whole)
+    assert joined(parts, size) == (None if b"\0" in b"".join(parts) else whole)
+    if found is None:
+        return
+    text, said = found
+    assert text == whole
+    shown = said and in_lists(said)  # the next survey overwrites it
+    assert shown is None or shown == in_lists(reader.survey(whole))
 
 
 INDEX = SignatureIndex(
@@ -313,6 +338,8 @@ for _ in range(3000):
     reader = survey.HeadReader(11, 26, b"+01:00", 32, 8192, (1, 9), fraction=True)
     reader.read(text, some(), some())
     reader.survey(text)
+    parts = [text, text[:9], b"x" * draw.choice([0, 3, 40_000]), text]
+    reader.survey_of_parts(parts, max(0, sum(map(len, parts[:3])) + draw.randrange(-5, len(text) + 1)))
     ends = np.sort(some())
     hits = array("q", [max(-(2**40), min(2**40, draw.choice(edges))) << 20 | draw.randrange(9) for _ in range(20)])
     nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).with_outer(text, hits * 6)

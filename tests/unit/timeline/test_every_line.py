@@ -98,8 +98,8 @@ def the_same(folder, options=Options()):
 def small_blocks(size, block=None, fewest=1_000):
     """Pages of this size, and blocks of that many bytes, cut where another sum dates at least so many lines."""
 
-    def cut(chunks, _):
-        return pieces(chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size))
+    def cut(chunks, _, join):
+        return pieces((chunk[at : at + size] for chunk in chunks for at in range(0, len(chunk), size)), join=join)
 
     with (
         mock.patch("pveforensics.events.scan.SHORT", 1),
