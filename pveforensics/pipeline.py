@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pveforensics import events, heap
 from pveforensics.bundle import Limits, open_bundles
@@ -17,12 +17,14 @@ from pveforensics.events import Signature
 from pveforensics.identity import identify
 from pveforensics.incidents import assemble
 from pveforensics.intake import Intake, take_in
-from pveforensics.inventory import Inventory, take_stock
 from pveforensics.model import Case, Facts, History, Options, Timeline
 from pveforensics.readings import LogScan, Naming
 from pveforensics.rulepack import RulePack, load_pack
 from pveforensics.state import outline, reconstruct
 from pveforensics.stopwatch import timed
+
+if TYPE_CHECKING:
+    from pveforensics.inventory import Inventory
 
 __all__ = ["Dated", "RulePack", "analyze", "dated", "examine", "inventory", "load_pack", "reconstructed"]
 
@@ -48,6 +50,8 @@ def inventory(
     paths: Sequence[str], pack: RulePack, options: Options = Options(), limits: Limits = Limits(), progress: Progress = lambda _: None
 ) -> Inventory:
     """Read the bundles and say what they hold: who, when and which boots, no more. Raises InputError if nothing in them could be read."""
+    from pveforensics.inventory import take_stock  # noqa: PLC0415 - an analysis takes none
+
     with open_bundles(paths, limits) as bundle:
         intake = take_in(bundle, tuple(_for_inventory(pack.signatures)), progress)
     naming = identify(intake.scans, intake.documents)

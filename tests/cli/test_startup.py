@@ -69,8 +69,9 @@ def test_a_short_log_needs_no_arrays_and_nothing_that_reads_other_things(loaded,
     modules, _ = loaded("analyze", "pve1.log", "-o", "r.html", "--json", "c.json", "--markdown", "m.md")
     assert {"jinja2", "hyperscan", "pveforensics.events.scan"} <= modules
     libraries = {"numpy", "yaml", "pandas", "pyarrow", "rich", "multiprocessing", "concurrent.futures", "logging", "statistics", "ctypes"}
-    readers = {"pveforensics.events.journal", "pveforensics.events.recall", "pveforensics.events.scan.fast", "pveforensics.timeline"}
-    assert not modules & (libraries | readers)
+    readers = {"pveforensics.events.journal", "pveforensics.events.recall", "pveforensics.events.scan.fast"}
+    others = {"pveforensics.timeline", "pveforensics.inventory"}
+    assert not modules & (libraries | readers | others)
     if _version("typer") < (0, 29):  # what pyproject.toml asks for; later ones load it for any option
         assert "pydantic" not in modules
 
