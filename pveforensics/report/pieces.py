@@ -1,4 +1,4 @@
-"""Pieces of HTML of which a report has thousands, written without a template: lines of evidence, and marks that many sections use.
+"""Pieces of HTML of which a report has thousands, written without a template: lines of evidence, rows of long tables, and marks of many sections.
 
 Every text passes through `text`, which makes it visible and escapes it.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pveforensics.report import shape
+from pveforensics.report.sections import incidents, lanes
 from pveforensics.report.sections.findings import Line
 from pveforensics.report.visible import text, times
 
@@ -75,6 +76,33 @@ def line(one: Line, files: Collection[str]) -> Markup:
     )
 
 
+def incident(row: incidents.Row, codes: Mapping[str, str], placed: Collection[str], here: bool) -> Markup:
+    """A row of the table of incidents; if `here`, incidents and findings that have no card are to be found in it."""
+    anchor = f' id="{text(row.id)}"' if here and row.anchor else ""
+    title = text(row.title) if anchor else f'<a href="#{text(row.id)}">{text(row.title)}</a>'
+    named = [
+        f'<span id="{text(key)}">{text(codes[key])}</span> ' if here and key in row.placed else f"{code(key, codes, placed)} "
+        for key in row.findings[: incidents.CODES]
+    ]
+    more = f"and {len(row.findings) - incidents.CODES} more" if len(row.findings) > incidents.CODES else ""
+    return _markup(
+        f'<tr{anchor}><td class="r">{row.number}</td><td class="t_">{times(row.when)}</td><td class="t_ r">{text(row.lasted)}</td>'
+        f'<th scope="row">{title}</th><td>{criticality(row.rank, row.criticality)}</td><td>{text(row.nodes)}</td>'
+        f"<td>{''.join(named)}{more}</td></tr>\n"
+    )
+
+
+def state(row: lanes.Row, zone: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> Markup:
+    """A row of the table of states and marks, with its time in the nodes' zone as well where that is not UTC."""
+    local = f'<td class="t_">{text(row.local)}</td>' if zone != "UTC" else ""
+    proof = " data-proof" if row.found else ""
+    return _markup(
+        f'<tr data-from="{row.edges[0]}" data-to="{row.edges[1]}" data-lanes="{text(row.lanes)}"{proof}><td class="t_">{times(row.start)}</td>'
+        f'{local}<td class="t_">{text(row.lasted)}</td><th scope="row">{text(row.where)}</th><td>{text(row.what)}</td>'
+        f"<td>{cites(row.evidence, anchors, evidence)}</td></tr>\n"
+    )
+
+
 def _around(one: Line, itself: str) -> str:
     lines = [*map(text, one.lines_before), f"<b>{itself}</b>", *map(text, one.lines_after)]
     return '<details><summary>Lines around it</summary><pre class="near">' + "\n".join(lines) + "</pre></details>\n"
@@ -84,5 +112,7 @@ def _place(one: Line | shape.Evidence) -> str:
     return f"<code>{text(one.path)}:{one.line}</code>"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"code": code, "crit": criticality, "conf": confidence, "cites": cites, "line": line}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "code": code, "crit": criticality, "conf": confidence, "cites": cites, "line": line, "incident": incident, "state": state,
+}  # fmt: skip
 """The names by which templates use them."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
 from pveforensics.report import pieces, shape
+from pveforensics.report.sections import incidents, lanes
 from pveforensics.report.sections.findings import Line
 from pveforensics.report.visible import prose, times, visible
 
@@ -40,6 +41,14 @@ SLOW = """
 </figure>
 {% endmacro %}
 
+{% macro incident(row, codes, placed, here) %}
+<tr{% if here and row.anchor %} id="{{ row.id }}"{% endif %}><td class="r">{{ row.number }}</td><td class="t_">{{ row.when | times }}</td><td class="t_ r">{{ row.lasted }}</td><th scope="row">{% if here and row.anchor %}{{ row.title }}{% else %}<a href="#{{ row.id }}">{{ row.title }}</a>{% endif %}</th><td>{{ crit(row.rank, row.criticality) }}</td><td>{{ row.nodes }}</td><td>{% for id in row.findings[:8] %}{% if here and id in row.placed %}<span id="{{ id }}">{{ codes[id] }}</span>{% elif id in placed %}{{ code(id, codes) }}{% else %}{{ codes[id] }}{% endif %} {% endfor %}{% if row.findings | length > 8 %}and {{ row.findings | length - 8 }} more{% endif %}</td></tr>
+{% endmacro %}
+
+{% macro state(row, zone, anchors, evidence) %}
+<tr data-from="{{ row.edges[0] }}" data-to="{{ row.edges[1] }}" data-lanes="{{ row.lanes }}"{% if row.found %} data-proof{% endif %}><td class="t_">{{ row.start | times }}</td>{% if zone != 'UTC' %}<td class="t_">{{ row.local }}</td>{% endif %}<td class="t_">{{ row.lasted }}</td><th scope="row">{{ row.where }}</th><td>{{ row.what }}</td><td>{{ cites(row.evidence, anchors, evidence) }}</td></tr>
+{% endmacro %}
+
 {% macro prose(value) %}{% for part in value.split('`') %}{% if loop.index0 % 2 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}{% endmacro %}
 """
 ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True, lstrip_blocks=True)
@@ -48,6 +57,7 @@ slow = ENVIRONMENT.from_string(SLOW).module
 
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(["", "e-1", "e-2", "<b>&\"'", "2026-03-14 02:14:31.000 UTC", *cases.PAYLOADS]))
 MANY = st.lists(TEXTS, max_size=4)
+MOST = st.lists(TEXTS, max_size=12)
 
 
 @given(st.builds(Line, TEXTS, st.booleans(), TEXTS, TEXTS, st.integers(), TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, MANY.map(tuple), MANY.map(tuple), TEXTS), MANY)  # fmt: skip
@@ -59,6 +69,28 @@ def test_a_line_of_evidence(line, files):
 @given(MANY, MANY, st.dictionaries(TEXTS, st.builds(shape.Evidence, path=TEXTS, line=st.integers()), max_size=4))
 def test_cited_lines(keys, anchors, evidence):
     assert pieces.cites(keys, frozenset(anchors), evidence) == slow.cites(keys, frozenset(anchors), evidence)
+
+
+@given(
+    st.builds(
+        incidents.Row, TEXTS, st.integers(), TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 4), TEXTS, MOST.map(tuple), st.booleans(), MANY.map(frozenset)
+    ),
+    MANY,
+)  # fmt: skip
+def test_a_row_of_the_table_of_incidents(row, placed):
+    codes = {key: f"<{key}>" for key in row.findings}
+    for here in (True, False):
+        assert pieces.incident(row, codes, frozenset(placed), here) == slow.incident(row, codes, frozenset(placed), here)
+
+
+@given(
+    st.builds(lanes.Row, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, MANY.map(tuple), st.tuples(st.integers(), st.integers()), TEXTS, st.booleans()),
+    st.sampled_from(["UTC", "Europe/Vienna"]),
+    MANY,
+)
+def test_a_row_of_the_table_of_states(row, zone, anchors):
+    evidence = {"e-2": shape.Evidence(path="<p>", line=2)}
+    assert pieces.state(row, zone, frozenset(anchors), evidence) == slow.state(row, zone, frozenset(anchors), evidence)
 
 
 @given(TEXTS, TEXTS, st.floats(-2, 2))
@@ -85,5 +117,7 @@ def test_what_is_written_is_markup_that_a_template_takes_as_it_is(name):
         "conf": ("likely 0.81", 0.81),
         "cites": (["e-1"], {"e-1"}, {}),
         "line": (one, ()),
+        "incident": (incidents.Row("i", 1, "t", "w", "l", "high", 3, "n", ("f",), True, frozenset()), {"f": "F1"}, {"f"}, False),
+        "state": (lanes.Row("s", "", "l", "w", "w", ("e-1",), (0, 1), "l", False), "UTC", {"e-1"}, {}),
     }[name]
     assert isinstance(pieces.FILTERS[name](*made), Markup)
