@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
@@ -13,6 +13,8 @@ from pveforensics.report.lanes import Lane, lanes
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
+BEFORE_ALL = "Before all else"
+"""How a rule begins a remedy that must be said before all else."""
 _SETTING = "misconfiguration"
 _LATENT = frozenset({_SETTING, "evidence_gap"})
 LOUDEST = (
@@ -23,48 +25,24 @@ LOUDEST = (
 _PLACES = {class_: -place for place, class_ in enumerate(LOUDEST)}
 
 
-@dataclass(frozen=True)  # no slots: what follows from the findings is reckoned once
-class Chain:
-    """Findings of one incident, cause first; `incident` is None for those that belong to none. `standing` are weak settings: risks, no incident."""
+class Chain(NamedTuple):
+    """Findings of one incident, cause first; `incident` is None for those that belong to none. `standing` are weak settings: risks, no incident.
+
+    `failures` are the findings that are failures, `worst` is the highest rank among them, -1 if there are none. `happened` are the
+    findings that make its window: its failures and its root; a setting that was weak all along is no moment of it. `start` and `end` are
+    the first and last moment of what happened, in microseconds. `weight` is a sort key: the larger, the worse, and of equals the first
+    one that has a time; -1 at its front where nothing failed.
+    """
 
     incident: shape.Incident | None
     findings: tuple[shape.Finding, ...]
-    standing: bool = False
-
-    @cached_property
-    def failures(self) -> tuple[shape.Finding, ...]:
-        """The findings that are failures."""
-        return tuple(finding for finding in self.findings if is_failure(finding))
-
-    @cached_property
-    def happened(self) -> tuple[shape.Finding, ...]:
-        """The findings that make its window: its failures and its root; a setting that was weak all along is no moment of it."""
-        root = self.incident.root if self.incident else ""
-        made = tuple(f for f in self.findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT))
-        return made if self.failures and any(words.micros(f.start) is not None for f in made) else self.findings
-
-    @cached_property
-    def worst(self) -> int:
-        """The highest rank among its failures, -1 if it has none."""
-        return max((words.rank(finding.criticality) for finding in self.failures), default=-1)
-
-    @cached_property
-    def start(self) -> int | None:
-        """The earliest moment of what happened, in microseconds."""
-        return min((us for finding in self.happened if (us := words.micros(finding.start)) is not None), default=None)
-
-    @cached_property
-    def end(self) -> int | None:
-        """The latest moment of what happened, in microseconds."""
-        times = [us for finding in self.happened for time in (finding.start, finding.end) if (us := words.micros(time)) is not None]
-        return max(times, default=None)
-
-    @cached_property
-    def weight(self) -> tuple[int, tuple[int, int, float], int, bool, int]:
-        """Sort key: the larger, the worse, and of equals the first one that has a time; -1 at the front where nothing failed."""
-        nodes = {node for finding in self.failures for node in finding.nodes}
-        loudest = max((loudness(finding) for finding in self.failures), default=(-1, 0, 0.0))
-        return self.worst, loudest, len(nodes), self.start is not None, -(self.start or 0)
+    standing: bool
+    failures: tuple[shape.Finding, ...]
+    happened: tuple[shape.Finding, ...]
+    worst: int
+    start: int | None
+    end: int | None
+    weight: tuple[int, tuple[int, int, float], int, bool, int]
 
 
 @dataclass(frozen=True)
@@ -90,6 +68,23 @@ class Story:
     def findings(self) -> tuple[shape.Finding, ...]:
         """All findings in the order of their codes."""
         return tuple(finding for chain in self.chains for finding in chain.findings)
+
+    @cached_property
+    def ranked(self) -> tuple[shape.Finding, ...]:
+        """All findings, the main incident's before the others', of each the loudest first."""
+        lead = frozenset(finding.id for finding in self.lead.findings) if self.lead else frozenset()
+        return tuple(sorted(self.findings, key=lambda finding: (finding.id in lead, loudness(finding)), reverse=True))
+
+    @cached_property
+    def gravest(self) -> tuple[Chain, ...]:
+        """The main incident, then standing risks, which are few and can still be put right, then the others by their failures."""
+        return tuple(sorted(self.chains, key=lambda chain: (chain is self.lead, chain.standing, chain.weight), reverse=True))
+
+    @cached_property
+    def urgent(self) -> tuple[tuple[shape.Finding, shape.Remedy], ...]:
+        """What must be said before all else, to keep data from being destroyed while somebody reads: of all incidents, the graver first."""
+        found = ((finding, each) for finding in self.findings for each in finding.remedies if each.text.startswith(BEFORE_ALL))
+        return tuple(sorted(found, key=lambda pair: pair[0].criticality != "catastrophic"))
 
     @cached_property
     def lanes(self) -> tuple[Lane, ...]:
@@ -119,6 +114,29 @@ def tell(document: Tellable) -> Story:
     return Story(doc, chains, codes)
 
 
+def chain_of(incident: shape.Incident | None, findings: tuple[shape.Finding, ...], *, standing: bool = False) -> Chain:
+    """The findings as a chain, with all that follows from them."""
+    root = incident.root if incident else ""
+    failures = tuple([finding for finding in findings if is_failure(finding)])
+    made = (
+        [f for f in findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT)] if len(failures) < len(findings) else failures
+    )
+    starts = _moments([finding.start for finding in made])
+    happened = tuple(made) if failures and starts else findings
+    if happened is findings:
+        starts = _moments([finding.start for finding in findings])
+    start = min(starts, default=None)
+    end = max(starts + _moments([finding.end for finding in happened]), default=None)
+    loud = max(map(loudness, failures), default=(-1, 0, 0.0))
+    nodes = {node for finding in failures for node in finding.nodes}
+    weight = loud[0], loud, len(nodes), start is not None, -(start or 0)
+    return Chain(incident, findings, standing, failures, happened, loud[0], start, end, weight)
+
+
+def _moments(times: Iterable[str | None]) -> list[int]:
+    return [us for time in times if (us := words.micros(time)) is not None]
+
+
 def _lead(chains: tuple[Chain, ...]) -> Chain | None:
     return max((chain for chain in chains if chain.failures), key=lambda chain: chain.weight, default=None)
 
@@ -130,8 +148,7 @@ def is_failure(finding: shape.Finding) -> bool:
 
 def foremost(story: Story, most: int) -> tuple[shape.Finding, ...]:
     """So many findings, in the order of their codes: the main incident's before the others', of each the loudest."""
-    lead = frozenset(finding.id for finding in story.lead.findings) if story.lead else frozenset()
-    chosen = sorted(story.findings, key=lambda finding: (finding.id in lead, loudness(finding)), reverse=True)[: max(0, most)]
+    chosen = story.ranked[: max(0, most)]
     ids = {finding.id for finding in chosen}
     return tuple(finding for finding in story.findings if finding.id in ids)
 
@@ -175,15 +192,15 @@ def _chains(doc: shape.Document) -> tuple[Chain, ...]:
         if found and all(finding.class_ == _SETTING for finding in found):
             standing += found
         elif found:
-            chains.append(Chain(incident, found))
+            chains.append(chain_of(incident, found))
     chains.sort(key=lambda chain: (chain.worst < 0, _time_key(chain.start)))
     standing += [left.pop(key) for key in list(left) if left[key].class_ == _SETTING]
     loose = sorted(left.values(), key=lambda finding: (not is_failure(finding), _time_key(words.micros(finding.start)), finding.id))
     if loose:
-        chains.append(Chain(None, tuple(loose)))
+        chains.append(chain_of(None, tuple(loose)))
     if standing:
         standing.sort(key=lambda finding: (-words.rank(finding.criticality), finding.rule, finding.id))
-        chains.append(Chain(None, tuple(standing), standing=True))
+        chains.append(chain_of(None, tuple(standing), standing=True))
     return tuple(chains)
 
 

@@ -9,7 +9,6 @@ from pveforensics.lazyregex import regex
 from pveforensics.report import shape, words
 from pveforensics.report.story import Story, Tellable, foremost, tell, telling
 from pveforensics.report.told import where_all_are
-from pveforensics.report.urgent import urgent
 from pveforensics.report.verdict import verdict
 from pveforensics.report.visible import one_line
 
@@ -85,7 +84,7 @@ def _urgent(story: Story) -> list[str]:
     """What keeps data from being destroyed goes before the verdict."""
     lines = [
         f"- {story.codes[finding.id]} {_md(finding.title)}: {_md(remedy.text, 300)} {_code(remedy.command)}"
-        for finding, remedy in urgent(story)
+        for finding, remedy in story.urgent
     ]
     return ["\n".join(lines[:URGENT_SHOWN])] if lines else []
 

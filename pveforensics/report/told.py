@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pveforensics.report.room import CARDS
 from pveforensics.report.story import Chain, Story, foremost, loudness
-from pveforensics.report.urgent import urgent
 
 BRIEF = 14
 """Findings on the first page of a print."""
@@ -20,9 +19,9 @@ def in_full(story: Story, most: int) -> frozenset[str]:
     """
     if len(story.findings) <= most:
         return frozenset(story.codes)
-    named = (*foremost(story, BRIEF), *(finding for finding, _ in urgent(story)[:_URGENT]))
+    named = (*foremost(story, BRIEF), *(finding for finding, _ in story.urgent[:_URGENT]))
     chosen = dict.fromkeys(finding.id for finding in named)
-    for chain in sorted(story.chains, key=lambda chain: _rank(story, chain), reverse=True):
+    for chain in story.gravest:
         root = chain.incident.root if chain.incident else ""
         worst = sorted(chain.findings, key=lambda finding: (finding.id == root, loudness(finding)), reverse=True)
         for finding in worst[: min(LARGEST, most - len(chosen))]:
@@ -35,11 +34,6 @@ def in_full(story: Story, most: int) -> frozenset[str]:
 def where_all_are(story: Story) -> str:
     """The output that tells every finding."""
     return "report" if len(story.findings) <= CARDS else "case document (--json)"
-
-
-def _rank(story: Story, chain: Chain) -> tuple[bool, bool, tuple[int, tuple[int, int, float], int, bool, int]]:
-    """The main incident, then standing risks, which are few and can still be put right, then the others by their failures."""
-    return chain is story.lead, chain.standing, chain.weight
 
 
 def listed(story: Story, most: int) -> tuple[Chain, ...]:

@@ -12,7 +12,7 @@ from pveforensics.report.drawing import Sheet
 from pveforensics.report.lane_names import BETWEEN, names_of
 from pveforensics.report.overview import Frame, overview
 from pveforensics.report.room import Room
-from pveforensics.report.story import Chain, Story, is_failure, loudness
+from pveforensics.report.story import Chain, Story, chain_of, is_failure, loudness
 from pveforensics.report.verdict import zone_assumed
 
 ZOOMS = 3
@@ -208,7 +208,7 @@ def _around_head(chain: Chain) -> Chain:
     if chain.incident is not None:
         return chain
     dated = [finding for finding in chain.failures if words.micros(finding.start) is not None] or list(chain.findings)
-    return Chain(None, (max(dated, key=lambda finding: words.rank(finding.criticality)),))
+    return chain_of(None, (max(dated, key=lambda finding: words.rank(finding.criticality)),))
 
 
 def _window(chain: Chain, whole: tuple[int, int]) -> tuple[int, int]:

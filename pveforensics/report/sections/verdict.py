@@ -6,8 +6,7 @@ import msgspec
 
 from pveforensics.report import shape, words
 from pveforensics.report.sections.lanes import common_zone
-from pveforensics.report.story import Story
-from pveforensics.report.urgent import BEFORE_ALL, urgent
+from pveforensics.report.story import BEFORE_ALL, Story
 from pveforensics.report.verdict import Verdict, in_order, stopped_part, verdict, whom
 
 _LOSING = frozenset({"replication_divergence", "ha_replication_mismatch"})
@@ -75,7 +74,7 @@ def _first(story: Story) -> tuple[Step, ...]:
     """One hold, one look, one press from the findings of the lead incident: what can still be lost, wherever it is told, stands first."""
     chain = story.lead
     # What is being lost still goes before what is lost already.
-    first = [finding for finding, _ in urgent(story)]
+    first = [finding for finding, _ in story.urgent]
     ordered = [*first, *sorted(chain.findings if chain else (), key=lambda finding: finding.class_ not in _LOSING)]
     found = []
     for step, word in _STEPS:
