@@ -24,14 +24,17 @@ class Cited:
 
     def cite(self, evidence: Iterable[model.Evidence], *, near: bool = True) -> list[str]:
         """The ids of evidence, each once, in order; remembers the evidence itself, with the lines around it if `near`."""
+        if evidence == ():  # as of most parts
+            return []
+        known = self._ids
         ids: dict[str, None] = {}
         for one in evidence:
             if len(ids) >= EVIDENCE_PER_PART:
                 break
             place = (one.path, one.line, one.text)
-            key = self._ids.get(place)
+            key = known.get(place)
             if key is None:
-                key = self._ids[place] = one.id
+                key = known[place] = one.id
                 self.lines.setdefault(key, one if near or not (one.before or one.after) else replace(one, before=(), after=()))
             ids[key] = None
         return list(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -133,7 +134,13 @@ def _time(moment: Instant | None) -> str | None:
 
 
 def _error_s(moment: Instant | None) -> float | None:
-    return round(moment.error_us / 1e6, 3) if moment is not None else None
+    return _thousandths(moment.error_us) if moment is not None else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _thousandths(us: int) -> float:
+    """Seconds; the moments of a log are all known equally well."""
+    return round(us / 1e6, 3)
 
 
 def _joined(value: Any) -> Any:

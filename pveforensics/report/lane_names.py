@@ -27,12 +27,14 @@ def names_of(lane: Lane) -> tuple[str, ...]:
 
 def of_findings(found: Sequence[Lane], findings: Sequence[shape.Finding]) -> Mapping[str, tuple[str, ...]]:
     """By finding the lanes that draw one of its lines, or its node, guest or storage."""
+    wanted = {key for finding in findings for key in finding.evidence}
     by_line: dict[str, dict[str, None]] = defaultdict(dict)
     by_subject: dict[str, dict[str, None]] = defaultdict(dict)
     for lane in found:
         names = dict.fromkeys(names_of(lane))
         for key in (*lane.cited, *(key for item in lane.items for key in item.evidence)):
-            by_line[key].update(names)
+            if key in wanted:
+                by_line[key].update(names)
         if lane.sub == "host" or lane.group in ("Guests down", "Storage"):
             by_subject[lane.name.partition("@")[0]].update(names)
     return {

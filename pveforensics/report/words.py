@@ -14,6 +14,7 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
 CRITICALITIES = tuple(str(word) for word in Criticality)
 _RANKS = {word: rank for rank, word in enumerate(CRITICALITIES)}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MIDNIGHT_1970 = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - the same without a zone, which is written in half the time
 
 CAUSES = {
     "network": "network",
@@ -134,7 +135,8 @@ def stamp(us: int | None, zone: str = "UTC", digits: int = 0) -> str:
     if us is None:
         return "unknown"
     # Without a fraction there are 19 characters; what a zone adds behind the last digit goes with the digits that are not wanted.
-    return local(us, zone).isoformat(" ", "microseconds")[: 20 + digits if digits else 19]
+    moment = _MIDNIGHT_1970 + datetime.timedelta(0, 0, us) if zone == "UTC" else local(us, zone)
+    return moment.isoformat(" ", "microseconds")[: 20 + digits if digits else 19]
 
 
 def at(us: int) -> str:
