@@ -29,8 +29,7 @@ class FileClock:
         """The instant of a stamp on a line, or None. `after` is an earlier instant of the same storm."""
         if stamp is None:
             return None
-        known = self.resolved.get((line, stamp.text))
-        if known is not None:
+        if self.resolved and (known := self.resolved.get((line, stamp.text))) is not None:
             return known
         first, second = _passes(self.book, self.zone, line, stamp)
         if first is None or second is None or after is None:

@@ -46,8 +46,10 @@ class YearBook:
         if stamp.year is not None:
             return place(stamp, stamp.year)
         k = bisect_left(self.lines, line)
-        near = next((at for i in (k, k - 1, k + 1) if 0 <= i < len(self.places) and (at := self.places[i]) is not None), None)
-        return None if near is None else nearest_year(stamp, near)
+        for i in (k, k - 1, k + 1):
+            if 0 <= i < len(self.places) and (near := self.places[i]) is not None:
+                return nearest_year(stamp, near)
+        return None
 
 
 def nearest_year(stamp: Stamp, near: int) -> int | None:

@@ -57,8 +57,10 @@ class Zone:
 
 
 def _edges(seen: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The first and last of each run of equal offsets in the order of time: nothing between them can be nearest to another offset."""
+    """The first and last of each run of equal offsets in the order of time: nothing between them can be nearest to another offset. Of a single run one is enough."""
     pairs = sorted(seen, key=lambda pair: pair[0])
+    if len({offset for _, offset in pairs}) == 1:
+        return tuple(pairs[:1])
     last = len(pairs) - 1
     return tuple(
         pair for place, pair in enumerate(pairs) if place in (0, last) or pairs[place - 1][1] != pair[1] or pairs[place + 1][1] != pair[1]
