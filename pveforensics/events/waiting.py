@@ -54,11 +54,12 @@ class WaitingText:
     def __getitem__(self, part: slice, /) -> bytes:
         begin, end = part.start - self._begin, part.stop - self._begin
         if begin < 0 or end > len(self._data):
-            self._turn_to(part.start)
+            self._begin, self._data = self.block(part.start)
             begin, end = part.start - self._begin, part.stop - self._begin
         return self._data[begin:end]
 
-    def _turn_to(self, place: int) -> None:
+    def block(self, place: int) -> tuple[int, bytes]:
+        """Where the block begins that holds this place, and its text."""
         number = bisect_right(self.blocks, place, key=_begin_of) - 1
         block = self.blocks[number]
         data = block.data or self._held.get(number)
@@ -66,11 +67,16 @@ class WaitingText:
             if len(self._held) >= _BLOCKS_HELD:
                 del self._held[next(iter(self._held))]
             data = self._held[number] = self.file.read(block.at, block.end - block.begin)
-        self._begin, self._data = block.begin, data
+        return block.begin, data
 
 
 def _begin_of(block: Block) -> int:
     return block.begin
+
+
+def block_of(text: KeptText, place: int) -> tuple[int, bytes]:
+    """Where the stretch of a log's text begins that is held together and has this place in it, and that stretch."""
+    return text.block(place) if isinstance(text, WaitingText) else (0, text[:])
 
 
 class GrowingText:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.lives import LIVED, Lives
-from pveforensics.events.recall.moments import Clock, Cut, Moments
+from pveforensics.events.recall.moments import Clock, Cut, Moments, Numbers
 from pveforensics.events.recall.nearby import dense, near
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
@@ -91,16 +93,14 @@ def _ends(scans: Sequence[LogScan], moments: Mapping[str, Moments], node_of_path
 
 def _of_guests(shelf: Shelf, guests: set[bytes]) -> Iterator[int]:
     if guests:
-        for place in range(len(shelf)):
-            found = _GUEST.search(shelf.line(place))
-            if found is not None and (found["all"] or (found["backup"] or found["task"]) in guests):
+        for place, found in shelf.search(_GUEST, np.arange(len(shelf))):
+            if found["all"] or (found["backup"] or found["task"]) in guests:
                 yield place
 
 
 def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: Collection[int]) -> LogScan:
     """The scan with records of these lines among its own."""
-    reader, words = LineReader(), _Words()
-    records = [record for place in sorted(places) if (record := _record(shelf, place, index, reader, words)) is not None]
+    records = list(_records(shelf, np.array(sorted(places), np.int64), index))
     shelf.put_away()
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
     return dataclasses.replace(scan, records=merged, everyday=None)
@@ -114,25 +114,31 @@ class _Words(dict[str, str]):
         return text
 
 
-def _record(shelf: Shelf, place: int, index: SignatureIndex, reader: LineReader, words: _Words) -> Record | None:
-    """The record of one line, read as any other line is; None if its signature does not match it."""
-    kept = shelf.kept
-    text = shelf.line(place).decode("utf-8", "replace")
-    read = reader.read(text)
-    signature = index.signatures[kept.signatures[place]]
-    if read is None:
-        return None
-    line = read[1]
-    match = signature.search(line.message)
-    if match is None or not signature.fits(line.program, line.pid):
-        return None
-    fields = {name: words[value] for name, value in match.groupdict().items() if value is not None}
-    start = line.message_offset
-    span = (match.start() + start, match.end() + start) if start is not None else None
-    return Record(
-        signature.kind, signature.id, kept.lines[place], line.stamp, words[line.host], words[line.program], words[line.pid], text, fields, span,
-        count=kept.counts[place], last=_later(line.stamp, kept.lasts[place] - kept.moments[place]), boot=kept.boots[place], uptime_us=line.uptime_us,
-    )  # fmt: skip
+def _records(shelf: Shelf, places: Numbers, index: SignatureIndex) -> Iterator[Record]:
+    """The records of these lines, each read as any other line is, without those that their signature does not match."""
+    reader, words, kept = LineReader(), _Words(), shelf.kept
+    numbers, moments, lasts, signatures, boots, counts = (
+        np.frombuffer(column, np.int64)[places]
+        for column in (kept.lines, kept.moments, kept.lasts, kept.signatures, kept.boots, kept.counts)
+    )
+    columns = (numbers, lasts - moments, signatures, boots, counts)
+    for place, number, lasting, of_index, boot, count in zip(places.tolist(), *(column.tolist() for column in columns), strict=True):
+        text = shelf.line(place).decode("utf-8", "replace")
+        signature = index.signatures[of_index]
+        read = reader.take_apart(text)
+        if read is None:
+            continue
+        line = read[1]
+        match = signature.search(line.message)
+        if match is None or not signature.fits(line.program, line.pid):
+            continue
+        fields = {name: words[value] for name, value in match.groupdict().items() if value is not None}
+        start = line.message_offset
+        span = (match.start() + start, match.end() + start) if start is not None else None
+        yield Record(
+            signature.kind, signature.id, number, line.stamp, words[line.host], words[line.program], words[line.pid], text, fields, span,
+            count=count, last=_later(line.stamp, lasting), boot=boot, uptime_us=line.uptime_us,
+        )  # fmt: skip
 
 
 def _later(stamp: Stamp | None, delta_us: int) -> Stamp | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pveforensics.events.recall.moments import Cut, Numbers
+from pveforensics.events.recall.moments import Cut, Mask, Numbers
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.tasktypes import ENDS, MOVES, STARTS
@@ -26,7 +26,7 @@ AROUND_US = 2 * HOUR
 """How far the clocks of two nodes may be apart: so long before and behind a cut it is not certain what came first."""
 
 _UPID = rb"UPID:[^:]*:[^:]*:[^:]*:[^:]*:"
-_LIFE = re.compile(rb" end task " + _UPID + rb"(?P<kind>" + b"|".join(sorted(_WHAT)) + rb"):(?P<number>[1-9]\d{2,8}):")
+_LIFE = re.compile(rb" end task " + _UPID + rb"(?P<words>(?:" + b"|".join(sorted(_WHAT)) + rb"):[1-9]\d{2,8}):")
 """The end of a task after which a guest runs, is down, or runs elsewhere (the words that state/trackers/guest_words.py hears)."""
 
 
@@ -44,7 +44,7 @@ class Lives:
 
     def __init__(self) -> None:
         """None is known yet."""
-        self._guests: dict[bytes, int] = {}
+        self._known: dict[bytes, int] = {}
         self._columns: list[Numbers] = []
 
     def __len__(self) -> int:
@@ -53,28 +53,35 @@ class Lives:
     def add(self, log: int, shelf: Shelf, index: SignatureIndex) -> None:
         """Take the changes that one log tells."""
         ends = np.array([signature.kind == "task.end" for signature in index.signatures], np.bool_)
-        places = np.flatnonzero(ends[shelf.signatures])
-        rows = []
-        kept, search = shelf.kept, _LIFE.search
-        for place, at in zip(places.tolist(), shelf.at[places].tolist(), strict=True):
-            if (found := search(kept.text[kept.starts[place] : kept.ends[place]])) is not None:
-                rows.append((self._guests.setdefault(found["number"], len(self._guests)), at, log, place, _WHAT[found["kind"]]))
-        if rows:
-            self._columns.append(np.array(rows, np.int64).T)
+        places, words = [], []
+        for place, found in shelf.search(_LIFE, np.flatnonzero(ends[shelf.signatures])):
+            places.append(place)
+            words.append(self._known.setdefault(found[1], len(self._known)))
+        if places:
+            self._columns.append(np.stack((words, shelf.at[places], np.full(len(places), log), places)))
 
     def at(self, cuts: Iterable[Cut], lived: int) -> Iterator[Life]:
         """What tells where each guest was at each cut, and what became of it then; all if that is no more than `lived`."""
         if not self._columns:
             return
-        columns = np.concatenate(self._columns, axis=1)
+        words, *rest = np.concatenate(self._columns, axis=1)
+        guests, what = self._meanings()[:, words]
+        columns = np.stack((guests, *rest, what))
         if len(self) <= lived:
             yield from map(Life, *columns[1:].tolist())
             return
         edges = _edges(cuts)
-        columns = columns[:, np.lexsort((columns[1], columns[0]))]
+        columns = columns[:, np.lexsort((columns[1], guests))]
+        columns = columns[:, _telling(columns[0], columns[1], columns[-1] == _STARTED, edges)]
         changes = np.flatnonzero(np.diff(columns[0])) + 1
         for of_guest in np.split(columns[1:], changes, axis=1):
             yield from _of_guest(list(map(Life, *of_guest.tolist())), edges)
+
+    def _meanings(self) -> Numbers:
+        """For each of the words a number for its guest, and what was done."""
+        guests: dict[bytes, int] = {}
+        split = (words.split(b":") for words in self._known)
+        return np.array([(guests.setdefault(number, len(guests)), _WHAT[kind]) for kind, number in split], np.int64).T
 
 
 def _edges(cuts: Iterable[Cut]) -> list[int]:
@@ -87,6 +94,19 @@ def _edges(cuts: Iterable[Cut]) -> list[int]:
         else:
             edges += [begin, end]
     return edges
+
+
+def _telling(guests: Numbers, moments: Numbers, started: Mask, edges: Sequence[int]) -> Mask:
+    """The rows, by guest and time, without those that `_of_guest` would pass over: between two stretches nothing tells between the first and the last start."""
+    now = np.searchsorted(edges, moments, "right")
+    new = np.ones(len(now), np.bool_)
+    new[1:] = (guests[1:] != guests[:-1]) | (now[1:] != now[:-1])
+    begins, numbers = np.flatnonzero(new), np.cumsum(new) - 1
+    rows = np.arange(len(now))
+    first = np.minimum.reduceat(np.where(started, rows, len(now)), begins)[numbers]
+    last = np.maximum.reduceat(np.where(started, rows, -1), begins)[numbers]
+    telling: Mask = (now % 2 == 1) | (rows <= first) | (rows >= last)
+    return telling
 
 
 def _of_guest(rows: Sequence[Life], edges: Sequence[int]) -> Iterator[Life]:

@@ -14,6 +14,7 @@ from pveforensics.readings import LogScan, Stamp
 from pveforensics.timebase import DAY, Instant
 
 Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 LONGEST_US = 100 * DAY
 """Clocks change twice a year: two lines of one run that are nearer than this and are read with one shift have no change between them."""
@@ -57,7 +58,8 @@ class Moments:
 
     def of(self, line: int, stamp: Stamp) -> int:
         """The moment of a stamp."""
-        return moment(stamp)[1] + self._shift(line, stamp)
+        at = self._clock.instant(line, stamp)
+        return at.us if at is not None else moment(stamp)[1]
 
     def cut(self, line: int, stamp: Stamp) -> Cut:
         """The time in which the node went down before a boot whose first line this is."""

@@ -67,9 +67,9 @@ def near(scan: LogScan, shelf: Shelf, index: SignatureIndex, boots: Sequence[Cut
     day = [_Span(at - LOCKED_US, at) for record, at in told if record.kind == "lock.guest_locked" and not record.fields.get("vmid")]
     storms = np.array([signature.storm for signature in index.signatures], np.bool_)
     single = np.array([not signature.storm and signature.kind not in APART for signature in index.signatures], np.bool_)
-    for place in _within(shelf, shelf.order[single[shelf.signatures[shelf.order]]], acts):
-        if not _CONSOLE.search(shelf.line(place)):
-            yield place
+    begun = list(_within(shelf, shelf.order[single[shelf.signatures[shelf.order]]], acts))
+    consoles = {place for place, _ in shelf.search(_CONSOLE, np.array(begun, np.int64))}
+    yield from (place for place in begun if place not in consoles)
     yield from _within(shelf, shelf.order[storms[shelf.signatures[shelf.order]]], stack)
     yield from _within(shelf, shelf.order, day)
 

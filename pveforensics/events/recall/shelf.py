@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.moments import Moments, Numbers
+from pveforensics.events.waiting import block_of
 from pveforensics.readings import Everyday, KeptLines, Stamp
 
 
@@ -32,6 +35,17 @@ class Shelf:
         """One line as it stands in the file."""
         kept = self.kept
         return kept.text[kept.starts[place] : kept.ends[place]]
+
+    def search(self, pattern: re.Pattern[bytes], places: Numbers) -> Iterator[tuple[int, re.Match[bytes]]]:
+        """Those of the lines at these places in which the expression is found, with what it found there."""
+        kept, search = self.kept, pattern.search
+        starts, ends = np.frombuffer(kept.starts, np.int64)[places], np.frombuffer(kept.ends, np.int64)[places]
+        begin, block = 0, b""
+        for place, start, end in zip(places.tolist(), starts.tolist(), ends.tolist(), strict=True):
+            if start < begin or end > begin + len(block):
+                begin, block = block_of(kept.text, start)
+            if (found := search(block, start - begin, end - begin)) is not None:  # a slice of each line would cost as much
+                yield place, found
 
     def put_away(self) -> None:
         """Let go of all that can be had again: of all files together it is much."""

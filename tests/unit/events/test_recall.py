@@ -4,6 +4,7 @@ import datetime
 import zoneinfo
 from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +13,8 @@ from pveforensics.dating.clock import file_clock
 from pveforensics.dating.marks import Dates
 from pveforensics.dating.years import years
 from pveforensics.dating.zones import Zone
-from pveforensics.events import EverydayFile, Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
-from pveforensics.events.recall import nearby
+from pveforensics.events import EverydayFile, Signature, SignatureIndex, make_matcher, recall, recalled, scan_log, waiting
+from pveforensics.events.recall import lives, nearby
 from pveforensics.events.recall.moments import Moments
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.resources import rules_folder
@@ -169,6 +170,33 @@ def test_a_stop_that_is_taken_comes_with_the_start_that_ends_it():
     alpha, beta = recall_of(scanned("alpha/syslog", BOOT, *lines, *STEADY), later)
     assert seconds(alpha.records) == [1000, 2000, 40_000, 48_000, 52_000]
     assert seconds(beta.records) == [60_000, 70_000]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 86_399), st.integers(100, 101), st.sampled_from(["qmstart", "qmstop", "qmigrate"])), max_size=60),
+    st.lists(st.integers(0, 86_399), max_size=3),
+    st.lists(st.integers(0, 86_399), max_size=9),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_passed_over_at_once_is_what_a_walk_from_line_to_line_passes_over(lives_of_guests, boots, others):
+    alpha = scanned("alpha/syslog", *(line(second, "kernel", "[    0.000000] Linux version 6.8.12-4-pve") for second in boots), *STEADY)
+    beta = scanned("beta/syslog", *(ends(*life) for life in lives_of_guests))
+    gamma = scanned("gamma/syslog", *(ends(second, 100) for second in others))
+    told = recall_of(alpha, beta, gamma)
+    with mock.patch.object(lives, "_telling", lambda guests, *_: np.ones(len(guests), np.bool_)):
+        assert told == recall_of(alpha, beta, gamma)
+
+
+def test_lines_that_wait_in_many_blocks_are_recalled_as_those_in_memory():
+    lines = [ends(second, 100 + second % 7) for second in range(0, 80_000, 900)]
+    lines += [task(second, 100 + second % 5, kind) for second in range(100, 80_000, 500) for kind in ("qmsnapshot", "vncproxy")]
+    lines += [BOOT, line(50_000, "corosync[1]", "link: host: 2 is down"), line(60_000, "pvedaemon[9]", "VM 101 is locked (backup)")]
+    with mock.patch.multiple(waiting, BLOCK=200, TEXT_IN_MEMORY=0):
+        file = EverydayFile(in_memory=0)
+        text = "".join(sorted(lines, key=lambda each: each[7:15]))
+        on_disk = file.put(scan_log("alpha/syslog", [text.encode()], INDEX, matcher=make_matcher(INDEX), shelf=file))
+        assert isinstance(on_disk.everyday, waiting.Waiting)
+        assert recall_of(on_disk)[0].records == recall_of(scanned("alpha/syslog", *lines))[0].records
 
 
 def test_of_a_long_absence_only_its_begin_and_its_end_count():
