@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pveforensics.report import shape
 from pveforensics.report.sections import incidents, lanes
 from pveforensics.report.sections.findings import Line
-from pveforensics.report.visible import text, times
+from pveforensics.report.visible import prose, text, times
 
 
 def _markup(html: str) -> Markup:
@@ -61,7 +61,23 @@ def cites(keys: Iterable[str], anchors: Collection[str], evidence: Mapping[str, 
     return _markup(" ".join(map(cite, keys)))
 
 
-def line(one: Line, files: Collection[str]) -> Markup:
+def reasons(
+    given: Iterable[tuple[str, Iterable[str]]], title: str, sign: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]
+) -> Markup:
+    """What speaks for a cause, or against it, each with the lines that say so; nothing where there is nothing."""
+    items = "".join(f"<li>{prose(why)} {cites(keys, anchors, evidence)}</li>" for why, keys in given)
+    return _markup(f'<p class="side">{title}</p><ul class="pm {sign}">{items}</ul>' if items else "")
+
+
+@functools.lru_cache(maxsize=4096)
+def link(url: str) -> Markup:
+    """An address as a link, if it is one of the web."""
+    shown = text(url)
+    web = url.startswith(("https://", "http://"))
+    return _markup(f'<a class="ext" rel="noreferrer noopener" href="{shown}">{shown}</a>' if web else shown)
+
+
+def line(one: Line, files: Collection[str]) -> str:
     """One line of evidence with the place of its file, the line itself, and the lines around it."""
     key, place = text(one.id), _place(one)
     anchor = f' id="{key}"' if one.anchor else ""
@@ -70,13 +86,13 @@ def line(one: Line, files: Collection[str]) -> Markup:
     before, hit, after = text(one.before), text(one.hit), text(one.after)
     marked = f"<mark>{hit}</mark>" if hit else ""
     near = _around(one, before + hit + after) if one.lines_before or one.lines_after else ""
-    return _markup(
+    return (
         f'<figure class="ev"{anchor}><figcaption><a class="id" href="#{key}">{key}</a> <b class="n">{text(one.node)}</b> {source}'
         f" <span>{times(one.at)}</span>{written}</figcaption>\n<pre>{before}{marked}{after}</pre>\n{near}</figure>\n"
     )
 
 
-def incident(row: incidents.Row, codes: Mapping[str, str], placed: Collection[str], here: bool) -> Markup:
+def incident(row: incidents.Row, codes: Mapping[str, str], placed: Collection[str], here: bool) -> str:
     """A row of the table of incidents; if `here`, incidents and findings that have no card are to be found in it."""
     anchor = f' id="{text(row.id)}"' if here and row.anchor else ""
     title = text(row.title) if anchor else f'<a href="#{text(row.id)}">{text(row.title)}</a>'
@@ -85,22 +101,37 @@ def incident(row: incidents.Row, codes: Mapping[str, str], placed: Collection[st
         for key in row.findings[: incidents.CODES]
     ]
     more = f"and {len(row.findings) - incidents.CODES} more" if len(row.findings) > incidents.CODES else ""
-    return _markup(
+    return (
         f'<tr{anchor}><td class="r">{row.number}</td><td class="t_">{times(row.when)}</td><td class="t_ r">{text(row.lasted)}</td>'
         f'<th scope="row">{title}</th><td>{criticality(row.rank, row.criticality)}</td><td>{text(row.nodes)}</td>'
         f"<td>{''.join(named)}{more}</td></tr>\n"
     )
 
 
-def state(row: lanes.Row, zone: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> Markup:
+def state(row: lanes.Row, zone: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> str:
     """A row of the table of states and marks, with its time in the nodes' zone as well where that is not UTC."""
     local = f'<td class="t_">{text(row.local)}</td>' if zone != "UTC" else ""
     proof = " data-proof" if row.found else ""
-    return _markup(
+    return (
         f'<tr data-from="{row.edges[0]}" data-to="{row.edges[1]}" data-lanes="{text(row.lanes)}"{proof}><td class="t_">{times(row.start)}</td>'
         f'{local}<td class="t_">{text(row.lasted)}</td><th scope="row">{text(row.where)}</th><td>{text(row.what)}</td>'
         f"<td>{cites(row.evidence, anchors, evidence)}</td></tr>\n"
     )
+
+
+def lines(found: Iterable[Line], files: Collection[str]) -> Markup:
+    """Lines of evidence, one below the other."""
+    return _markup("".join([line(one, files) for one in found]))
+
+
+def incident_rows(rows: Iterable[incidents.Row], codes: Mapping[str, str], placed: Collection[str], here: bool) -> Markup:
+    """The rows of a table of incidents."""
+    return _markup("".join([incident(row, codes, placed, here) for row in rows]))
+
+
+def state_rows(rows: Iterable[lanes.Row], zone: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> Markup:
+    """The rows of the table of states and marks."""
+    return _markup("".join([state(row, zone, anchors, evidence) for row in rows]))
 
 
 def _around(one: Line, itself: str) -> str:
@@ -113,6 +144,7 @@ def _place(one: Line | shape.Evidence) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "code": code, "crit": criticality, "conf": confidence, "cites": cites, "line": line, "incident": incident, "state": state,
+    "code": code, "crit": criticality, "conf": confidence, "cites": cites, "reasons": reasons, "link": link,
+    "lines": lines, "incident_rows": incident_rows, "state_rows": state_rows,
 }  # fmt: skip
 """The names by which templates use them."""

@@ -49,10 +49,18 @@ SLOW = """
 <tr data-from="{{ row.edges[0] }}" data-to="{{ row.edges[1] }}" data-lanes="{{ row.lanes }}"{% if row.found %} data-proof{% endif %}><td class="t_">{{ row.start | times }}</td>{% if zone != 'UTC' %}<td class="t_">{{ row.local }}</td>{% endif %}<td class="t_">{{ row.lasted }}</td><th scope="row">{{ row.where }}</th><td>{{ row.what }}</td><td>{{ cites(row.evidence, anchors, evidence) }}</td></tr>
 {% endmacro %}
 
+{% macro reasons(given, title, sign, anchors, evidence) -%}
+{% if given %}<p class="side">{{ title }}</p><ul class="pm {{ sign }}">{% for text, ids in given %}<li>{{ text | prose }} {{ cites(ids, anchors, evidence) }}</li>{% endfor %}</ul>{% endif %}
+{%- endmacro %}
+
+{% macro link(url) -%}
+{% if url.startswith(('https://', 'http://')) %}<a class="ext" rel="noreferrer noopener" href="{{ url }}">{{ url }}</a>{% else %}{{ url }}{% endif %}
+{%- endmacro %}
+
 {% macro prose(value) %}{% for part in value.split('`') %}{% if loop.index0 % 2 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}{% endmacro %}
 """
 ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True, lstrip_blocks=True)
-ENVIRONMENT.filters["times"] = times
+ENVIRONMENT.filters |= {"times": times, "prose": prose}
 slow = ENVIRONMENT.from_string(SLOW).module
 
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(["", "e-1", "e-2", "<b>&\"'", "2026-03-14 02:14:31.000 UTC", *cases.PAYLOADS]))
@@ -93,6 +101,20 @@ def test_a_row_of_the_table_of_states(row, zone, anchors):
     assert pieces.state(row, zone, frozenset(anchors), evidence) == slow.state(row, zone, frozenset(anchors), evidence)
 
 
+@given(st.lists(st.tuples(TEXTS, MANY.map(tuple)), max_size=3), MANY)
+def test_reasons(given, anchors):
+    evidence = {"e-2": shape.Evidence(path="<p>", line=2)}
+    told = "For", "p", frozenset(anchors), evidence
+    assert pieces.reasons(given, *told) == slow.reasons(given, *told)
+
+
+@given(
+    st.one_of(TEXTS, st.sampled_from(["https://", "http://", "javascript:", "HTTPS://"]).flatmap(lambda start: TEXTS.map(start.__add__)))
+)
+def test_links(url):
+    assert pieces.link(url) == slow.link(url)
+
+
 @given(TEXTS, TEXTS, st.floats(-2, 2))
 def test_codes_and_marks(key, text, value):
     for rank in range(5):
@@ -116,8 +138,10 @@ def test_what_is_written_is_markup_that_a_template_takes_as_it_is(name):
         "crit": (4, "high"),
         "conf": ("likely 0.81", 0.81),
         "cites": (["e-1"], {"e-1"}, {}),
-        "line": (one, ()),
-        "incident": (incidents.Row("i", 1, "t", "w", "l", "high", 3, "n", ("f",), True, frozenset()), {"f": "F1"}, {"f"}, False),
-        "state": (lanes.Row("s", "", "l", "w", "w", ("e-1",), (0, 1), "l", False), "UTC", {"e-1"}, {}),
+        "lines": ([one], ()),
+        "reasons": ([("why", ("e-1",))], "For", "p", {"e-1"}, {}),
+        "link": ("https://example.org",),
+        "incident_rows": ([incidents.Row("i", 1, "t", "w", "l", "high", 3, "n", ("f",), True, frozenset())], {"f": "F1"}, {"f"}, False),
+        "state_rows": ([lanes.Row("s", "", "l", "w", "w", ("e-1",), (0, 1), "l", False)], "UTC", {"e-1"}, {}),
     }[name]
     assert isinstance(pieces.FILTERS[name](*made), Markup)
