@@ -53,16 +53,34 @@ def _formatted(value: object) -> bytes:
 
 
 def writable(document: Mapping[str, Any] | shape.Document) -> bool:
-    """Whether every text of the document has a form in UTF-8; lone surrogates, which damaged lines may hold, have none."""
-    buffer = bytearray()
-    encode = msgspec.json.Encoder().encode_into
+    """Whether every text of the document has a form in UTF-8; lone surrogates, which damaged lines may hold, have none.
+
+    MessagePack copies each text where JSON looks at each character, so it is asked first; it has no numbers beyond 64 bits.
+    """
     try:
-        for _, value in _keys(document):
-            for part in _parts(value) if isinstance(value, list | dict) else (value,):
-                encode(part, buffer)
+        _encode(document, msgspec.msgpack.Encoder())
+    except UnicodeEncodeError:
+        return False
+    except OverflowError:
+        return _writable_in_json(document)
+    return True
+
+
+def _writable_in_json(document: Mapping[str, Any] | shape.Document) -> bool:
+    """The same of JSON itself, which has numbers of any length."""
+    try:
+        _encode(document, msgspec.json.Encoder())
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _encode(document: Mapping[str, Any] | shape.Document, encoder: msgspec.msgpack.Encoder | msgspec.json.Encoder) -> None:
+    """Encode it part by part, and keep nothing. Raises what the encoder raises."""
+    buffer = bytearray()
+    for _, value in _keys(document):
+        for part in _parts(value) if isinstance(value, list | dict) else (value,):
+            encoder.encode_into(part, buffer)
 
 
 def _keys(document: Mapping[str, Any] | shape.Document) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pveforensics.errors import UsageError
 from pveforensics.model import Event, Options
-from pveforensics.report import document, markdown, render, shape, summary, tell
+from pveforensics.report import document, encoded, markdown, render, shape, summary, tell
 
 GOLDEN = Path(__file__).parent / "golden" / "fenced.json"
 KEYS = {
@@ -164,6 +164,14 @@ def test_a_document_that_is_written_in_pieces_is_what_json_writes():
     many = document.to_document(cases.many(4, 130))
     assert len(list(document.dumped(many))) > 2 * len(many)
     assert document.dump(many).decode() == json.dumps(many, ensure_ascii=False, indent=1) + "\n"
+
+
+@pytest.mark.parametrize("number", [7, 2**64, -(2**70)])
+@pytest.mark.parametrize("text", ["\ud83d\ude00", "\udcff", "plain \u00e4"])
+def test_whether_a_text_can_be_written_depends_on_no_number_beside_it(number, text):
+    there = {"numbers": [number], "texts": {"a": [text]}}
+    assert encoded.writable(there) == (not any("\ud800" <= char <= "\udfff" for char in text))
+    assert json.loads(document.dump({"schema": shape.SCHEMA, **there}))["numbers"] == [number]
 
 
 def test_lone_surrogates_survive_as_json_escapes():
