@@ -18,9 +18,9 @@ class Cited:
         self.lines: dict[str, model.Evidence] = {}
         self._ids: dict[tuple[str, int, str], str] = {}
 
-    def __contains__(self, one: model.Evidence) -> bool:
-        """True if the line was met."""
-        return (one.path, one.line, one.text) in self._ids
+    def knows(self, evidence: Iterable[model.Evidence]) -> bool:
+        """True if one of the lines was met."""
+        return not self._ids.keys().isdisjoint([(one.path, one.line, one.text) for one in evidence])
 
     def cite(self, evidence: Iterable[model.Evidence], *, near: bool = True) -> list[str]:
         """The ids of evidence, each once, in order; remembers the evidence itself, with the lines around it if `near`."""

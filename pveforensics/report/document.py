@@ -265,7 +265,7 @@ def _kept_events(events: tuple[model.Event, ...], cited: Cited) -> list[model.Ev
     """Events whose line something cites, and an even sample of the others."""
     if len(events) <= EVENTS_KEPT:
         return list(events)
-    told = [any(one in cited for one in event.evidence) for event in events]
+    told = [cited.knows(event.evidence) for event in events]
     others = [k for k, is_cited in enumerate(told) if not is_cited]
     step = max(1.0, len(others) / EVENTS_KEPT)
     sample = {others[int(k * step)] for k in range(min(EVENTS_KEPT, len(others)))}
@@ -340,14 +340,17 @@ def _measure(measure: model.Measure) -> shape.Measure:
 
 
 def _cause(cause: model.Cause, cited: Cited) -> shape.Cause:
+    def lines(given: tuple[model.Reason, ...]) -> list[str]:
+        return cited.cite(one for reason in given for one in reason.evidence) if given else []
+
     def reasons(given: tuple[model.Reason, ...], sign: int) -> list[shape.Reason]:
         return [shape.Reason(text=r.text, weight=round(sign * abs(r.weight), 3), evidence=cited.cite(r.evidence)) for r in given]
 
     return shape.Cause(
         cause=cause.cause,
         confidence=round(cause.confidence, 4),
-        speaks_for=cited.cite(one for reason in cause.speaks_for for one in reason.evidence),
-        speaks_against=cited.cite(one for reason in cause.speaks_against for one in reason.evidence),
+        speaks_for=lines(cause.speaks_for),
+        speaks_against=lines(cause.speaks_against),
         reasons=reasons(cause.speaks_for, 1) + reasons(cause.speaks_against, -1),
         decided_by=cause.decided_by,
     )

@@ -86,14 +86,18 @@ class Ground:
             found[each.subject].append(each)
         return found
 
+    @cached_property
+    def _dated(self) -> Sequence[tuple[int, shape.Event]]:
+        return [(us, event) for event in self.doc.events if (us := words.micros(event.at)) is not None]
+
     def inside(self, us: int | None) -> bool:
         """True if a moment lies in the window of the incident, with a minute of slack at its end."""
         return us is not None and self.start is not None and self.end is not None and self.start <= us <= self.end + 60_000_000
 
     def events(self, t0: int, t1: int) -> Iterator[tuple[int, shape.Event]]:
         """Dated events between two moments, in order of time."""
-        dated = ((us, event) for event in self.doc.events if (us := words.micros(event.at)) is not None and t0 <= us <= t1)
-        return iter(sorted(dated, key=lambda pair: (pair[0], pair[1].id)))
+        there = ((us, event) for us, event in self._dated if t0 <= us <= t1)
+        return iter(sorted(there, key=lambda pair: (pair[0], pair[1].id)))
 
 
 def ground(story: Story, chain: Chain) -> Ground:

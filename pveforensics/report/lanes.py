@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -127,18 +128,23 @@ def lanes(doc: shape.Document) -> list[Lane]:
 def _mark(doc: shape.Document, found: _Rows) -> None:
     """Every dated event stands in the lane of its kind, or in the one for others; events of no known node in a lane of their own."""
     names = {node.name for node in doc.nodes}
+
+    @functools.cache
+    def row_of(node: str, kind: str) -> Lane:
+        family = lane_of(kind)
+        key = ("Nodes", node, family)
+        if family == "people":
+            key = ("People", "Tasks and actions", "")
+        elif node not in names:
+            key = ("Other", "events", node or "no node")
+        elif key not in found:
+            key = ("Nodes", node, OTHER)
+        return found[key]
+
     for event in doc.events:
         if (us := words.micros(event.at)) is None:
             continue
-        family = lane_of(event.kind)
-        key = ("Nodes", event.node, family)
-        if family == "people":
-            key = ("People", "Tasks and actions", "")
-        elif event.node not in names:
-            key = ("Other", "events", event.node or "no node")
-        elif key not in found:
-            key = ("Nodes", event.node, OTHER)
-        row = found[key]
+        row = row_of(event.node, event.kind)
         row.events.append((us, event.kind, event.count))
         for line in event.evidence:
             row.cited[line] = None

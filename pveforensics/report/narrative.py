@@ -97,8 +97,8 @@ def root_cause(g: Ground) -> Said:
 def contributing(g: Ground) -> Said:
     """Weak settings, and what else may have had a part."""
     for finding in g.story.findings:
-        inside = g.inside(words.micros(finding.start))
-        if finding.class_ == "misconfiguration" or (inside and finding.class_ in ("clock_jump", "resource_exhaustion", "near_miss")):
+        may = finding.class_ in ("clock_jump", "resource_exhaustion", "near_miss") and g.inside(words.micros(finding.start))
+        if finding.class_ == "misconfiguration" or may:
             yield g.say(_bare(finding.title) + ".", *finding.evidence)
     for finding in g.chain.findings:
         ranked = sorted(finding.causes, key=lambda cause: -cause.confidence)

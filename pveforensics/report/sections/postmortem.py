@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -113,8 +114,8 @@ def _moments(g: Ground) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Moments of the incident that a line shows."""
 
     def moment(us: int | None, what: str, ids: tuple[str, ...]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        cited = tuple(key for key in ids if key in g.doc.evidence)[:2]
-        if us is not None and cited and g.inside(us):
+        cited = tuple(islice((key for key in ids if key in g.doc.evidence), 2)) if us is not None and g.inside(us) else ()
+        if us is not None and cited:
             yield us, what, cited
 
     for finding in g.chain.findings:
