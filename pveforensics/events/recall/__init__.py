@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.lives import LIVED, Lives
 from pveforensics.events.recall.moments import Clock, Cut, Moments, Numbers
-from pveforensics.events.recall.nearby import dense, near
+from pveforensics.events.recall.nearby import dense, is_console, near
 from pveforensics.events.recall.shelf import Shelf
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.lazyregex import regex
@@ -66,9 +67,13 @@ def recalled(
         places[life.log].add(life.place)
     made = []
     for scan, shelf, chosen in zip(scans, shelves, places, strict=True):
+        acts: set[int] = set()
         if shelf is not None and len(shelf) > FEW:
-            chosen.update(near(scan, shelf, index, boots), dense(shelf, index), _of_guests(shelf, guests))
-        made.append(scan if shelf is None else _with_records(scan, shelf, index, chosen if len(shelf) > FEW else range(len(shelf))))
+            acts, others = near(scan, shelf, index, boots)
+            chosen.update(others, dense(shelf, index), _of_guests(shelf, guests))
+        elif shelf is not None:
+            chosen.update(range(len(shelf)))
+        made.append(scan if shelf is None else _with_records(scan, shelf, index, chosen, acts - chosen))
     return tuple(made)
 
 
@@ -98,32 +103,28 @@ def _of_guests(shelf: Shelf, guests: set[bytes]) -> Iterator[int]:
                 yield place
 
 
-def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: Collection[int]) -> LogScan:
-    """The scan with records of these lines among its own."""
-    records = list(_records(shelf, np.array(sorted(places), np.int64), index))
+def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: set[int], acts: set[int]) -> LogScan:
+    """The scan with records of these lines among its own, and of those acts that are no consoles."""
+    records = list(_records(shelf, np.array(sorted(places | acts), np.int64), acts, index))
     shelf.put_away()
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
     return dataclasses.replace(scan, records=merged, everyday=None)
 
 
-class _Words(dict[str, str]):
-    """Each text once: nodes, users and kinds of tasks stand in thousands of lines."""
-
-    def __missing__(self, text: str) -> str:
-        self[text] = text
-        return text
-
-
-def _records(shelf: Shelf, places: Numbers, index: SignatureIndex) -> Iterator[Record]:
-    """The records of these lines, each read as any other line is, without those that their signature does not match."""
-    reader, words, kept = LineReader(), _Words(), shelf.kept
+def _records(shelf: Shelf, places: Numbers, acts: set[int], index: SignatureIndex) -> Iterator[Record]:
+    """The records of these lines, each read as any other line is, without those that their signature does not match, and acts that are consoles."""
+    reader, kept = LineReader(), shelf.kept
+    once = sys.intern  # nodes, users and kinds of tasks stand in thousands of lines
     numbers, moments, lasts, signatures, boots, counts = (
         np.frombuffer(column, np.int64)[places]
         for column in (kept.lines, kept.moments, kept.lasts, kept.signatures, kept.boots, kept.counts)
     )
     columns = (numbers, lasts - moments, signatures, boots, counts)
-    for place, number, lasting, of_index, boot, count in zip(places.tolist(), *(column.tolist() for column in columns), strict=True):
-        text = shelf.line(place).decode("utf-8", "replace")
+    rows = zip(places.tolist(), shelf.lines(places), *(column.tolist() for column in columns), strict=True)
+    for place, written, number, lasting, of_index, boot, count in rows:
+        if place in acts and is_console(written):
+            continue
+        text = written.decode("utf-8", "replace")
         signature = index.signatures[of_index]
         read = reader.take_apart(text)
         if read is None:
@@ -132,11 +133,11 @@ def _records(shelf: Shelf, places: Numbers, index: SignatureIndex) -> Iterator[R
         match = signature.search(line.message)
         if match is None or not signature.fits(line.program, line.pid):
             continue
-        fields = {name: words[value] for name, value in match.groupdict().items() if value is not None}
+        fields = {name: once(value) for name, value in match.groupdict().items() if value is not None}
         start = line.message_offset
         span = (match.start() + start, match.end() + start) if start is not None else None
         yield Record(
-            signature.kind, signature.id, number, line.stamp, words[line.host], words[line.program], words[line.pid], text, fields, span,
+            signature.kind, signature.id, number, line.stamp, once(line.host), once(line.program), once(line.pid), text, fields, span,
             count=count, last=_later(line.stamp, lasting), boot=boot, uptime_us=line.uptime_us,
         )  # fmt: skip
 

@@ -58,7 +58,14 @@ class _Span(NamedTuple):
     until: int
 
 
-def near(scan: LogScan, shelf: Shelf, index: SignatureIndex, boots: Sequence[Cut]) -> Iterator[int]:
+class Near(NamedTuple):
+    """Places of lines near something that happened: of `acts` the consoles do not count, of which a line tells itself (`is_console`)."""
+
+    acts: set[int]
+    others: set[int]
+
+
+def near(scan: LogScan, shelf: Shelf, index: SignatureIndex, boots: Sequence[Cut]) -> Near:
     """Acts near a record of their file or before a boot of any node, and all within a day of a lock of an unknown guest; what corosync says near a record of the cluster stack."""
     told = [(record, shelf.moments.of(record.line, record.stamp)) for record in scan.records if record.stamp is not None]
     acts = [_around(shelf, record, at, BEFORE_US if record.kind in HEAVY else NEAR_US) for record, at in told]
@@ -67,11 +74,14 @@ def near(scan: LogScan, shelf: Shelf, index: SignatureIndex, boots: Sequence[Cut
     day = [_Span(at - LOCKED_US, at) for record, at in told if record.kind == "lock.guest_locked" and not record.fields.get("vmid")]
     storms = np.array([signature.storm for signature in index.signatures], np.bool_)
     single = np.array([not signature.storm and signature.kind not in APART for signature in index.signatures], np.bool_)
-    begun = list(_within(shelf, shelf.order[single[shelf.signatures[shelf.order]]], acts))
-    consoles = {place for place, _ in shelf.search(_CONSOLE, np.array(begun, np.int64))}
-    yield from (place for place in begun if place not in consoles)
-    yield from _within(shelf, shelf.order[storms[shelf.signatures[shelf.order]]], stack)
-    yield from _within(shelf, shelf.order, day)
+    signatures = shelf.signatures[shelf.order]
+    begun = set(_within(shelf, shelf.order[single[signatures]], acts))
+    return Near(begun, {*_within(shelf, shelf.order[storms[signatures]], stack), *_within(shelf, shelf.order, day)})
+
+
+def is_console(line: bytes) -> bool:
+    """True for a line about a task that shows somebody a console."""
+    return _CONSOLE.search(line) is not None
 
 
 def _around(shelf: Shelf, record: Record, at: int, before: int) -> _Span:

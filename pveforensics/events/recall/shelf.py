@@ -36,16 +36,26 @@ class Shelf:
         kept = self.kept
         return kept.text[kept.starts[place] : kept.ends[place]]
 
+    def lines(self, places: Numbers) -> Iterator[bytes]:
+        """The lines at these places as they stand in the file."""
+        return (block[start:end] for block, start, end in self._stretches(places))
+
     def search(self, pattern: re.Pattern[bytes], places: Numbers) -> Iterator[tuple[int, re.Match[bytes]]]:
         """Those of the lines at these places in which the expression is found, with what it found there."""
-        kept, search = self.kept, pattern.search
+        search = pattern.search
+        for place, (block, start, end) in zip(places.tolist(), self._stretches(places), strict=True):
+            if (found := search(block, start, end)) is not None:
+                yield place, found
+
+    def _stretches(self, places: Numbers) -> Iterator[tuple[bytes, int, int]]:
+        """For each line a part of the text, and where in it the line begins and ends: lines are asked for nearly in order."""
+        kept = self.kept
         starts, ends = np.frombuffer(kept.starts, np.int64)[places], np.frombuffer(kept.ends, np.int64)[places]
         begin, block = 0, b""
-        for place, start, end in zip(places.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             if start < begin or end > begin + len(block):
                 begin, block = block_of(kept.text, start)
-            if (found := search(block, start - begin, end - begin)) is not None:  # a slice of each line would cost as much
-                yield place, found
+            yield block, start - begin, end - begin
 
     def put_away(self) -> None:
         """Let go of all that can be had again: of all files together it is much."""
