@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pveforensics.model import NOTHING, Cluster
 
@@ -98,6 +98,10 @@ class NulRun:
     text: str = ""
 
 
+Column: TypeAlias = "array[int] | memoryview[int]"
+"""Whole numbers of 64 bits, one for each line."""
+
+
 class KeptText(Protocol):
     """Text, in memory or wherever it waits."""
 
@@ -113,14 +117,14 @@ class Everyday:
     index of signatures, `counts` how many lines each row stands for, `starts` and `ends` offsets of each line in the `text`.
     """
 
-    lines: array[int]
-    moments: array[int]
-    lasts: array[int]
-    signatures: array[int]
-    boots: array[int]
-    counts: array[int]
-    starts: array[int]
-    ends: array[int]
+    lines: Column
+    moments: Column
+    lasts: Column
+    signatures: Column
+    boots: Column
+    counts: Column
+    starts: Column
+    ends: Column
     text: KeptText
 
     def __len__(self) -> int:

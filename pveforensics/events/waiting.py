@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import mmap
 import os
 import sys
 import tempfile
 import weakref
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pveforensics.readings import Everyday, KeptText, LogScan
+from pveforensics.readings import Column, Everyday, KeptText, LogScan
 
 IN_MEMORY = 20_000
 """Lines that are held in memory, of all logs together: 3 MiB."""
@@ -22,12 +22,10 @@ TEXT_IN_MEMORY = 4 << 20
 """Bytes of text of one log that are held in memory until it is read to its end; more of it is written as it comes."""
 
 BLOCK = 256 << 10
-"""Bytes of text that are written and read together, at the least: the lines of one page are never parted."""
+"""Bytes of text that are written together, at the least: the lines of one page are never parted."""
 
 AT_ONCE = 64 << 10
 """Bytes of one write: some virtual disks take long for more."""
-
-_BLOCKS_HELD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +39,51 @@ class Block:
 
 
 class WaitingText:
-    """Text in the file. It is read block by block, and the blocks read last are held: lines are asked for nearly in order."""
+    """Text in the file, which is looked at block by block: lines are asked for nearly in order."""
 
-    def __init__(self, file: EverydayFile, blocks: tuple[Block, ...]) -> None:
-        """Nothing is read yet."""
+    def __init__(self, file: EverydayFile, blocks: tuple[Block, ...], view: FileView | None = None) -> None:
+        """Nothing is looked at yet; `view` is the file as it is to be looked at, if others look at it too."""
         self.file = file
         self.blocks = blocks
+        self._view = view
         self._begin = 0
-        self._data = b""
-        self._held: dict[int, bytes] = {}
+        self._data: bytes | memoryview = b""
 
     def __getitem__(self, part: slice, /) -> bytes:
         begin, end = part.start - self._begin, part.stop - self._begin
         if begin < 0 or end > len(self._data):
             self._begin, self._data = self.block(part.start)
             begin, end = part.start - self._begin, part.stop - self._begin
-        return self._data[begin:end]
+        return bytes(self._data[begin:end])
 
-    def block(self, place: int) -> tuple[int, bytes]:
+    def block(self, place: int) -> tuple[int, bytes | memoryview]:
         """Where the block begins that holds this place, and its text."""
-        number = bisect_right(self.blocks, place, key=_begin_of) - 1
-        block = self.blocks[number]
-        data = block.data or self._held.get(number)
-        if data is None:
-            if len(self._held) >= _BLOCKS_HELD:
-                del self._held[next(iter(self._held))]
-            data = self._held[number] = self.file.read(block.at, block.end - block.begin)
-        return block.begin, data
+        block = self.blocks[bisect_right(self.blocks, place, key=_begin_of) - 1]
+        if block.data:
+            return block.begin, block.data
+        if self._view is None:
+            self._view = FileView(self.file)
+        return block.begin, self._view.part(block.at, block.end - block.begin)
+
+
+class FileView:
+    """What was written to the file so far, without a copy where the system can map it; parts of it stay in memory as long as somebody has one."""
+
+    def __init__(self, file: EverydayFile) -> None:
+        """Nothing is read yet."""
+        self._file = file
+        self._mapped = file.mapped()
+
+    def part(self, at: int, size: int) -> memoryview:
+        """Bytes that were written there."""
+        return self._mapped[at : at + size] if self._mapped is not None else memoryview(self._file.read(at, size))
 
 
 def _begin_of(block: Block) -> int:
     return block.begin
 
 
-def block_of(text: KeptText, place: int) -> tuple[int, bytes]:
+def block_of(text: KeptText, place: int) -> tuple[int, bytes | memoryview]:
     """Where the stretch of a log's text begins that is held together and has this place in it, and that stretch."""
     return text.block(place) if isinstance(text, WaitingText) else (0, text[:])
 
@@ -124,14 +133,12 @@ class Waiting:
 
     def load(self) -> Everyday:
         """The lines themselves; their text stays where it is."""
-        lines, moments, lasts, signatures, boots, counts, starts, ends = map(self._column, range(8))
-        return Everyday(lines, moments, lasts, signatures, boots, counts, starts, ends, WaitingText(self.file, self.text))
-
-    def _column(self, number: int) -> array[int]:
-        size = 8 * self.rows
-        column = array("q")
-        column.frombytes(self.file.read(self.at + number * size, size))
-        return column
+        view, size = FileView(self.file), 8 * self.rows
+        columns = (view.part(self.at + number * size, size).cast("q") for number in range(8))
+        lines, moments, lasts, signatures, boots, counts, starts, ends = columns
+        return Everyday(
+            lines, moments, lasts, signatures, boots, counts, starts, ends, WaitingText(self.file, self.text, view)
+        )  # fmt: skip
 
 
 class EverydayFile:
@@ -178,11 +185,12 @@ class EverydayFile:
             return replace(scan, everyday=replace(lines, text=WaitingText(self, lines.text.blocks)))
         return scan
 
-    def append(self, parts: Iterable[bytes | bytearray | array[int]]) -> int:
-        """Write these bytes one behind the other; gives where they begin. Raises OSError where there is no room."""
+    def append(self, parts: Iterable[bytes | bytearray | Column]) -> int:
+        """Write these bytes one behind the other; gives where they begin, as an array may. Raises OSError where there is no room."""
         file = self._made()
         with _alone(file) if self._shared else contextlib.nullcontext():
-            at = file.seek(0, os.SEEK_END)
+            end = file.seek(0, os.SEEK_END)
+            at = file.seek(end + -end % 8)
             for part in parts:
                 view = memoryview(part).cast("B")
                 while view:
@@ -195,6 +203,15 @@ class EverydayFile:
             raise ValueError("nothing was written")
         self._file.seek(at)
         return self._file.read(size)
+
+    def mapped(self) -> memoryview | None:
+        """All that was written so far, in the address space; None where the system cannot do that."""
+        if self._file is None:
+            raise ValueError("nothing was written")
+        try:
+            return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError):
+            return None
 
     def _made(self) -> io.FileIO:
         if self._file is None:

@@ -38,7 +38,7 @@ class Shelf:
 
     def lines(self, places: Numbers) -> Iterator[bytes]:
         """The lines at these places as they stand in the file."""
-        return (block[start:end] for block, start, end in self._stretches(places))
+        return (bytes(block[start:end]) for block, start, end in self._stretches(places))
 
     def search(self, pattern: re.Pattern[bytes], places: Numbers) -> Iterator[tuple[int, re.Match[bytes]]]:
         """Those of the lines at these places in which the expression is found, with what it found there."""
@@ -47,11 +47,12 @@ class Shelf:
             if (found := search(block, start, end)) is not None:
                 yield place, found
 
-    def _stretches(self, places: Numbers) -> Iterator[tuple[bytes, int, int]]:
+    def _stretches(self, places: Numbers) -> Iterator[tuple[bytes | memoryview, int, int]]:
         """For each line a part of the text, and where in it the line begins and ends: lines are asked for nearly in order."""
         kept = self.kept
         starts, ends = np.frombuffer(kept.starts, np.int64)[places], np.frombuffer(kept.ends, np.int64)[places]
-        begin, block = 0, b""
+        begin = 0
+        block: bytes | memoryview = b""
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             if start < begin or end > begin + len(block):
                 begin, block = block_of(kept.text, start)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import mmap
 import pickle
 import tempfile
 from array import array
@@ -55,16 +56,14 @@ def test_without_room_on_the_disk_lines_stay_in_memory():
     with mock.patch.object(tempfile, "TemporaryFile", side_effect=OSError(28, "No space left on device")):
         waiting.share()
         assert waiting.put(scan).everyday is scan.everyday
-    file = mock.Mock(write=mock.Mock(side_effect=OSError(28, "No space left on device")))
+    file = mock.Mock(seek=mock.Mock(return_value=0), write=mock.Mock(side_effect=OSError(28, "No space left on device")))
     with mock.patch.object(tempfile, "TemporaryFile", return_value=file):
         assert waiting.put(scan).everyday is scan.everyday
 
 
-@given(
-    st.lists(st.binary(max_size=9), min_size=1, max_size=60), st.integers(0, 12), st.integers(1, 3), st.lists(st.booleans()), st.randoms()
-)
-def test_text_is_what_came_wherever_its_parts_wait(parts, block, held, full, random):
-    """`full` says when the disk has no room."""
+@given(st.lists(st.binary(max_size=9), min_size=1, max_size=60), st.integers(0, 12), st.booleans(), st.lists(st.booleans()), st.randoms())
+def test_text_is_what_came_wherever_its_parts_wait(parts, block, mappable, full, random):
+    """`full` says when the disk has no room, `mappable` whether the system can map the file."""
     waiting, room = EverydayFile(in_memory=0), iter(full)
     real = EverydayFile.append
 
@@ -74,7 +73,8 @@ def test_text_is_what_came_wherever_its_parts_wait(parts, block, held, full, ran
         return real(self, given)
 
     with (
-        mock.patch.multiple(module, TEXT_IN_MEMORY=2 * block, BLOCK=block, _BLOCKS_HELD=held),
+        mock.patch.multiple(module, TEXT_IN_MEMORY=2 * block, BLOCK=block),
+        mock.patch.object(mmap, "mmap", mmap.mmap if mappable else mock.Mock(side_effect=OSError(19, "No such device"))),
         mock.patch.object(EverydayFile, "append", append),
     ):
         text = waiting.text()
