@@ -111,7 +111,8 @@ def _is_no_dmesg(scan: LogScan) -> bool:
 
 
 def _drafts(scan: LogScan, log: str, clock: FileClock, naming: Naming, start: KernelStart | None) -> list[Draft]:
-    drafts = [_of_record(scan.path, record, clock, naming, start) for record in scan.records]
+    nodes = {host: naming.node_of_line(host, scan.path) for host in {record.host for record in scan.records}}
+    drafts = [_of_record(scan.path, record, clock, nodes[record.host], start) for record in scan.records]
     drafts += [_of_nul(scan.path, nul, clock, naming) for nul in scan.nul_runs]
     drafts.sort(key=lambda draft: (draft.line, draft.kind != "syslog_nul_bytes"))
     _find_copies(drafts)
@@ -141,14 +142,13 @@ def _find_copies(drafts: Sequence[Draft]) -> None:
             previous = at if at is not None else previous
 
 
-def _of_record(path: str, record: Record, clock: FileClock, naming: Naming, start: KernelStart | None) -> Draft:
+def _of_record(path: str, record: Record, clock: FileClock, node: str, start: KernelStart | None) -> Draft:
     stamp, last = record.stamp, record.last
     at = clock.instant(record.line, stamp)
-    ending = clock.instant(record.line, last, at)
+    ending = clock.instant(record.line, last, at) if last is not None else None
     if start is not None:
         at = at or _of_kernel(stamp, start)
         ending = ending or _of_kernel(last, start)
-    node = naming.node_of_line(record.host, path)
     written = stamp.text if stamp is not None else ""
     evidence = Evidence(path, record.line, node, record.text, written, at, record.match, record.before, record.after)
     return Draft(
