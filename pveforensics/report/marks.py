@@ -50,8 +50,9 @@ def merged(moments: Iterable[tuple[int, str, int]], apart: int) -> list[Mark]:
     """Marks for (moment, kind, count); those nearer than `apart` microseconds to the first of a mark are one."""
     found: list[Mark] = []
     group: list[tuple[int, str, int]] = []
+    apart = max(1, apart)
     for one in sorted(moments):
-        if group and one[0] - group[0][0] >= max(1, apart):
+        if group and one[0] - group[0][0] >= apart:
             found.append(_mark(group))
             group = []
         group.append(one)

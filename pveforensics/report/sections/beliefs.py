@@ -148,7 +148,8 @@ def _armed(doc: shape.Document, node: str, us: int | None) -> tuple[str, str, st
     """LRM, role and watchdog of a node at a moment, and what became of it."""
     if us is None:
         return node, "", "", "", ""
-    held = [each for each in doc.intervals if each.subject in (f"ha:{node}", f"crm:{node}") and _at(each.start, each.end, us)]
+    agents = frozenset((f"ha:{node}", f"crm:{node}"))
+    held = [each for each in doc.intervals if each.subject in agents and _at(each.start, each.end, us)]
     lrm = next((each.state.replace("_", " ") for each in held if each.subject.startswith("ha:") and each.state != "armed"), "not told")
     role = next((each.state.replace("_", " ") for each in held if each.subject.startswith("crm:")), "not told")
     watchdog = "armed" if any(each.state == "armed" for each in held) else ("not armed" if lrm != "not told" else "not told")
@@ -162,7 +163,8 @@ def _became(doc: shape.Document, node: str, us: int) -> str:
         if boot.manner != "open" and end is not None and us <= end <= us + 300_000_000:
             ended = {"fencing": "was reset by it", "clean_shutdown": "was shut down"}.get(boot.ended_by, "ended without a shutdown")
             return f"{ended} after {words.duration((end - us) / 1e6)}"
+    subject = f"node:{node}"
     lost = any(
-        each.subject == f"node:{node}" and each.state == "inquorate" and _at(each.start, each.end, us + 3_000_000) for each in doc.intervals
+        each.subject == subject and each.state == "inquorate" and _at(each.start, each.end, us + 3_000_000) for each in doc.intervals
     )
     return "lost quorum and ran on" if lost else "ran on" if info and info.coverage else ""

@@ -46,15 +46,16 @@ def build(story: Story) -> View | None:
         return None
     rows = []
     for name in names[:SHOWN]:
-        cells = tuple(_cell(by.get((name, node), []), story, told, name, node) for node in nodes)
-        guests = tuple(dict.fromkeys(guest for finding in told if name in finding.storages for guest in finding.guests))
+        naming = [finding for finding in told if name in finding.storages]
+        cells = tuple(_cell(by.get((name, node), []), story, naming, node) for node in nodes)
+        guests = tuple(dict.fromkeys(guest for finding in naming for guest in finding.guests))
         rows.append((name, cells, words.names(guests, 8) or "none named"))
     cited = tuple(dict.fromkeys(key for _, cells, _ in rows for cell in cells for key in cell.evidence))
     return View("Storages", tuple(nodes), tuple(rows), len(names), cited)
 
 
-def _cell(held: list[shape.Interval], story: Story, told: list[shape.Finding], storage: str, node: str) -> Cell:
-    named = [finding for finding in told if storage in finding.storages and node in finding.nodes]
+def _cell(held: list[shape.Interval], story: Story, naming: list[shape.Finding], node: str) -> Cell:
+    named = [finding for finding in naming if node in finding.nodes]
     codes = ", ".join(story.codes[finding.id] for finding in named[:4])
     if not held:
         seen = any(each.name == node and each.coverage for each in story.doc.nodes)
