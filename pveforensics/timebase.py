@@ -60,7 +60,7 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC with milliseconds, as in the case document."""
-        return _iso(self.us)
+        return iso(self.us)
 
     def as_datetime(self) -> dt.datetime:
         """The same moment as an aware datetime in UTC."""
@@ -73,8 +73,8 @@ class Instant:
 
 
 @functools.lru_cache(maxsize=16384)
-def _iso(us: int) -> str:
-    """A case tells each moment several times: of a line, of what happened in it, and of what follows from that."""
+def iso(us: int) -> str:
+    """RFC 3339 of microseconds since 1970. A case tells each several times: of a line, of what happened in it, and of what follows from that."""
     return (_MIDNIGHT_1970 + dt.timedelta(0, 0, us)).isoformat("T", "milliseconds") + "Z"
 
 

@@ -16,7 +16,7 @@ from pveforensics.lazyregex import regex
 from pveforensics.report import shape
 from pveforensics.report.citing import Cited
 from pveforensics.report.encoded import pieces, writable
-from pveforensics.timebase import Instant
+from pveforensics.timebase import Instant, iso
 
 EVENTS_KEPT = 2_000
 """Events that nothing cites are kept up to this many, spread evenly over the time; cited ones are always kept."""
@@ -130,7 +130,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _time(moment: Instant | None) -> str | None:
-    return moment.iso() if moment is not None else None
+    return iso(moment.us) if moment is not None else None
 
 
 def _error_s(moment: Instant | None) -> float | None:
