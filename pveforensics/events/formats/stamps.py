@@ -41,14 +41,18 @@ def yearless(text: str) -> Stamp | None:
     found = _TIME.search(text)
     if not found:
         return None
-    head = text[: found.start()]
+    month, day = _month_and_day(text[: found.start()])
+    return _local(text, None, month, day, found, "")
+
+
+@functools.lru_cache(maxsize=512)
+def _month_and_day(head: str) -> tuple[int, int]:
+    """What stands before the time, which is the same for all lines of a day; 0 for what is no number or no month."""
     if "月" in head:
         numbers = [int(number) for number in _DIGITS.findall(head)]
-        month, day = (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
-    else:
-        name, *rest = head.split()
-        month, day = month_number(name), int("".join(_DIGITS.findall("".join(rest))) or 0)
-    return _local(text, None, month, day, found, "")
+        return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
+    name, *rest = head.split()
+    return month_number(name), int("".join(_DIGITS.findall("".join(rest))) or 0)
 
 
 @functools.lru_cache(maxsize=8192)
