@@ -1,5 +1,5 @@
-/* The fast scan's loops over hits of the search, which become groups of candidates. In pveforensics/events/scan compiled.py and nesting.py
- * call them; the twins are in grouping.py and nesting.py.
+/* The fast scan's loops over hits of the search, which become groups of candidates. In pveforensics/events/scan compiled.py calls
+ * them; the twins are in grouping.py and nesting.py.
  */
 #include "text.h"
 

@@ -79,6 +79,16 @@ EXPORT int64_t pveforensics_entries(const uint8_t *data, int64_t size, const str
 
 enum { ONE_STEP = 128 };
 
+/* Copies so many bytes, short ones in one step: what is too much of it is written over by the next ones. There are `readable` bytes from
+ * `from` on, and room for `writable` at `to`. */
+static inline void put(uint8_t *to, int64_t writable, const uint8_t *from, int64_t readable, int64_t bytes)
+{
+    if (bytes <= ONE_STEP && ONE_STEP <= readable && ONE_STEP <= writable)
+        memcpy(to, from, ONE_STEP);
+    else
+        memcpy(to, from, (size_t)bytes);
+}
+
 /* These stretches one behind the other, as `joined` has them, but written so that short ones take no more than one step; and in `borders`
  * where each of them ends. */
 EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint32_t *begins, const uint32_t *ends, int64_t count,
@@ -89,10 +99,7 @@ EXPORT int64_t pveforensics_packed(const uint8_t *data, int64_t size, const uint
         const int64_t begin = begins[i], end = ends[i], bytes = end - begin;
         if (end > size || bytes < 0 || bytes > room - length)
             return -1;
-        if (bytes <= ONE_STEP && ONE_STEP <= size - begin && ONE_STEP <= room - length)
-            memcpy(packed + length, data + begin, ONE_STEP); /* what is too much is written over by the next one */
-        else
-            memcpy(packed + length, data + begin, (size_t)bytes);
+        put(packed + length, room - length, data + begin, size - begin, bytes);
         length += bytes;
         borders[i] = (uint32_t)length;
     }
@@ -173,10 +180,7 @@ static inline int64_t put_row(const struct piece *piece, int64_t from, const str
     rows->program[to] = piece->program[from];
     rows->kind[to] = piece->kind[from];
     rows->path[to] = (int32_t)piece->path;
-    if (bytes <= ONE_STEP && ONE_STEP <= piece->size - begin && ONE_STEP <= rows->room - length)
-        memcpy(rows->text + length, piece->text + begin, ONE_STEP);
-    else
-        memcpy(rows->text + length, piece->text + begin, (size_t)bytes);
+    put(rows->text + length, rows->room - length, piece->text + begin, piece->size - begin, bytes);
     length += bytes;
     rows->borders[to + 1] = (int32_t)length;
     return length;

@@ -14,10 +14,10 @@ from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near, is_leveled
 from pveforensics.events.scan.columns import Columns, Rows
-from pveforensics.events.scan.grouping import LITERAL, firsts, grouped, locate
+from pveforensics.events.scan.grouping import firsts, grouped, locate
 from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
-from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.meanings import Meanings, tried
 from pveforensics.events.scan.shelving import DENSE, Shelving
 from pveforensics.events.scan.templates import Template, Templates

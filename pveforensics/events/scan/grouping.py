@@ -9,20 +9,17 @@ import numpy as np
 
 from pveforensics.events.scan import compiled
 from pveforensics.events.scan.columns import Rows
-from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.meanings import Meanings
 from pveforensics.events.scan.words import Indexes, Mask, Page, low_bytes, word
 from pveforensics.events.signatures import LONGEST_ENDING
-
-LITERAL = (1 << CODE_BITS) - 1
-"""A code holds a literal in these bits, and above them the line in which it stands."""
 
 _CARRIAGE_RETURN = np.uint64(ord("\r"))
 _LAST = np.uint64(56)
 
 
 class Located(NamedTuple):
-    """The codes of lines and literals, in order, each once, and the lines with a literal that is none of the scan's own."""
+    """The codes of lines and literals (a hit's, with the line instead of the offset), in order, each once, and the lines with a literal that is none of the scan's own."""
 
     codes: Indexes
     repeated: Indexes

@@ -12,10 +12,9 @@ from typing import Any
 from pveforensics import cache
 from pveforensics.events.anchors import expression
 from pveforensics.events.scan import cpu
-from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.nesting import Nesting, outer_literals
 
-_INDEX = (1 << CODE_BITS) - 1
 _WORTH_KEEPING = 100
 """Literals from which on a compiled database is kept."""
 
@@ -49,7 +48,7 @@ class HyperscanMatcher:
 
     def hits(self, buffer: bytes) -> list[tuple[int, int]]:
         """Every occurrence, sorted by offset."""
-        return [(code & _INDEX, code >> CODE_BITS) for code in sorted(self.codes(buffer))]
+        return [(code & LITERAL, code >> CODE_BITS) for code in sorted(self.codes(buffer))]
 
     def codes(self, buffer: bytes) -> array[int]:
         """Every occurrence as one number."""

@@ -23,6 +23,9 @@ class Matcher(Protocol):
 CODE_BITS = 20
 """Of a hit in one number: the literal's index below, the offset above."""
 
+LITERAL = (1 << CODE_BITS) - 1
+"""The bits of the literal's index."""
+
 
 def hit_codes(matcher: Matcher, buffer: bytes) -> array[int]:
     """The hits, each as one number, in any order; an engine that has them so at less cost has a method `codes`."""

@@ -8,13 +8,11 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pveforensics.events.scan.matcher import CODE_BITS
+from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 
 _DIGIT = 0xFF
 _MANY = 100
 """Hits from which on compiled loops are worth loading."""
-
-_INDEX = (1 << CODE_BITS) - 1
 
 
 class Outer(NamedTuple):
@@ -77,7 +75,7 @@ class Nesting:
         found = array("q")
         for code in hits:
             found.append(code)
-            for index, before, text in self._outers.get(code & _INDEX, ()):
+            for index, before, text in self._outers.get(code & LITERAL, ()):
                 begin = (code >> CODE_BITS) - before
                 if begin >= 0 and buffer.startswith(text, begin):
                     found.append(begin + len(text) << CODE_BITS | index)
