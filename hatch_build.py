@@ -120,7 +120,7 @@ def _no_mypy() -> str:
 def _fingerprint() -> str:
     """Of all that compiled modules depend on; types of one module decide how another is compiled."""
     digest = hashlib.sha256()
-    for file in (MODULES, *sorted((ROOT / "pveforensics").rglob("*.py"))):
+    for file in (MODULES, *sorted(MODULES.parent.rglob("*.pyi")), *sorted((ROOT / "pveforensics").rglob("*.py"))):
         digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes() + b"\0")
     for word in (
         sys.version,

@@ -9,7 +9,6 @@ Without a case document it composes one of 32 nodes and as many findings as the 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import shutil
 import statistics
@@ -19,6 +18,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "report")]
@@ -49,13 +50,13 @@ def composed(megabytes: float) -> Mapping[str, Any]:
     while True:
         base = cases.many(32, incidents)
         found = tuple(
-            dataclasses.replace(
+            replace(
                 finding,
                 evidence=tuple(cases.line("pve01", 60.0 * k + n, f"corosync[1]: [TOTEM ] Retransmit List: {n:x}", 10_000 + 40 * k + n) for n in range(12)),
             )
             for k, finding in enumerate(base.findings)
         )  # fmt: skip
-        whole = document.to_document(dataclasses.replace(base, findings=found))
+        whole = document.to_document(replace(base, findings=found))
         if len(render(whole)) >= megabytes * 1e6:
             return whole
         incidents = incidents * 5 // 4

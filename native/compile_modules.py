@@ -14,6 +14,8 @@ from setuptools.command.build_ext import build_ext
 from mypyc.build import mypycify  # isort: skip - asks whether setuptools was loaded
 
 ROOT = Path(__file__).resolve().parent.parent
+KNOWN = ROOT / "native" / "types"
+"""What is told of libraries whose types decide how a class is compiled."""
 
 COMPILED = (
     "detect/clauses.py",
@@ -66,6 +68,7 @@ class _InParallel(build_ext):
 def compile_into(folder: Path) -> None:
     """Compile all of them: one library with their code, and for each a small one beside its source that hands it out."""
     with tempfile.TemporaryDirectory() as work:
+        os.environ["MYPYPATH"] = str(KNOWN)
         os.chdir(work)  # where no settings of the project are found that speak to other tools
         extensions = mypycify(
             [*TYPES, *(str(ROOT / "pveforensics" / name) for name in COMPILED)],

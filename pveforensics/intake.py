@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from pveforensics import events, state
 from pveforensics.bundle import Job, Left, Reopened
@@ -266,7 +267,7 @@ def _lens(signatures: Sequence[Signature], held: dict[bool, _Lens], waiting: Eve
 def _report(member: Member) -> _Reading:
     """The sections of a pvereport; those that name no node belong to the report's own."""
     parts = state.open_report(member.path, member.read(LONGEST_DOCUMENT), member.mtime)
-    return _Reading(parts=tuple(each if each.node_hint else dataclasses.replace(each, node_hint=member.node_hint) for each in parts))
+    return _Reading(parts=tuple(each if each.node_hint else replace(each, node_hint=member.node_hint) for each in parts))
 
 
 def _databases(held: Sequence[_Held]) -> list[_Reading]:
@@ -282,7 +283,7 @@ def _databases(held: Sequence[_Held]) -> list[_Reading]:
             continue
         try:
             parts = state.open_database(each.path, each.data, wals.get(f"{each.path}-wal", b""), each.mtime)
-            readings.append(_Reading(parts=tuple(dataclasses.replace(part, node_hint=each.node_hint) for part in parts)))
+            readings.append(_Reading(parts=tuple(replace(part, node_hint=each.node_hint) for part in parts)))
         except Exception as error:  # noqa: BLE001 - a post-mortem with a hole beats none
             readings.append(_Reading(skipped=NotRead(each.path, f"reader failed: {type(error).__name__}: {error}")))
     return readings
@@ -353,16 +354,16 @@ def _by_task(scan: LogScan | None, sink: LineSink | None) -> LogScan | None:
     stamp = Stamp("", epoch_us=began, resolution_us=TASK_LASTS_US)
     if sink is not None:
         sink.began(stamp)
-    records = tuple(dataclasses.replace(record, stamp=record.stamp or stamp) for record in scan.records)
-    return dataclasses.replace(scan, records=records)
+    records = tuple(replace(record, stamp=record.stamp or stamp) for record in scan.records)
+    return replace(scan, records=records)
 
 
 def _with_hint(member: Member, reading: _Reading) -> _Reading:
     scan, document = reading.scan, reading.document
     stored: dict[str, Any] = {"node_hint": member.node_hint, "size": member.size, "sha256": member.sha256}
     return _Reading(
-        dataclasses.replace(scan, **stored) if scan else None,
-        dataclasses.replace(document, **stored) if document else None,
+        replace(scan, **stored) if scan else None,
+        replace(document, **stored) if document else None,
     )
 
 

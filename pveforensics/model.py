@@ -12,9 +12,12 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import field
+from msgspec.structs import force_setattr
 
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 
 class _Nothing(dict[str, str]):
@@ -63,8 +66,7 @@ def confidence_word(confidence: float) -> str:
 # --- what the bundle holds -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BundleInfo:
+class BundleInfo(Value, frozen=True):
     """One input as given: its base name, size in bytes and SHA-256 (of a folder: of its members' hashes)."""
 
     name: str
@@ -72,8 +74,7 @@ class BundleInfo:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
+class SourceInfo(Value, frozen=True):
     """One file of the bundle that was recognized and read."""
 
     path: str
@@ -88,8 +89,7 @@ class SourceInfo:
     recognized: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NotRead:
+class NotRead(Value, frozen=True):
     """A member that was not read, or not to its end, and why. `damage` is False for a file of unknown kind."""
 
     path: str
@@ -97,8 +97,7 @@ class NotRead:
     damage: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Value, frozen=True, eq=False):
     """Where a claim can be checked: one line (or NUL run, or row) of one file in the bundle."""
 
     path: str
@@ -106,10 +105,20 @@ class Evidence:
     node: str
     text: str
     written: str = ""
-    at: Instant | None = field(default=None, compare=False)
-    match: tuple[int, int] | None = field(default=None, compare=False)
-    before: tuple[str, ...] = field(default=(), compare=False)
-    after: tuple[str, ...] = field(default=(), compare=False)
+    at: Instant | None = None
+    match: tuple[int, int] | None = None
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evidence) and self._place() == other._place()
+
+    def __hash__(self) -> int:
+        return hash(self._place())
+
+    def _place(self) -> tuple[str, int, str, str, str]:
+        """What makes it one line: not how it was dated, which words of it were found, or what stood around it."""
+        return self.path, self.line, self.node, self.text, self.written
 
     @property
     def id(self) -> str:
@@ -120,8 +129,7 @@ class Evidence:
 # --- what happened ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value, frozen=True):
     """One thing that one line says happened, at one moment, on one node.
 
     `kind` is a name from `rules/events` such as `corosync_quorum_lost`. `at` is on the node's own clock in UTC (on the case's common one
@@ -132,13 +140,13 @@ class Event:
     node: str
     at: Instant | None
     fields: Mapping[str, str] = NOTHING
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
     count: int = 1
-    last: Instant | None = field(default=None, compare=False)
-    seq: int = field(default=0, compare=False)
-    program: str = field(default="", compare=False)
-    signature: str = field(default="", compare=False)
-    boot: str = field(default="", compare=False)
+    last: Instant | None = None
+    seq: int = 0
+    program: str = ""
+    signature: str = ""
+    boot: str = ""
 
     @property
     def id(self) -> str:
@@ -146,8 +154,7 @@ class Event:
         return content_id("ev", self.kind, self.node, self.at.us if self.at else "", sorted(self.fields.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Value, frozen=True):
     """A state that held for a subject. An edge that nothing shows is None, never a guess.
 
     Subjects: `node:pve1`, `link:pve1/pve2/0`, `ha:pve1`, `ha:master`, `guest:vm:100`, `service:corosync@pve1`,
@@ -159,7 +166,7 @@ class Interval:
     start: Instant | None
     end: Instant | None
     fields: Mapping[str, str] = NOTHING
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def node(self) -> str:
@@ -172,8 +179,7 @@ class Interval:
         return rest.rpartition("@")[2] if "@" in rest else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Value, frozen=True):
     """A span in which the log of a node exists and would have shown a thing.
 
     `programs` are the daemons seen in the source; `whole` is True for a full system log (several programs, all
@@ -190,8 +196,7 @@ class Coverage:
     log: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Value, frozen=True):
     """What a command such as `pvecm status` said, and when if it says so: scalar values in `fields`, the table in `rows`, as written."""
 
     kind: str
@@ -199,11 +204,10 @@ class Snapshot:
     at: Instant | None
     fields: Mapping[str, str] = NOTHING
     rows: tuple[Mapping[str, str], ...] = ()
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Value, frozen=True):
     """A node as corosync.conf or a membership block names it; `nodeid` 0 means unknown."""
 
     name: str
@@ -212,8 +216,7 @@ class Member:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Value, frozen=True):
     """What the configuration says of the cluster; votes as corosync would count them."""
 
     name: str = ""
@@ -230,11 +233,10 @@ class Cluster:
     token_coefficient_ms: int | None = None
     config_version: int | None = None
     links: int = 0
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
+class Boot(Value, frozen=True):
     """One life of a node, from its first sign to its last.
 
     `manner` is how it ended by what stands in the logs alone: `clean` (shutdown markers), `unclean` (a later boot
@@ -250,11 +252,10 @@ class Boot:
     next_start: Instant | None = None
     boot_id: str = ""
     ended_by: str = ""
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AnchorPair:
+class AnchorPair(Value, frozen=True):
     """One round of one protocol as two nodes logged it: this node's line and that of `node`. `kind` as `ClockOffset.anchors` names it."""
 
     kind: str
@@ -263,8 +264,7 @@ class AnchorPair:
     other: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class ClockOffset:
+class ClockOffset(Value, frozen=True):
     """How far a node's clock runs ahead of the common one from a moment of its own on (None: from its first line), in seconds.
 
     `anchors` counts the rounds that prove it by kind: `ring` (a ring id),
@@ -281,8 +281,7 @@ class ClockOffset:
     pairs: tuple[AnchorPair, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
+class NodeInfo(Value, frozen=True):
     """One node of the cluster, whether or not the bundle has its logs."""
 
     name: str
@@ -298,8 +297,7 @@ class NodeInfo:
     coverage: tuple[tuple[Instant, Instant], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value, frozen=True):
     """Nodes that formed one ring together."""
 
     ring: str
@@ -308,8 +306,7 @@ class Group:
     quorate: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Value, frozen=True):
     """How the cluster was divided in a span of time."""
 
     start: Instant | None
@@ -317,8 +314,7 @@ class Partition:
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
+class Belief(Value, frozen=True):
     """What one node held to be true in a span of time, right or wrong."""
 
     node: str
@@ -330,8 +326,7 @@ class Belief:
     lrm: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeClock:
+class NodeClock(Value, frozen=True):
     """How a node's stamps were read: its zone, where year and zone come from, and its offset on the common clock."""
 
     timezone: str | None = None
@@ -342,8 +337,7 @@ class NodeClock:
     offsets: tuple[ClockOffset, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Value, frozen=True):
     """All readings, dated and named: what the trackers work on.
 
     `events` are sorted by node-independent moment, then `seq`; those without a moment come last, in file order.
@@ -361,8 +355,7 @@ class Timeline:
     clock_states: tuple[Interval, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Value, frozen=True):
     """Whether a guest under HA would start on a node that HA may choose, and with which data.
 
     `verdict` is `ok`, `stale`, `start_fails`, `wrong_data` or `unknown`; `row` the row of the decision table it rests on (0: none);
@@ -376,22 +369,20 @@ class Placement:
     why: str
     fix: str = ""
     age_s: float | None = None
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Value, frozen=True):
     """What was changed on a node, and when: packages, kernels, configuration. `kind` is package, kernel, config or task."""
 
     at: Instant | None
     node: str
     what: str
     kind: str = "package"
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Value, frozen=True):
     """What the trackers made of events, settings and dumps."""
 
     cluster: Cluster
@@ -404,8 +395,7 @@ class History:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Value, frozen=True):
     """All that rules may look at."""
 
     events: tuple[Event, ...]
@@ -420,17 +410,15 @@ class Facts:
 # --- what it means ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Value, frozen=True):
     """One thing that speaks for or against a cause, with the line that says so."""
 
     text: str
     weight: float
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Value, frozen=True):
     """A possible cause of a finding with its score between 0 and 1."""
 
     cause: str
@@ -440,17 +428,15 @@ class Cause:
     decided_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RuledOut:
+class RuledOut(Value, frozen=True):
     """A cause that the evidence excludes."""
 
     cause: str
     why: str
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(Value, frozen=True):
     """What to look at, hold or press. `step` is one of the three words; a dangerous command has its caution."""
 
     text: str
@@ -459,19 +445,17 @@ class Remedy:
     caution: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Value, frozen=True):
     """A time that the protocol sets, beside the one that was measured (None: cannot be measured), and when the step began."""
 
     step: str
     expected_s: tuple[float, float]
     measured_s: float | None
     note: str = ""
-    start: Instant | None = field(default=None, compare=False)
+    start: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value, frozen=True):
     """A rule's claim: what, how bad, how sure, whom it concerns and every line it rests on."""
 
     rule: str
@@ -486,7 +470,7 @@ class Finding:
     jobs: tuple[str, ...] = ()
     start: Instant | None = None
     end: Instant | None = None
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
     causes: tuple[Cause, ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
     remedies: tuple[Remedy, ...] = ()
@@ -494,17 +478,16 @@ class Finding:
     why: str = ""
     docs: str = ""
     references: tuple[str, ...] = ()
-    id: str = field(init=False, compare=False, repr=False, default="")
+    id: str = ""
     """`f-` and a hash of rule, nodes, subjects and start."""
 
     def __post_init__(self) -> None:
         subjects = (*self.nodes[:1], *self.guests, *self.storages, *self.jobs)
         name = content_id("f", self.rule, *subjects, self.start.us if self.start else "")
-        object.__setattr__(self, "id", name)  # worked out once: findings are looked up by it again and again
+        force_setattr(self, "id", name)  # worked out once: findings are looked up by it again and again
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value, frozen=True):
     """One finding led to another, and why that is said."""
 
     cause: str
@@ -512,8 +495,7 @@ class Link:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class GuestImpact:
+class GuestImpact(Value, frozen=True):
     """A guest that was down: from, to, and how old its data was when it came back (seconds, None: unknown)."""
 
     guest: str
@@ -526,8 +508,7 @@ class GuestImpact:
     planned: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Value, frozen=True):
     """Findings that belong together, root first; `findings` and links hold finding ids.
 
     `trigger` is what set it off: a finding's id, or the text of an event. `recurrence` is which time it was: `third time in 21 days`.
@@ -542,11 +523,11 @@ class Incident:
     guests: tuple[GuestImpact, ...] = ()
     trigger: str = ""
     recurrence: str = ""
-    id: str = field(init=False, compare=False, repr=False, default="")
+    id: str = ""
     """`i-` and a hash of the root finding's id."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", content_id("i", self.root))  # worked out once, like a finding's
+        force_setattr(self, "id", content_id("i", self.root))  # worked out once, like a finding's
 
 
 class Outcome(enum.StrEnum):
@@ -558,8 +539,7 @@ class Outcome(enum.StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value, frozen=True):
     """One rule's outcome with its reason; for `could_not_check` what to collect."""
 
     rule: str
@@ -568,18 +548,16 @@ class Check:
     node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Benign:
+class Benign(Value, frozen=True):
     """An alarming line that does not count, and why."""
 
     text: str
     why: str
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
     rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(Value, frozen=True):
     """What the rules said."""
 
     findings: tuple[Finding, ...] = ()
@@ -588,8 +566,7 @@ class Verdicts:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Value, frozen=True):
     """The options of a run that change the content of its case."""
 
     since: str | None = None
@@ -602,8 +579,7 @@ class Options:
     jobs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Value, frozen=True):
     """Everything that is known after a run: the result document, from which all outputs are drawn."""
 
     version: str

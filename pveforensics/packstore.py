@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +99,7 @@ def _plain(value: Any) -> Any:
     number = _NUMBER[type(value)]
     if isinstance(value, Criticality):
         return [number, value.value]
-    parts = value if isinstance(value, tuple) else [getattr(value, field.name) for field in dataclasses.fields(value)]
+    parts = value if isinstance(value, tuple) else [getattr(value, name) for name in value.__struct_fields__]
     return [number, *map(_plain, parts)]
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from msgspec import field
+
 from pveforensics.model import NOTHING, Cluster
+from pveforensics.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Value, frozen=True):
     """A stamp as it stands in the file: its text and the parts that it states.
 
     Exactly one of three holds: `epoch_us` is set (the stamp states a moment: epoch seconds, or date, time and
@@ -34,8 +35,7 @@ class Stamp:
     uptime_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value, frozen=True):
     """One candidate line: a signature matched it. `line` counts from 1; `order` is its place among all records of the file."""
 
     kind: str
@@ -57,8 +57,7 @@ class Record:
     uptime_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value, frozen=True):
     """A stretch of lines whose stamps ascend without a hole: the unit of coverage. `boot` counts boot separators before it."""
 
     first: Stamp
@@ -68,8 +67,7 @@ class Run:
     boot: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TimeHint:
+class TimeHint(Value, frozen=True):
     """A line that states a moment twice, or states a date that yearless neighbours lack.
 
     `epoch_us` is an absolute moment (UPID, MCE TIME, `(@ms)`); `stamp` the stamp of the same line, when it has one.
@@ -87,8 +85,7 @@ class TimeHint:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NulRun:
+class NulRun(Value, frozen=True):
     """A run of NUL bytes: what a file system leaves where lines were lost in an unclean end. `line` is the line it precedes."""
 
     line: int
@@ -108,8 +105,7 @@ class KeptText(Protocol):
     def __getitem__(self, part: slice, /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Everyday:
+class Everyday(Value, frozen=True):
     """Lines of ordinary operation of one long log in file order, not yet taken apart: parallel columns.
 
     `moments` are stamps as numbers that can be compared within the file (microseconds, -1 for none), `lasts` those of the last line that a
@@ -145,8 +141,7 @@ class KeptLines(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LogScan:
+class LogScan(Value, frozen=True):
     """All that one pass over one log file leaves. Its size depends on the hits and the holes, not on the lines.
 
     `everyday` are lines kept until it is known which of them matter; `entries`, if not empty, tells for each record which entry of a binary journal it is, so that copies in other files are known.
@@ -170,11 +165,10 @@ class LogScan:
     problems: tuple[str, ...] = ()
     node_hint: str = ""
     entries: tuple[str, ...] = ()
-    everyday: KeptLines | None = field(default=None, compare=False, repr=False)
+    everyday: KeptLines | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Value, frozen=True):
     """One key of a configuration file with its value as written; dots separate sections (`totem.token`)."""
 
     key: str
@@ -183,8 +177,7 @@ class Setting:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RawSnapshot:
+class RawSnapshot(Value, frozen=True):
     """A status dump before its node and zone are known.
 
     `local` and `zone` are the moment as the dump states it (`YYYY-MM-DD HH:MM:SS` and abbreviation or offset, if any),
@@ -202,8 +195,7 @@ class RawSnapshot:
     rows: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value, frozen=True):
     """A configuration file or status dump, read whole. One file may hold several dumps (a pasted terminal session).
 
     `timezone` is an IANA name that the file states for its node; `zone_file` the bytes of a TZif file. `hostname` is
@@ -229,8 +221,7 @@ class Document:
     node_hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Value, frozen=True):
     """Who is who, resolved once after all is read.
 
     `nodes` are all known nodes by short name (those of the cluster and those whose logs are there), `in_bundle` those with

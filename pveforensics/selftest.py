@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.bundle import Job, Left
 from pveforensics.detect import BenignRule, Example, Rule
@@ -15,13 +16,13 @@ from pveforensics.intake import Member, take_in
 from pveforensics.model import BundleInfo, Case, Finding, NotRead, Options, Outcome
 from pveforensics.pipeline import RulePack, examine
 from pveforensics.readings import Record
+from pveforensics.value import Value
 
 EXAMPLE_OPTIONS = Options(timezone="UTC", year=2026)
 """Examples carry stamps without year and zone."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleResult:
+class ExampleResult(Value, frozen=True):
     """Whether one example or sample holds; `message` says what came instead."""
 
     rule: str
@@ -30,15 +31,14 @@ class ExampleResult:
     message: str = ""
 
 
-@dataclass(slots=True)
-class _Text:
+class _Text(Struct):
     """A member of a bundle that exists only in memory."""
 
     path: str
     data: bytes
     mtime: float | None = None
     link_target: str = ""
-    _stream: io.BytesIO = field(init=False)
+    _stream: io.BytesIO = field(default_factory=io.BytesIO)
 
     def __post_init__(self) -> None:
         self._stream = io.BytesIO(self.data)

@@ -7,11 +7,13 @@ corosync:exec/totemconfig.c.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Facts, Finding, Interval, Measure
 from pveforensics.timebase import SECOND, Instant, parse_moment
+from pveforensics.value import Value
 
 EXPIRY_S = 60.0
 """A client is given up 60 s after its last update (watchdog-mux.c `CLIENT_WATCHDOG_TIMEOUT`)."""
@@ -36,8 +38,7 @@ _AFTER_S = 900.0
 _CARRIER = ("nic_link_down", "bond_all_slaves_down")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Value, frozen=True):
     """The runtime token of the cluster in seconds, shortest and longest that it can have been, and what tells it."""
 
     low: float
@@ -49,8 +50,7 @@ class Token:
         return self.low * factor, self.high * factor
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Value, frozen=True):
     """The moments of one fence as far as lines show them; `error` is how far the clocks of two nodes may differ (seconds)."""
 
     node: str

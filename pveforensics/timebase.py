@@ -8,9 +8,9 @@ import functools
 import io
 import re
 import zoneinfo
-from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
+from pveforensics.value import Value
 
 SECOND = 1_000_000
 """Microseconds in a second; every duration and moment inside the program is an integer of microseconds."""
@@ -28,8 +28,7 @@ class Basis(enum.StrEnum):
     ALIGNED = "aligned"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Instant:
+class Instant(Value, frozen=True, order=True):
     """A moment: microseconds since 1970 in UTC, how far it may be off, and what it rests on.
 
     Order and equality look at the moment alone; whether an order may be *claimed* is asked of

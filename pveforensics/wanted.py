@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
+from pveforensics.value import Value
 
 LOG, BOOT_BEFORE, ZONE = "whole log", "boot before", "zone"
 """What is asked of a node beside kinds of files: a log of all its programs, one of the boot before its last, the zone of its stamps."""
@@ -16,8 +16,7 @@ NODE, CLUSTER = "node", "cluster"
 _HOST = regex(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9-]{1,63}){0,10}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Value, frozen=True):
     """One piece of evidence.
 
     It is there if one of the kinds `met_by` is (kinds of sources and of dumps, or LOG, BOOT_BEFORE, ZONE): on the node, or for `scope`

@@ -8,7 +8,6 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import lz4.frame
@@ -17,6 +16,7 @@ from pveforensics.bundle.ahead import ahead
 from pveforensics.bundle.inflate import INFLATE_ERRORS, Inflater
 from pveforensics.bundle.limits import Limits, Meter, spelled
 from pveforensics.bundle.stream import Fault, Reader
+from pveforensics.value import Value
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -72,8 +72,7 @@ class _Steps:
         return self._decoder.unused_data or b""
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(Value, frozen=True):
     """One compression: how to know it (`heads` at offset 0) and how to undo it. `chains`: several streams in a row are one file."""
 
     name: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from pveforensics.bundle.stream import Reader
+from pveforensics.value import Value
 
 FILE, SYMLINK, HARDLINK, DIRECTORY, SPECIAL = "file", "symlink", "hard link", "directory", "device, pipe or socket"
 
@@ -17,8 +17,7 @@ class Note(Protocol):
         """Note `reason`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value, frozen=True):
     """One item. `body` is set for files; a `problem` says why it cannot be read at all."""
 
     name: str

@@ -9,7 +9,6 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,12 +22,12 @@ from pveforensics.bundle.stream import Fault, Reader, Tally
 from pveforensics.bundle.unpack import unpack, walk
 from pveforensics.errors import InputError
 from pveforensics.model import BundleInfo, NotRead
+from pveforensics.value import Value
 
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
+class _Input(Value, frozen=True):
     """One argument: `label` is the first part of its members' paths when there are several, `name` its base name."""
 
     path: str

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct, field
 
 from pveforensics.bundle.limits import Budget, Limits
 from pveforensics.bundle.names import shown
 from pveforensics.bundle.stream import Fault
 from pveforensics.model import NotRead
 
+_BY_LIMITS: Any = None
+"""What is made from the limits."""
 
-@dataclass(slots=True)
-class Ledger:
+
+class Ledger(Struct):
     """The memory of one run; every part of the reader writes into the same one. `by_thread` allows a thread that unpacks ahead."""
 
     limits: Limits
     by_thread: bool = False
-    budget: Budget = field(init=False)
     not_read: list[NotRead] = field(default_factory=list)
     paths: dict[str, int] = field(default_factory=dict)
+    budget: Budget = _BY_LIMITS
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.limits)

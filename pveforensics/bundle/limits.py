@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
+
+from pveforensics.value import Value
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value, frozen=True):
     """Bounds on one run. Sizes are in bytes; each bound that is hit leaves a `NotRead` that names it.
 
     `depth` counts archives inside archives (and compressions around one another), `members` all entries of all inputs,
@@ -37,8 +38,7 @@ def spelled(size: int) -> str:
     return f"{size} bytes"
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """What a run has used of its limits. `exhausted` names the limit that ended the reading, or is empty."""
 
     limits: Limits
@@ -61,14 +61,13 @@ class Budget:
         return self.exhausted
 
 
-@dataclass(slots=True)
-class Meter:
+class Meter(Struct):
     """How much a stream grew on its way out of all compressions around it."""
 
     budget: Budget
     outer: Meter | None = None
-    out: int = field(default=0)
-    ratio: float = field(default=1.0)
+    out: int = 0
+    ratio: float = 1.0
 
     def add(self, size: int, consumed: int) -> str:
         """Count `size` more bytes out, when `consumed` bytes went in so far; the reason to stop, or an empty string."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.bundle.names import decoded
 from pveforensics.bundle.stream import Reader
@@ -15,8 +16,7 @@ _WANTED = frozenset({"path", "linkpath", "size", "mtime"})
 _LENGTH = regex(rb"\A0*([1-9]\d{0,8}) ")
 
 
-@dataclass(slots=True)
-class Extras:
+class Extras(Struct):
     """What extended headers say of the next member. `records` keeps the order, which old sparse maps need."""
 
     records: list[tuple[str, bytes]] = field(default_factory=list)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pveforensics.bundle.limits import Limits
+from pveforensics.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value, frozen=True):
     """Where a stream stands: the path of it as a file, the prefix for what is inside it, the archive's stamp, the input, the depth."""
 
     path: str
@@ -19,8 +19,7 @@ class Place:
     depth: int = 0
 
 
-@dataclass(slots=True)
-class Left:
+class Left(Struct):
     """A file of the file system of `size` bytes: whoever reads it in the walk's stead says in the end what its size and hash are."""
 
     file: str
@@ -33,8 +32,7 @@ class Left:
         self.size, self.sha256 = size, sha256
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value, frozen=True):
     """A loose file that is to be read later: where it lies, as what it counts, and under which limits."""
 
     file: str

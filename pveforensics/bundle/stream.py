@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from pveforensics.bundle.limits import Meter
 from pveforensics.bundle.place import Left
+from pveforensics.value import Value
 
 PIECE = 1 << 20
 """The most that is asked for at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Value, frozen=True):
     """Why a stream ended early or lost a part. `damage` is False for what costs no evidence."""
 
     reason: str

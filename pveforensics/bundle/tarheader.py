@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pveforensics.bundle.names import decoded
 from pveforensics.lazyregex import regex
+from pveforensics.value import Value
 
 BLOCK = 512
 _OCTAL = regex(rb"[ \0]*([0-7]*)[ \0]*")
@@ -13,8 +12,7 @@ _WRITTEN = regex(rb" *[0-7]{1,11}[\0 ]{1,7}")
 _NUMBERS = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (148, 156))
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Value, frozen=True):
     """The fields of a header that the reader needs; `type` is the flag as one character."""
 
     name: str

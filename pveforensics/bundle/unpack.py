@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from pveforensics.bundle import tar
 from pveforensics.bundle import zip as zip_

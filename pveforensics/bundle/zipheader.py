@@ -6,8 +6,9 @@ import calendar
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from pveforensics.value import Value
 
 LOCAL, CENTRAL, END, END64, LOCATOR64 = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
@@ -16,8 +17,7 @@ _END = struct.Struct("<4s4H2LH")
 _WHOLE32 = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value, frozen=True):
     """One member as a header states it. `crc` is None where it is not stated yet (streamed zips state it after the data)."""
 
     name: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pveforensics.clocks.eras import Step, eras_of, steps_of
 from pveforensics.clocks.offsets import Offset, common_clock

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, marks_of
 from pveforensics.dating.years import YearBook
 from pveforensics.dating.zones import Zone
 from pveforensics.readings import LogScan, Stamp
 from pveforensics.timebase import HOUR, SECOND, Basis, Instant, parse_offset, zone_of_abbreviation
+from pveforensics.value import Value
 
 _LATE = 120 * SECOND
 """A line this much older than the one before it is only late, not in the second pass of a repeated hour."""
@@ -17,8 +17,7 @@ _NEAR = 30 * 60 * SECOND
 """A line this near to its neighbour in time is the next thing that happened."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileClock:
+class FileClock(Value, frozen=True):
     """Reads the stamps of one file. `resolved` holds the instants of the stamps that were walked through in order, if that tells more."""
 
     book: YearBook
@@ -114,8 +113,7 @@ def _bounded(us: int, resolution: int, basis: Basis) -> Instant | None:
 # --- kernel seconds ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KernelStart:
+class KernelStart(Value, frozen=True):
     """The wall-clock moment of kernel second zero of one boot, and how far it may be off (rsyslog logs boot lines late)."""
 
     us: int

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pveforensics.dating.clock import FileClock, KernelStart, kernel_starts, own_start
 from pveforensics.dating.places import places_of
@@ -12,9 +15,11 @@ from pveforensics.model import NOTHING, Event, Evidence
 from pveforensics.readings import LogScan, Naming, NulRun, Record, Stamp
 from pveforensics.timebase import Instant
 
+_LATER: Any = None
+"""What is made only where copies may be."""
 
-@dataclass(slots=True, eq=False)
-class Draft:
+
+class Draft(Struct, eq=False):
     """One event and the places where it stands. `block` tells a text that was pasted twice into one file from its first copy.
 
     `log` is alike for the files of a log that goes on from one to the next.
@@ -40,10 +45,10 @@ class Draft:
     boot: str = ""
     uptime_us: int | None = None
     resolution_us: int = 1_000_000
-    counts: dict[tuple[str, int], int] = field(init=False, repr=False)
+    counts: dict[tuple[str, int], int] = _LATER
     seq: int = 0
     key: int | None = None
-    moments: set[int] = field(init=False, repr=False)
+    moments: set[int] = _LATER
     log: str = ""
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.readings import Document, LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR, SECOND, local_us, parse_local
+from pveforensics.value import Value
 
 EARLIEST_US = 946_684_800 * SECOND
 """1 January 2000: what claims to be older is a clock that was never set, a damaged field, or no time at all."""
@@ -17,8 +19,7 @@ _PLAUSIBLE_MTIME = 1_199_145_600
 """1 January 2008, the year of the first Proxmox VE: older file times are resets (0, 1980) of archivers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Value, frozen=True):
     """A stamp and the line on which it stands."""
 
     line: int
@@ -84,8 +85,7 @@ def is_lower_bound(hint: TimeHint) -> bool:
     return not hint.exact and bool(re.search(r"active|since|build|built|version|begin|lower", hint.what, re.IGNORECASE))
 
 
-@dataclass(slots=True)
-class Dated:
+class Dated(Struct):
     """The newest dated thing and the newest lower bound of a node or of the whole bundle (local microseconds)."""
 
     newest: int | None = None
@@ -108,8 +108,7 @@ class Dated:
             self.see(at, f"{hint.what or 'date'} in {path}:{hint.line}")
 
 
-@dataclass(frozen=True, slots=True)
-class Dates:
+class Dates(Value, frozen=True):
     """What is dated, for each node and for all together."""
 
     of_node: Mapping[str, Dated] = field(default_factory=dict)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.dating.marks import (
     MONTHS_US,
@@ -24,6 +25,7 @@ from pveforensics.dating.marks import (
 from pveforensics.dating.series import series_of
 from pveforensics.readings import LogScan, Stamp, TimeHint
 from pveforensics.timebase import DAY, HOUR
+from pveforensics.value import Value
 
 _EPOCH_YEAR = 1970
 _YEAR_US = 365 * DAY
@@ -33,8 +35,7 @@ _SURE_US = 150 * DAY
 STATED, WEAK = "stated", "file time only (weak)"
 
 
-@dataclass(frozen=True, slots=True)
-class YearBook:
+class YearBook(Value, frozen=True):
     """The year of each stamp of one file: `at` gives local microseconds for a line's stamp, `basis` says from where."""
 
     lines: tuple[int, ...] = ()
@@ -86,8 +87,7 @@ def earliest_after(stamp: Stamp, bound: int) -> int | None:
 # --- the walk ------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """One file on its way to a year for each stamp. `known` holds the marks whose year the file itself tells."""
 
     scan: LogScan

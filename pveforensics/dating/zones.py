@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec.structs import force_setattr
 
 from pveforensics.dating.marks import hint_us, place
 from pveforensics.dating.years import YearBook, nearest_year
 from pveforensics.errors import UsageError
 from pveforensics.readings import Document, LogScan, Naming, TimeHint
 from pveforensics.timebase import DAY, HOUR, SECOND, load_zone, offsets_at, parse_local, parse_offset, zone_of_abbreviation, zone_of_bytes
+from pveforensics.value import Value
 
 QUARTER = 15 * 60 * SECOND
 """Offsets from UTC are multiples of a quarter of an hour."""
@@ -20,8 +22,7 @@ _RESIDUAL = 120 * SECOND
 ASSUMED = "assumed UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Value, frozen=True):
     """How to get from local time to UTC. `rule` knows summer time; without it `seen` holds offsets proven at moments.
 
     `name` is None where the zone has no name that could be shown, or is only assumed.
@@ -38,7 +39,7 @@ class Zone:
         return self.basis == ASSUMED
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seen", _edges(self.seen))  # only these decide, and they are few
+        force_setattr(self, "seen", _edges(self.seen))  # only these decide, and they are few
 
     @property
     def turns(self) -> bool:
@@ -67,8 +68,7 @@ def _edges(seen: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(Value, frozen=True):
     """One observation: at this local time the clock stood this far east of UTC."""
 
     local: int
@@ -76,8 +76,7 @@ class Offset:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Zones:
+class Zones(Value, frozen=True):
     """The zone of each node, and of each file that proves to be written in another one."""
 
     of_node: Mapping[str, Zone]

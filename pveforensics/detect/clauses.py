@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from pveforensics.model import Criticality, Remedy
+from pveforensics.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Value, frozen=True):
     """What a field must hold: one of `values` (placeholders allowed), none of them, a bound, or a word among others.
 
     `op` is `in`, `not`, `below`, `above`, `has` (a word of a list separated by blanks or commas), `contains` (a part of the text,
@@ -27,8 +28,7 @@ Where = tuple[tuple[str, Test], ...]
 """Fields with their tests; empty for no condition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Value, frozen=True):
     """One end of a window: an edge of a match bound before, moved by seconds. `which` is start, end or at."""
 
     name: str
@@ -36,16 +36,14 @@ class Edge:
     offset_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Value, frozen=True):
     """A window from one edge to another; both ends belong to it."""
 
     start: Edge
     end: Edge
 
 
-@dataclass(frozen=True, slots=True)
-class EventClause:
+class EventClause(Value, frozen=True):
     """At least `count` events of one of the kinds whose fields pass, on the node meant by `on`, in the window."""
 
     kinds: tuple[str, ...]
@@ -56,8 +54,7 @@ class EventClause:
     pick: str = "first"
 
 
-@dataclass(frozen=True, slots=True)
-class StateClause:
+class StateClause(Value, frozen=True):
     """An interval of one of the states (`node.inquorate`) that overlaps the window and lasts as long as asked (seconds)."""
 
     states: tuple[str, ...]
@@ -70,16 +67,14 @@ class StateClause:
     pick: str = "first"
 
 
-@dataclass(frozen=True, slots=True)
-class AbsenceClause:
+class AbsenceClause(Value, frozen=True):
     """Nothing of the inner clause, in a window that the log covers (or, with `best_effort`, whatever it covers)."""
 
     inner: EventClause | StateClause | AnyClause
     best_effort: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SettingClause:
+class SettingClause(Value, frozen=True):
     """A configured value that passes a test, is missing, or is not the same on all nodes."""
 
     key: str
@@ -89,8 +84,7 @@ class SettingClause:
     on: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotClause:
+class SnapshotClause(Value, frozen=True):
     """A status dump of one of the kinds whose fields pass (`where`) and that has a row that passes (`rows`)."""
 
     kinds: tuple[str, ...]
@@ -101,8 +95,7 @@ class SnapshotClause:
     pick: str = "first"
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdClause:
+class ThresholdClause(Value, frozen=True):
     """At least `count` matching events of one node within a sliding window, or that many distinct values of a field."""
 
     inner: EventClause
@@ -111,8 +104,7 @@ class ThresholdClause:
     distinct: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictClause:
+class VerdictClause(Value, frozen=True):
     """A question's winner is one of `names` with at least the given confidence, for the interval it was asked about."""
 
     question: str
@@ -122,15 +114,13 @@ class VerdictClause:
     between: Between | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AllClause:
+class AllClause(Value, frozen=True):
     """Every one of the clauses holds."""
 
     parts: tuple[Clause, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyClause:
+class AnyClause(Value, frozen=True):
     """At least one of the clauses holds."""
 
     parts: tuple[Clause, ...]
@@ -141,8 +131,7 @@ Clause = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value, frozen=True):
     """A clause with the name its match is bound to; an optional step may fail."""
 
     name: str
@@ -150,16 +139,14 @@ class Step:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Value, frozen=True):
     """A clause with the sentence that says why it matters."""
 
     because: str
     clause: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(Value, frozen=True):
     """A condition with its weight in log-odds."""
 
     weight: float
@@ -167,8 +154,7 @@ class Weighed:
     clause: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
+class Hypothesis(Value, frozen=True):
     """One possible answer of a question: prior and weights in log-odds, proofs that exclude it."""
 
     name: str
@@ -181,8 +167,7 @@ class Hypothesis:
     decided_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Value, frozen=True):
     """A question about each match of `about`, with the answers that are weighed against each other."""
 
     id: str
@@ -192,8 +177,7 @@ class Question:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CriticalityWhen:
+class CriticalityWhen(Value, frozen=True):
     """Another criticality if a clause holds."""
 
     to: Criticality
@@ -201,8 +185,7 @@ class CriticalityWhen:
     clause: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class ConfidenceWhen:
+class ConfidenceWhen(Value, frozen=True):
     """An addition to the confidence if a clause holds."""
 
     add: float
@@ -210,8 +193,7 @@ class ConfidenceWhen:
     clause: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Value, frozen=True):
     """Which findings of a rule become one.
 
     `edges` is `gap` (closer than `within_s`) or `both` (starts and ends each differ by no more than their errors plus
@@ -223,8 +205,7 @@ class Merge:
     edges: str = "gap"
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Value, frozen=True):
     """A small bundle with what the rule must make of it.
 
     `lines` maps a node to the text of its syslog, `files` a path to its text. `fires` is True, False or None (could
@@ -243,8 +224,7 @@ class Example:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value, frozen=True):
     """One finding rule as read from its file; `find[0]` is the primary step."""
 
     id: str
@@ -276,8 +256,7 @@ class Rule:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BenignRule:
+class BenignRule(Value, frozen=True):
     """An alarming line that does not count, unless a clause says that here it does."""
 
     id: str

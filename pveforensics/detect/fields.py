@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from pveforensics.detect.text import placeholders, stray_braces
 from pveforensics.errors import RulePackError
 from pveforensics.lazyregex import regex
+from pveforensics.value import Value
 from pveforensics.yamlfile import Map, Seq
 
 WORDS = frozenset({"node", "nodes", "times", "guests"})
@@ -20,8 +22,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = regex(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d)")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value, frozen=True):
     """Where in which file a value stands, and the names that steps before it have bound."""
 
     path: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import Merge, Rule
 from pveforensics.detect.text import UNKNOWN_NODE, Scene, enumerate_words
@@ -35,8 +37,7 @@ def write(rule: Rule, drafts: Iterable[Draft], most: int, *, dated: bool) -> tup
     return list(findings.values()), len(apart)
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Drafts that are one finding, and the last edge so far (None: one of them has no known end)."""
 
     drafts: list[Draft]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from pveforensics.detect.clauses import VerdictClause
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.text import Scene
 from pveforensics.detect.windows import Window
+from pveforensics.value import Value
 
 CITED = 5
 """Lines of evidence that one clause cites at most: the first ones."""
@@ -19,20 +19,17 @@ COUNTED = 1000
 """Matches of one clause in one window that are counted at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(Value, frozen=True):
     """The clause holds; `matches` are what it rests on (empty for an absence)."""
 
     matches: tuple[Match, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Value, frozen=True):
     """The clause does not hold, and the logs would have shown it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Value, frozen=True):
     """It cannot be told, for lack of a log or of a time; `node` is the one whose log is missing."""
 
     reason: str

@@ -7,11 +7,11 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pveforensics.model import NOTHING, Event, Evidence, Facts, Interval, Snapshot
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 Fact = TypeVar("Fact")
 
@@ -22,8 +22,7 @@ _TOUCHING_US = 2 * SECOND
 """Two logs that are this close leave no hole between them: stamps have a resolution of a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Value, frozen=True):
     """Anything a clause can be about: an event, an interval, a status dump, a run of events.
 
     A moment has `start` and `end` alike. `subject` is the interval's subject or an empty string.
@@ -33,11 +32,11 @@ class Match:
     start: Instant | None
     end: Instant | None
     fields: Mapping[str, str] = NOTHING
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
     what: str = ""
     subject: str = ""
     count: int = 1
-    rows: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
+    rows: tuple[Mapping[str, str], ...] = ()
 
     @classmethod
     def of_event(cls, event: Event) -> Match:

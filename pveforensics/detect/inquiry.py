@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import (
     AllClause,
@@ -22,13 +23,13 @@ from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.ground import Fired, Ground, Result, Unknown
 from pveforensics.detect.index import FactIndex, Match
 from pveforensics.detect.question import Answered, ask
+from pveforensics.value import Value
 
 PRIMARIES = 20_000
 """Matches of a primary step that are tried on one node at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Primaries:
+class Primaries(Value, frozen=True):
     """What a primary step matched, the nodes of which it cannot be told whether it would, and those that it does not match.
 
     `cut` are nodes with more matches than are tried.

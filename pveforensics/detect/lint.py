@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pveforensics.detect.clauses import (
@@ -24,13 +23,13 @@ from pveforensics.detect.load import benign_of, entries, files, question_of, rul
 from pveforensics.detect.text import placeholders
 from pveforensics.detect.vocabulary import STATES, danger_of, state_problem
 from pveforensics.errors import RulePackError
+from pveforensics.value import Value
 
 SYNTHETIC: Mapping[str, frozenset[str]] = {"syslog_nul_bytes": frozenset({"length"}), "boot_separator": frozenset({"boot_id"})}
 """Event kinds that readers make, with their fields; no signature yields them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value, frozen=True):
     """What is wrong, and where."""
 
     path: str
@@ -41,8 +40,7 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Value, frozen=True):
     """What a check may look at: the pack's own parts, and the words it may use."""
 
     rules: tuple[Rule, ...]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import Hypothesis, Weighed
 from pveforensics.detect.evaluate import evaluate
 from pveforensics.detect.ground import Fired, Ground, cited
 from pveforensics.detect.index import Match
 from pveforensics.model import Cause, Evidence, Reason, RuledOut
+from pveforensics.value import Value
 
 RULED_OUT_BELOW = 0.05
 """A hypothesis less probable than this, with something that speaks against it, is told as ruled out."""
@@ -32,8 +34,7 @@ class Weighing(NamedTuple):
     excluded: RuledOut | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Value, frozen=True):
     """All hypotheses of a question about one match, best first."""
 
     weighings: tuple[Weighing, ...]

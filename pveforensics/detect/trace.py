@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import (
     AbsenceClause,
@@ -31,6 +32,7 @@ from pveforensics.detect.windows import Unplaced, moment_of, resolve
 from pveforensics.detect.wording import clause_words, test_words
 from pveforensics.model import Facts
 from pveforensics.timebase import SECOND, Instant, duration_words
+from pveforensics.value import Value
 
 TRIED = 50
 """Matches of the first step that are told one by one at most."""
@@ -38,8 +40,7 @@ TRIED = 50
 Placed = EventClause | StateClause | SnapshotClause
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value, frozen=True):
     """One step of a rule on one node: `answer` is holds, clear or unknown; `why` is what it rests on or what was in the way."""
 
     step: str
@@ -49,8 +50,7 @@ class Told:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Value, frozen=True):
     """One attempt of a rule: on which node, from which match of its first step, with every step up to the one that failed."""
 
     node: str
@@ -274,8 +274,7 @@ def _found(matches: tuple[Match, ...]) -> str:
 # --- questions -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(Value, frozen=True):
     """One hypothesis of a question with its confidence and the reasons that held: sign, weight, sentence."""
 
     name: str

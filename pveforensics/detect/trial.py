@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from pveforensics.detect.clauses import Rule, VerdictClause
 from pveforensics.detect.evaluate import evaluate, fires
@@ -14,13 +13,13 @@ from pveforensics.detect.question import Answered, ask, causes_of, evidence_of
 from pveforensics.detect.windows import moment_of
 from pveforensics.model import Cause, Criticality, Evidence, RuledOut
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 CAUSES_TOLD = 8
 """Causes of one finding that are listed at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value, frozen=True):
     """A finding before its sentences are written; several may still become one."""
 
     node: str
@@ -36,7 +35,7 @@ class Draft:
     remarks: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     times: int = 1
-    primary: str = field(default="", compare=False)
+    primary: str = ""
 
 
 def try_rule(rule: Rule, primaries: tuple[Match, ...], inquiry: Inquiry) -> Draft | Clear | Unknown:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 OTHER_NODE_SLACK_US = 30 * SECOND
 """Between two nodes an order within the errors of their clocks is not claimed; beyond this much doubt it still is not stretched."""
@@ -52,8 +52,7 @@ class Window(NamedTuple):
 EVERYTHING = Window()
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(Value, frozen=True):
     """A window that rests on a step that found nothing: its name."""
 
     name: str

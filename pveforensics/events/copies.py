@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from pveforensics.readings import LogScan
 
@@ -22,4 +23,4 @@ def _without(scan: LogScan, seen: dict[tuple[str, str], int]) -> LogScan:
     seen.update({(record.kind, entry): record.count for record, entry in kept if entry})
     if len(kept) == len(pairs):
         return scan
-    return dataclasses.replace(scan, records=tuple(record for record, _ in kept), entries=tuple(entry for _, entry in kept))
+    return replace(scan, records=tuple(record for record, _ in kept), entries=tuple(entry for _, entry in kept))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pveforensics.events.anchors import anchors, stands_in
+from pveforensics.value import Value
 
 LONGEST_MESSAGE = 2048
 """Characters of a message that an expression is tried on: a hostile line must not cost quadratic time."""
@@ -25,8 +25,7 @@ class Sample(NamedTuple):
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Value, frozen=True):
     """One message of one program: `match` is searched in the text behind `program[pid]: `; named groups are the fields.
 
     `programs` are lower case, empty for any; `pid` if set is demanded of the line. With `storm` its lines are counted by the minute.

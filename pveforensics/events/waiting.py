@@ -11,9 +11,11 @@ import tempfile
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.readings import Column, Everyday, KeptText, LogScan
+from pveforensics.value import Value
 
 IN_MEMORY = 20_000
 """Lines that are held in memory, of all logs together: 3 MiB."""
@@ -28,8 +30,7 @@ AT_ONCE = 64 << 10
 """Bytes of one write: some virtual disks take long for more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Value, frozen=True):
     """Bytes `begin` to `end` of a text: in the file at `at`, or in memory where the disk had no room."""
 
     begin: int
@@ -119,8 +120,7 @@ class GrowingText:
         self._begin, self._rest = block.end, bytearray()
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Value, frozen=True):
     """The everyday lines of one log in the file: where their columns stand there, how many they are, and their text."""
 
     file: EverydayFile

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pveforensics.incidents.groups import contexts_of, groups_of, links_within
 from pveforensics.incidents.impact import impact_of

@@ -6,7 +6,6 @@ import itertools
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from pveforensics import __version__, wanted
 from pveforensics.casefile import merged_spans, told_apart
@@ -15,6 +14,7 @@ from pveforensics.intake import Intake
 from pveforensics.model import Boot, BundleInfo, Cluster, History, NodeClock, NotRead, Options, Snapshot, SourceInfo, Timeline
 from pveforensics.readings import Naming
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 FAILED_OUTCOMES = ("failed", "limit", "hangs", "skipped")
 """Words of the collector's manifest for what should be there and is not (see docs/collect.md)."""
@@ -24,8 +24,7 @@ _NEAR_US = 600 * SECOND
 _EDGE_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Value, frozen=True):
     """The files of one kind of a node: how many, how large as read, how many lines, and the moments of the first and the last."""
 
     kind: str
@@ -36,8 +35,7 @@ class Holding:
     last: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Value, frozen=True):
     """A time in which no log of all programs of a node says anything; `boot` if a boot follows."""
 
     start: Instant
@@ -45,8 +43,7 @@ class Gap:
     boot: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Value, frozen=True):
     """What the collector could not get: the file that is missing, `failed`, `limit`, `hangs` or `skipped`, and its words."""
 
     what: str
@@ -54,8 +51,7 @@ class Failed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value, frozen=True):
     """One piece of evidence to collect next time; `node` is empty for what is the same on all nodes."""
 
     want: wanted.Want
@@ -63,8 +59,7 @@ class Asked:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStock:
+class NodeStock(Value, frozen=True):
     """What the bundle holds of one node. `member` is False for a node that corosync.conf does not name, None without one.
 
     `coverage` is what any of its logs shows, `whole` what a log of all programs does; `gaps` are those of the latter.
@@ -84,8 +79,7 @@ class NodeStock:
     failed: tuple[Failed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Value, frozen=True):
     """What the bundles hold. Times are each node's own; clocks are not compared."""
 
     version: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
@@ -14,6 +13,7 @@ from pveforensics.report import shape, words
 from pveforensics.report.blameless import blameless, people
 from pveforensics.report.story import Chain, Story
 from pveforensics.report.verdict import Verdict, verdict
+from pveforensics.value import Value
 
 MEMBERSHIP = frozenset({"totem_membership_changed", "corosync_members", "corosync_sync_members", "pmxcfs_members"})
 CITED = 4
@@ -31,8 +31,7 @@ Held = tuple[shape.Interval, int | None, int | None]
 """An interval with its edges."""
 
 
-@dataclass(frozen=True)  # no slots: what lies in the window is looked up once
-class Ground:
+class Ground(Value, frozen=True, dict=True):  # no slots: what lies in the window is looked up once
     """One incident and what the document holds about its time."""
 
     story: Story

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
 from pveforensics.report.lanes import Lane, lanes
+from pveforensics.value import Value
 
 NO_FAULT = frozenset({"planned_shutdown", "evidence_gap", "misconfiguration", "near_miss"})
 """Classes that are told but are no failure."""
@@ -45,8 +45,7 @@ class Chain(NamedTuple):
     weight: tuple[int, tuple[int, int, float], int, bool, int]
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Value, frozen=True, dict=True):
     """A document and its findings in order. `codes` gives each finding id its code."""
 
     doc: shape.Document

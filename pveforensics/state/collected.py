@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
@@ -40,7 +41,7 @@ def without_heading(page: Page) -> Page:
     lines = [page.lines[0] if command_of(page.lines[0]) is not None else "", "", *page.lines[2:]]
     if _LAST.fullmatch(lines[-1]):
         lines[-1] = ""
-    return dataclasses.replace(page, lines=tuple(lines))
+    return replace(page, lines=tuple(lines))
 
 
 def bare_reading(page: Page, heading: Heading) -> Reading | None:
@@ -58,7 +59,7 @@ def with_moment(reading: Reading, heading: Heading) -> Reading:
     """The reading with its dumps dated by the heading, as far as they tell no moment themselves; the heading also proves the zone."""
     began = heading.began
     snapshots = tuple(
-        dataclasses.replace(
+        replace(
             each,
             node=each.node or heading.node,
             epoch_us=began.epoch_us if each.epoch_us is None and not each.local else each.epoch_us,
@@ -66,4 +67,4 @@ def with_moment(reading: Reading, heading: Heading) -> Reading:
         for each in reading.snapshots
     )
     hint = TimeHint(2, "time of collection", None, began.epoch_us, began.local, began.zone, exact=True)
-    return dataclasses.replace(reading, snapshots=snapshots, hints=(*reading.hints, hint))
+    return replace(reading, snapshots=snapshots, hints=(*reading.hints, hint))

@@ -9,10 +9,10 @@ import itertools
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
+from pveforensics.value import Value
 
 MAGIC = b"SQLite format 3\0"
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -55,8 +55,7 @@ class File(NamedTuple):
     mtime: int
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Value, frozen=True):
     """What could be read: files without secrets, the state of the whole (None if lost), transactions from the WAL, and what is wrong."""
 
     files: tuple[File, ...]

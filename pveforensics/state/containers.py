@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from pveforensics.readings import Document, RawSnapshot
 from pveforensics.state import config_db, pvereport
@@ -76,13 +77,13 @@ def _sections(path: str, found: list[pvereport.Section], mtime: float | None, *,
             made[section.report] = document.snapshots[0].epoch_us
         at = made.get(section.report)
         snapshots = tuple(_dated(each, at) for each in (*document.snapshots, *_failure(section)))
-        yield dataclasses.replace(document, node_hint=section.node, snapshots=snapshots)
+        yield replace(document, node_hint=section.node, snapshots=snapshots)
 
 
 def _dated(snapshot: RawSnapshot, at: int | None) -> RawSnapshot:
     """The snapshot with the report's moment, unless it states one of its own or holds moments of long ago only."""
     own = snapshot.epoch_us is not None or snapshot.local
-    return snapshot if own or at is None else dataclasses.replace(snapshot, epoch_us=at)
+    return snapshot if own or at is None else replace(snapshot, epoch_us=at)
 
 
 def _failure(section: pvereport.Section) -> Iterator[RawSnapshot]:

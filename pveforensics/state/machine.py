@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import Moments
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 STOPPING = frozenset({"corosync_shutdown", "corosync_stopping", "corosync_stopped"})
 """What corosync says as it stops in order (corosync:exec/main.c, exec/service.c)."""
@@ -37,8 +40,7 @@ _DUPLICATE_US = 2 * SECOND
 _START_LASTS_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value, frozen=True):
     """One life of corosync. `start` None: it ran before the log; `end` None: it ran on.
 
     `ended` is `clean` (it said that it stops), `crash`, `boot_end` (the node went down under it), `unknown` (a new
@@ -55,8 +57,7 @@ class Run:
     end_seq: int = 0
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """The run that is being read, and the last sign of corosync."""
 
     node: str

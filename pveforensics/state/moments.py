@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 
 def common_at(event: Event, evidence: Evidence) -> Instant | None:
@@ -33,8 +33,7 @@ def moments_of(event: Event) -> Iterator[Instant]:
             yield moment
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(Value, frozen=True):
     """Moments of one kind, sorted; edges are microseconds and belong to the span."""
 
     at: tuple[Instant, ...]
@@ -57,8 +56,7 @@ class Moments:
         return self.at[place] if place < len(self.at) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(Value, frozen=True):
     """Intervals of one subject and kind that do not overlap but at their edges, by start (unknown first)."""
 
     all: tuple[Interval, ...]

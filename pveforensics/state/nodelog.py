@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from pveforensics.model import Event
+from pveforensics.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLog:
+class NodeLog(Value, frozen=True):
     """A node's events in the timeline's order, with the places of each kind and of each program (by its lower-case name)."""
 
     events: tuple[Event, ...] = ()

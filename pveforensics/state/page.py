@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import field
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import Cluster
 from pveforensics.readings import RawSnapshot, Setting, TimeHint
+from pveforensics.value import Value
 
 LONGEST_LINE = 4096
 """Characters of a line that the readers look at: nothing that they know is longer."""
@@ -22,8 +24,7 @@ _LOG_LINE = regex(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Value, frozen=True):
     """The bytes and lines of one file. `link_target` is set, and the rest empty, for a symbolic link."""
 
     path: str
@@ -46,8 +47,7 @@ class Page:
         return 2 * sum(1 for line in first if _LOG_LINE.match(line)) > len(first)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Value, frozen=True):
     """What one reader found; fields as in `readings.Document`."""
 
     hostname: str = ""

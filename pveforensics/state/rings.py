@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.machine import ANNOUNCED
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 MEMBERSHIP = "totem_membership_changed"
 _KINDS = (MEMBERSHIP, "corosync_sync_members", "corosync_sync_joined", "corosync_sync_left", "corosync_members", "totem_leave_not_received")
@@ -17,8 +20,7 @@ _TOGETHER_US = 2 * SECOND
 _POLL_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Value, frozen=True):
     """One membership as one node logged it; names are resolved, `members` is empty if no line lists them.
 
     `failed` are the nodes whose leave message was not received; `id` is `<representative>.<sequence>` as written.
@@ -36,8 +38,7 @@ class Ring:
     told: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Value, frozen=True):
     """A node left the cluster in order, as `by` saw it."""
 
     node: str
@@ -46,8 +47,7 @@ class Departure:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     """A configuration of the ring while its lines are being read."""
 
     at: Instant

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pveforensics.model import Boot, Event, Evidence, Interval
 from pveforensics.state.machine import runs_of
@@ -12,6 +11,7 @@ from pveforensics.state.rings import departures, returns, rings_of
 from pveforensics.state.trackers import links
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 Pair = tuple[str, str]
 
@@ -43,8 +43,7 @@ _MINUTE_US, _TEN_MINUTES_US = 60 * SECOND, 600 * SECOND
 _MINUTE_STORM, _LONG_STORM = 5, 20
 
 
-@dataclass(frozen=True, slots=True)
-class Symptom:
+class Symptom(Value, frozen=True):
     """One sign. `pairs` are the nodes that lost each other by it (each in order of name); `until` None: not over in the log."""
 
     at: Instant
@@ -68,8 +67,7 @@ def pair(one: str, other: str) -> Pair:
     return (one, other) if one <= other else (other, one)
 
 
-@dataclass(frozen=True, slots=True)
-class Calm:
+class Calm(Value, frozen=True):
     """What explains noise: orderly leaves, starts of corosync, and boots."""
 
     view: View

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+from msgspec import field
+from msgspec.structs import replace
 
 from pveforensics.model import Boot, Cluster, Coverage, Event, Snapshot, Timeline
 from pveforensics.readings import Naming
 from pveforensics.state.nodelog import NO_LOG, NodeLog, logs_by_node
 from pveforensics.state.own_ids import learned
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value, frozen=True):
     """The evidence as trackers ask for it; made by `view_of`, never changed.
 
     `boots` is empty while the boots themselves are found. `nodes` are the nodes that have at least one event,
@@ -28,9 +30,9 @@ class View:
     cluster: Cluster = field(default_factory=Cluster)
     boots: tuple[Boot, ...] = ()
     nodes: tuple[str, ...] = ()
-    _logs: Mapping[str, NodeLog] = field(default_factory=dict, repr=False)
-    _learned: Mapping[int, str] = field(default_factory=dict, repr=False)
-    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    _logs: Mapping[str, NodeLog] = field(default_factory=dict)
+    _learned: Mapping[int, str] = field(default_factory=dict)
+    _made: dict[Hashable, Any] = field(default_factory=dict)
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` makes of this view, made on the first call only; several trackers ask for the same."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
 
 from pveforensics.readings import Stamp
 from pveforensics.timeline import loops
@@ -86,8 +86,7 @@ class Alike(NamedTuple):
         return self._replace(low=self.low + delta, high=self.high + delta, begin=self.begin + delta, end=self.end + delta)
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Struct):
     """Where a packed batch lies in the spool. `rank` orders blocks at equal moments; `first` and `last` are its least and greatest key.
 
     Where all lines are alike the spool is left as it is: once dated, `delta` is what makes keys of moments, and `claim` that of all lines.
@@ -105,8 +104,7 @@ class Block:
     claim: int = 0
 
 
-@dataclass(slots=True)
-class FileLines:
+class FileLines(Struct):
     """What is known of one file's lines: its blocks, what the numbers in their columns stand for, and when lines without a stamp were."""
 
     path: str

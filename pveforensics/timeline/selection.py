@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fnmatch import translate
 
 import numpy as np
@@ -16,13 +15,13 @@ from pveforensics.errors import UsageError
 from pveforensics.model import Options
 from pveforensics.timebase import Instant
 from pveforensics.timeline.arrays import texts
+from pveforensics.value import Value
 
 NEVER = (1 << 63) - 1
 """The key of lines that no line of their file gives a place in time: they come last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Value, frozen=True):
     """Narrows the timeline. Empty parts narrow nothing.
 
     `since` and `until` are microseconds on the common clock, both included; what has no place in time at all is kept. `nodes` are
@@ -34,7 +33,7 @@ class Selection:
     nodes: frozenset[str] = frozenset()
     kinds: tuple[str, ...] = ()
     grep: str = ""
-    _kinds: re.Pattern[str] | None = field(default=None, compare=False)
+    _kinds: re.Pattern[str] | None = None
 
     @property
     def narrows(self) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import cases
 import pytest
+from msgspec.structs import replace
 
 from pveforensics.report import document
 
@@ -120,8 +119,8 @@ def test_a_click_on_a_lane_filters_findings_and_states_to_it_and_is_kept(open_re
 
 def test_evidence_only_leaves_what_rests_on_a_line(open_report):
     case = cases.fenced()
-    bare = (dataclasses.replace(case.findings[0], rule="none", evidence=()), *case.findings)
-    page = open_report(dataclasses.replace(case, findings=bare))
+    bare = (replace(case.findings[0], rule="none", evidence=()), *case.findings)
+    page = open_report(replace(case, findings=bare))
     page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
     rows = page.locator("table[data-timed] tbody tr:visible")
     every = rows.count()
@@ -231,7 +230,7 @@ def test_cards_tables_and_the_summary_are_copied_as_markdown(open_report):
 def test_a_link_opens_what_it_points_into(open_report):
     case = cases.fenced()
     lines = tuple(cases.line("alpha", 600 + k, f"corosync[1532]: line {k}", 5000 + k) for k in range(9))
-    more = dataclasses.replace(case, findings=(dataclasses.replace(case.findings[0], evidence=lines), *case.findings[1:]))
+    more = replace(case, findings=(replace(case.findings[0], evidence=lines), *case.findings[1:]))
     page = open_report(more)
     folded = page.locator(f"[id='{lines[0].id}'] pre").first
     assert not folded.is_visible()

@@ -1,11 +1,11 @@
 """What is kept between runs: the same as from the files, or not used at all."""
 
 import os
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pveforensics import cache, packstore, rulepack
 from pveforensics.rulepack import folders_of, load_pack, read_pack

@@ -1,8 +1,7 @@
 """Examples and samples go through the real readers; a wrong expectation is told with what came instead."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pveforensics import yamlfile
 from pveforensics.detect import Example

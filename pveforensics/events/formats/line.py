@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp
+from pveforensics.value import Value
 
 
 class Line(NamedTuple):
@@ -53,8 +53,7 @@ def uptime_before(message: str) -> tuple[int | None, int]:
     return None, 0
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Value, frozen=True):
     """A shape of log line. `pattern` has the groups stamp, host, prog, pid and msg; `decode` reads the stamp's text.
 
     A weak format is a guess that only lines refused by all strict formats are tried on. `program` stands for lines whose shape

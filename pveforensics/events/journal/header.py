@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from pveforensics.value import Value
 
 MAGIC = b"LPKSHHRH"
 LEAST = 208
@@ -16,8 +17,7 @@ _WORDS = ((1, "xz"), (2, "lz4"), (_KEYED, "keyed"), (8, "zstd"), (_COMPACT, "com
 _STATES = ("offline", "online", "archived")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Value, frozen=True):
     """What a header states. `entries` is a lower bound in a file that was open when it was copied or when power failed.
 
     `machine_id` is the writer's: a collector's file holds the entries of other machines.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from pveforensics.events.formats import LineReader
 from pveforensics.events.recall.lives import LIVED, Lives
@@ -108,7 +108,7 @@ def _with_records(scan: LogScan, shelf: Shelf, index: SignatureIndex, places: se
     records = list(_records(shelf, np.array(sorted(places | acts), np.int64), acts, index))
     shelf.put_away()
     merged = tuple(sorted((*scan.records, *records), key=lambda record: record.line))
-    return dataclasses.replace(scan, records=merged, everyday=None)
+    return replace(scan, records=merged, everyday=None)
 
 
 def _records(shelf: Shelf, places: Numbers, acts: set[int], index: SignatureIndex) -> Iterator[Record]:
@@ -150,8 +150,8 @@ def _later(stamp: Stamp | None, delta_us: int) -> Stamp | None:
     if stamp is None or delta_us <= 0:
         return None
     if stamp.epoch_us is not None:
-        return dataclasses.replace(stamp, text="", epoch_us=stamp.epoch_us + delta_us)
+        return replace(stamp, text="", epoch_us=stamp.epoch_us + delta_us)
     if stamp.uptime_us is not None:
-        return dataclasses.replace(stamp, text="", uptime_us=stamp.uptime_us + delta_us)
+        return replace(stamp, text="", uptime_us=stamp.uptime_us + delta_us)
     seconds, micro = divmod(stamp.micro + delta_us, SECOND)
-    return dataclasses.replace(stamp, text="", second_of_day=stamp.second_of_day + seconds, micro=micro)
+    return replace(stamp, text="", second_of_day=stamp.second_of_day + seconds, micro=micro)

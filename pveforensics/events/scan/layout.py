@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from pveforensics.events.formats import Format
@@ -13,6 +12,7 @@ from pveforensics.events.scan.coverage import moment
 from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp
 from pveforensics.timebase import SECOND
+from pveforensics.value import Value
 
 _BSD = regex(rb"(?P<date>[A-Z][a-z]{2} [ \d]\d )\d\d:\d\d:\d\d(?P<fraction>)(?P<zone>) (?=\S)")
 _ISO = regex(rb"(?P<date>\d{4}-\d\d-\d\dT)\d\d:\d\d:\d\d(?P<fraction>\.\d{6})?(?P<zone>Z|[+-]\d\d:?\d\d) (?=\S)")
@@ -25,8 +25,7 @@ _DATES = {
 _TIME = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Value, frozen=True):
     """Fixed columns: date, `HH:MM:SS`, perhaps six decimals, perhaps a zone that is the same on all lines; then a blank and the head."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
@@ -49,8 +50,7 @@ def second_head(message: str) -> re.Match[str] | None:
     return _SECOND_HEAD.search(message, 0, LONGEST_MESSAGE)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """The record at hand, which lines without a head may continue."""
 
     number: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
@@ -26,8 +27,7 @@ _PEER_LINK = regex(
 _KNOWN = (_LINK, _OLD_ROW, _ROW, _PEER, _PEER_LINK)
 
 
-@dataclass(slots=True)
-class _Dump:
+class _Dump(Struct):
     """A dump while its lines are read."""
 
     line: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot, TimeHint
@@ -46,8 +47,7 @@ _RULE = regex(r"^\W*[-~=_]{3,}\W*$")
 _ADDRESS = regex(r"[\d.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 
 
-@dataclass(slots=True)
-class _Dump:
+class _Dump(Struct):
     """A dump while its lines are read."""
 
     line: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import RawSnapshot
@@ -24,8 +25,7 @@ _HEADING = regex(r"^\s*(?:NAME\s+STATE\b|logs\b|cache\b|spares\b|special\b|dedup
 _GROUP = regex(r"^(?:mirror|raidz[123]?|draid\S*|replacing|spare|indirect)-\d+$")
 
 
-@dataclass(slots=True)
-class _Pool:
+class _Pool(Struct):
     """One pool while its lines are read."""
 
     line: int

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import field
+from msgspec.structs import force_setattr
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import NOTHING, Evidence
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 ALWAYS_SHARED = frozenset({"nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect", "zfs", "drbd", "pbs", "glusterfs"})
 """Storage types that are the same on all nodes by nature (pve-storage:src/PVE/Storage/*Plugin.pm)."""
@@ -28,8 +31,7 @@ OLD_RECOVERY_CLEARS = frozenset({"backup", "mounted"})
 _REPLICATE = regex(r"__replicate_(?P<job>\d+-\d+)_(?P<epoch>\d{9,11})__", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Value, frozen=True):
     """One disk, mount point or drive of a guest.
 
     `kind` is disk, efi, tpm, rootfs, mount, vmstate, unused, cdrom, cloudinit, bind (a path of the host), device (a device of the host).
@@ -40,7 +42,7 @@ class Disk:
     storage: str = ""
     volume: str = ""
     options: Mapping[str, str] = NOTHING
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
     @property
     def name(self) -> str:
@@ -58,8 +60,7 @@ class Disk:
         return self.options.get("replicate", "1") != "0"
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Value, frozen=True):
     """A guest as its configuration has it: `sid` as HA calls it (`vm:100`), all own keys in `options`.
 
     `node` is where its configuration lies; of a guest that HA moved in vain it is the node before, and `landed` the one it lies on now.
@@ -74,10 +75,10 @@ class Guest:
     snapshots: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     options: Mapping[str, str] = NOTHING
-    lines: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
-    evidence: Evidence | None = field(default=None, compare=False)
+    lines: Mapping[str, Evidence] = field(default_factory=dict)
+    evidence: Evidence | None = None
     landed: str = ""
-    landing: Evidence | None = field(default=None, compare=False)
+    landing: Evidence | None = None
 
     @property
     def template(self) -> bool:
@@ -85,8 +86,7 @@ class Guest:
         return self.options.get("template") == "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Value, frozen=True):
     """A section of storage.cfg; `nodes` None where it is not limited."""
 
     id: str
@@ -96,7 +96,7 @@ class Storage:
     disabled: bool = False
     content: str = ""
     options: Mapping[str, str] = NOTHING
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
     @property
     def shared(self) -> bool:
@@ -108,8 +108,7 @@ class Storage:
         return self.id == "local" or self.nodes is None or node in self.nodes
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value, frozen=True):
     """A job of storage replication."""
 
     id: str
@@ -119,17 +118,16 @@ class Job:
     schedule: str = "*/15"
     disabled: bool = False
     removing: bool = False
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HaResource:
+class HaResource(Value, frozen=True):
     """A guest under HA; `state` as requested."""
 
     sid: str
     state: str = "started"
     group: str = ""
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
     @property
     def wanted(self) -> bool:
@@ -137,38 +135,34 @@ class HaResource:
         return self.state in ("started", "enabled")
 
 
-@dataclass(frozen=True, slots=True)
-class Affinity:
+class Affinity(Value, frozen=True):
     """A group (PVE 4 to 8) or a node-affinity rule (PVE 9): nodes with their priorities."""
 
     id: str
     nodes: Mapping[str, int]
     strict: bool = False
     resources: frozenset[str] = frozenset()
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Value, frozen=True):
     """A rule that HA ignores, and why (pve-ha-manager:src/PVE/HA/Rules)."""
 
     id: str
     why: str
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Snap:
+class Snap(Value, frozen=True):
     """A snapshot of a dataset; `guid` and `creation` (epoch seconds) empty where the list does not show them."""
 
     name: str
     guid: str = ""
     creation: int | None = None
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Value, frozen=True):
     """The datasets of one node: `datasets` those listed themselves, `snapshots` by dataset; `latest` the newest moment that it shows."""
 
     datasets: Mapping[str, Mapping[str, str]]
@@ -183,8 +177,7 @@ class Listing:
         return False if self.datasets else None
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
+class Sync(Value, frozen=True):
     """What a source node knows of a job's last runs. `last` None: never, or not known if `told` is False."""
 
     vmid: str
@@ -197,11 +190,10 @@ class Sync:
     duration_s: float | None = None
     seen: Instant | None = None
     running: bool = False
-    evidence: Evidence | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Estate:
+class Estate(Value, frozen=True):
     """All of it. A part that no file of the bundle tells is None; `whole` if a copy of /etc/pve holds all that there is."""
 
     nodes: tuple[str, ...] = ()
@@ -223,16 +215,16 @@ class Estate:
     syncs: tuple[Sync, ...] = ()
     recovery_clears: frozenset[str] = RECOVERY_CLEARS
     whole: bool = False
-    _jobs_of: Mapping[str, tuple[Job, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
-    _syncs_of: Mapping[tuple[str, str, str], Sync] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _jobs_of: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
+    _syncs_of: Mapping[tuple[str, str, str], Sync] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Index what is asked for once per guest and node."""
         jobs: dict[str, tuple[Job, ...]] = {}
         for job in self.jobs or ():
             jobs[job.vmid] = (*jobs.get(job.vmid, ()), job)
-        object.__setattr__(self, "_jobs_of", jobs)
-        object.__setattr__(self, "_syncs_of", {(each.vmid, each.source, each.target): each for each in reversed(self.syncs)})
+        force_setattr(self, "_jobs_of", jobs)
+        force_setattr(self, "_syncs_of", {(each.vmid, each.source, each.target): each for each in reversed(self.syncs)})
 
     def storage(self, name: str) -> Storage | None:
         """The storage of a name; `local` is there even if no file says so (pve-storage:src/PVE/Storage/Plugin.pm)."""

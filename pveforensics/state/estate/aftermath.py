@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.estate import Estate, Guest, Job, epoch_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.estate import Disk, Estate, Guest, Job, devices, disks

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.state.estate import Estate, Guest, HaResource, devices, disks
 from pveforensics.state.estate.affinity import Candidate, affinity_of, candidates, held_apart, is_known
 from pveforensics.state.estate.disks import span
 from pveforensics.state.estate.verdicts import Verdict, cited, worst
 from pveforensics.timebase import Instant
+from pveforensics.value import Value
 
 LOCAL_ROWS = frozenset({5, 6, 7, 9, 12})
 """Rows that tell of a disk that the node does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value, frozen=True):
     """One guest on one node. `all` are the verdicts of its disks and devices, `lower` nodes of lower classes that could start it but are not tried."""
 
     guest: Guest

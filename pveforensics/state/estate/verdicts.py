@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec.structs import replace
 
 from pveforensics.model import Evidence
+from pveforensics.value import Value
 
 ORDER = ("ok", "stale", "unknown", "start_fails", "wrong_data")
 """Verdicts from harmless to worst: the guest gets the worst of its disks and devices."""
@@ -13,8 +15,7 @@ ORDER = ("ok", "stale", "unknown", "start_fails", "wrong_data")
 SEVERITY = {"ok": "info", "stale": "medium", "unknown": "info", "start_fails": "high", "wrong_data": "catastrophic"}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value, frozen=True):
     """`row` of the table, `verdict` (ok, stale, start_fails, wrong_data, unknown), why, what would mend it, and the lines that say so.
 
     `bad` is False for what is no fault of the set-up (a storage that was offline, a lock); `age_s` the age of the data, `sure` 0 to 1.
@@ -24,7 +25,7 @@ class Verdict:
     verdict: str
     why: str
     fix: str = ""
-    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    evidence: tuple[Evidence, ...] = ()
     subject: str = ""
     storage: str = ""
     severity: str = ""

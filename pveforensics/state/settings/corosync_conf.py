@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import Cluster, Evidence, Member
@@ -21,8 +22,7 @@ DEFAULT_QDEVICE_VOTES = 1
 """Votes of a quorum device of which the file states none (corosync:exec/votequorum.c, `quorum.device.votes`)."""
 
 
-@dataclass(slots=True)
-class _Section:
+class _Section(Struct):
     """A section of the file: its pairs with their lines, and the sections in it."""
 
     name: str

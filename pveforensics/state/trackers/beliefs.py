@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.model import Belief, Interval
 from pveforensics.state.machine import runs_of
@@ -13,12 +14,12 @@ from pveforensics.state.rings import rings_of
 from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 _MOST = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
+class _Spans(Value, frozen=True):
     """What bears on one node's beliefs: its windows without quorum, its LRM's states, and who was master."""
 
     lost: Spans

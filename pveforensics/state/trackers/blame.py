@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from pveforensics.state.moments import Moments
 from pveforensics.state.symptoms import Pair, Symptom
 from pveforensics.timebase import SECOND
+from pveforensics.value import Value
 
 _FEW = 8
 _LATER_US = 60 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Value, frozen=True):
     """What is known beside the signs. Moments: when a node lost quorum, and when its quorum device."""
 
     names: tuple[str, ...]
@@ -24,8 +25,7 @@ class Ground:
     lost_device: Mapping[str, Moments] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(Value, frozen=True):
     """The nodes concerned, the shape of the trouble, and whether the logs decide it."""
 
     nodes: tuple[str, ...]

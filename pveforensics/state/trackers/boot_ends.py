@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from pveforensics.model import Coverage, Event, Evidence
 from pveforensics.state.moments import common_at
@@ -14,10 +13,10 @@ from pveforensics.state.trackers.daemons import NODE_SHUTDOWN
 from pveforensics.state.trackers.nearby import nul_edge
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Value, frozen=True):
     """How a boot ended and what says so. `markers` speak for a shutdown, `unclean` against one; both are event kinds.
 
     `asked` is when a clean shutdown was ordered, if a line tells it; guests may take minutes to stop after that.
@@ -34,8 +33,7 @@ class Ending:
     asked: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Value, frozen=True):
     """One life of a node: its first and last sign, and how the next one began (None: none is known)."""
 
     node: str
@@ -357,8 +355,7 @@ def _unfiltered(coverage: Coverage) -> bool:
 # --- login records --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(Value, frozen=True):
     """What wtmp says of an end."""
 
     manner: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from operator import attrgetter
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.moments import common_at, moments_of
@@ -14,6 +16,7 @@ from pveforensics.state.trackers.daemons import Restart, restarts_of
 from pveforensics.state.trackers.nearby import known_before, line_moment, neighbours_of, place_of
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 STRONG = frozenset({"boot_started", "boot_cmdline", "boot_separator", "boot_record"})
 """Marks that only a boot leaves: the kernel's first lines, the journal's separators, a row of wtmp or of the boot list."""
@@ -33,8 +36,7 @@ _EDGE_US = 2 * SECOND
 _SAME_ID = 10 * _MATCH_US
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Value, frozen=True):
     """One boot's beginning. `at` None: a boot followed here, but no line of it is known; then `after` is the last line before it.
 
     `last` is the latest mark, `after` the last line before the first mark in the files that hold both. `by` is `marks`,
@@ -51,8 +53,7 @@ class Start:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Value, frozen=True):
     """One sign of a boot in a file."""
 
     at: Instant
@@ -61,8 +62,7 @@ class _Mark:
     evidence: Evidence
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Marks of one file that belong to one boot, and the last line before them in that file."""
 
     path: str

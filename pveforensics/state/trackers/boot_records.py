@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import Evidence, Snapshot
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Basis, Instant, load_zone, local_us, offsets_at, parse_local, parse_moment, parse_offset
+from pveforensics.value import Value
 
 LISTS = frozenset({"boot_list", "list_boots", "journalctl_list_boots"})
 """Kinds of the snapshots that list the journal's boots; rows have `boot_id`, `first`, `last`."""
@@ -20,8 +20,7 @@ _CTIME = regex(r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d)(?::
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value, frozen=True):
     """A boot as a record tells it: `at` its start, `last` its last entry (boot list only)."""
 
     at: Instant | None
@@ -31,8 +30,7 @@ class Row:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value, frozen=True):
     """A row of wtmp: `what` is `reboot`, `shutdown` or `crash` (a session that a crash ended; `at` is its login)."""
 
     at: Instant

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.rings import departures
@@ -34,8 +35,7 @@ def track(view: View) -> tuple[Interval, ...]:
 # --- states ---------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """The state that the CRM is in, and since when."""
 
     name: str = ""
@@ -91,8 +91,7 @@ def _masters(states: Iterable[Interval]) -> Iterator[Interval]:
 # --- nodes declared lost --------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Claim:
+class _Claim(Struct):
     """A node that the master misses, until its lock is taken over or it is back."""
 
     node: str

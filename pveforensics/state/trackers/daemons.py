@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 _STARTS = {
     "rsyslog": ("rsyslog_started",),
@@ -35,8 +35,7 @@ _HA_SILENCE_US = 50 * SECOND
 _HA = frozenset({"pve-ha-lrm", "pve-ha-crm"})
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Value, frozen=True):
     """Daemons that came up together. `boot`: enough of them, unstopped and after silence, to say that the node did."""
 
     at: Instant

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import Event, Evidence
 from pveforensics.state.view import View
 from pveforensics.tasktypes import ENDS, MOVES, STARTS
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 DOWN = frozenset({"fence", "recovery", "error"})
 """States of a service in which its guest does not run (pve-ha-manager:src/PVE/HA/Manager.pm)."""
@@ -30,8 +30,7 @@ _NODE = regex(r"\bnode = (?P<node>[^,\s)]+)")
 _NUMBER = regex(r"[1-9]\d{2,8}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Value, frozen=True):
     """One thing said of a guest.
 
     `what` is `state` (of the service, from `was` to `to`), `recovered`, `placed`, `started`, `stopped` (on order), `order` (a stop,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.trackers.guest_words import DOWN, ENDED, ORDER_HOLDS_US, Word, deaths, words_of
@@ -14,8 +15,7 @@ _DIED_US = 10 * 60 * SECOND
 _START_US = 15 * 60 * SECOND
 
 
-@dataclass(slots=True)
-class _Guest:
+class _Guest(Struct):
     """What holds for one guest while the words are read. `down` says that it is, `since` from when (None: before the log)."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
@@ -27,8 +27,7 @@ def track(view: View) -> tuple[Interval, ...]:
     return tuple(found)
 
 
-@dataclass(slots=True)
-class _Peer:
+class _Peer(Struct):
     """What one node knows of its links to one other node."""
 
     down: dict[str, tuple[Instant, tuple[Evidence, ...]]] = field(default_factory=dict)
@@ -36,8 +35,7 @@ class _Peer:
     raised: bool = False
 
 
-@dataclass(slots=True)
-class _Links:
+class _Links(Struct):
     """The links of one node to its peers while its lines are being read."""
 
     view: View

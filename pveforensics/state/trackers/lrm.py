@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.view import View
@@ -25,8 +26,7 @@ _KINDS = (
 _HOLDS = frozenset({"active", "maintenance", "lost_agent_lock"})
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """What holds while a node's lines are read."""
 
     node: str

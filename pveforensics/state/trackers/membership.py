@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.machine import Run, runs_of
@@ -12,6 +11,7 @@ from pveforensics.state.rings import Ring, departures, returns, rings_of
 from pveforensics.state.trackers.quorum import GAINED, LOST, inquorate
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 _ANNOUNCED_US = 60 * SECOND
 
@@ -36,8 +36,7 @@ def _service(node: str, runs: tuple[Run, ...]) -> Iterator[Interval]:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Loss:
+class _Loss(Value, frozen=True):
     """One reporter's view: `lost` was gone from `start` to `end`."""
 
     lost: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.moments import Moments
@@ -21,8 +22,7 @@ _FLAPS = 3
 _TOKEN = frozenset({"token_warning", "token_lost"})
 
 
-@dataclass(slots=True)
-class _Episode:
+class _Episode(Struct):
     """Signs that concern one node, close in time and with one explanation."""
 
     node: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pveforensics.model import Boot, Evidence, Interval
 from pveforensics.state.moments import moments_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from pveforensics.model import Group, Interval, Partition
 from pveforensics.state.arithmetic import could, tie_breakers, votes_of
@@ -13,13 +12,13 @@ from pveforensics.state.rings import Ring, rings_of
 from pveforensics.state.trackers.quorum import GAINED, LOST
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 _SAME_CHANGE_US = 2 * SECOND
 _MOST = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Value, frozen=True):
     """From `at` on `node` was in this ring, or in none."""
 
     at: Instant

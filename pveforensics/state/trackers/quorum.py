@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence, Interval, Snapshot
 from pveforensics.state.arithmetic import votes_of
@@ -13,6 +15,7 @@ from pveforensics.state.rings import rings_of
 from pveforensics.state.trackers.cluster import dump_value, has_quorum
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 LOST = ("corosync_quorum_lost", "pmxcfs_quorum_lost")
 GAINED = ("corosync_quorum_gained", "pmxcfs_quorum_gained")
@@ -34,8 +37,7 @@ def track(view: View) -> tuple[Interval, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Value, frozen=True):
     """A moment at which the quorum state may change."""
 
     at: Instant
@@ -45,8 +47,7 @@ class _Mark:
     seq: int = 0
 
 
-@dataclass(slots=True)
-class _Windows:
+class _Windows(Struct):
     """The state of one node as the marks are read: None unknown, True quorate, False not; `out` while corosync is stopped."""
 
     node: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Event, Evidence, Interval
 from pveforensics.state.view import View
@@ -18,8 +19,7 @@ STARTING_US = 120 * SECOND
 _KEPT = 5
 
 
-@dataclass(slots=True)
-class Spell:
+class Spell(Struct):
     """Trouble of one subject: from its first sign, to the end that a sign or the boot shows."""
 
     subject: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from pveforensics.lazyregex import regex
 from pveforensics.model import Interval, Snapshot
@@ -13,6 +14,7 @@ from pveforensics.state.trackers.spells import Spell, end_of_boot, goes_on, is_s
 from pveforensics.state.trackers.storage_signs import READERS, Sign, sign_of
 from pveforensics.state.view import View
 from pveforensics.timebase import SECOND, Instant
+from pveforensics.value import Value
 
 QUIET_US = 300 * SECOND
 """pvestatd asks every 10 s and repeats itself while a storage is away; after so long a silence it was back."""
@@ -53,8 +55,7 @@ _GUESTS, _BACKUPS = frozenset({"images", "rootdir"}), frozenset({"backup"})
 _BAD_POOL = frozenset({"SUSPENDED", "UNAVAIL", "FAULTED"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Stores:
+class _Stores(Value, frozen=True):
     """What storage.cfg says: the keys of each storage by its id."""
 
     keys: Mapping[str, Mapping[str, str]]

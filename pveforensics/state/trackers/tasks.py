@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pveforensics.model import Evidence, Interval
 from pveforensics.state.view import View
@@ -25,8 +26,7 @@ HOW: Mapping[str, str] = {
 _CONTAINERS = ("vz", "pct")
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """One task and how it ended, as far as the sources tell."""
 
     kind: str

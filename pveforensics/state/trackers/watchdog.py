@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pveforensics.model import Boot, Event, Evidence, Interval
 from pveforensics.state.view import View
@@ -19,8 +20,7 @@ _WARNING_US = 20 * SECOND
 _SURVIVED_US = 60 * SECOND
 
 
-@dataclass(slots=True)
-class _Close:
+class _Close(Struct):
     """One approach to a reset: the first warning and what followed."""
 
     since: Instant

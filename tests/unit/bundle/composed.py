@@ -8,7 +8,6 @@ import io
 import lzma
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import lz4.frame
@@ -16,6 +15,7 @@ from backports import zstd
 
 from pveforensics.bundle import Limits, open_bundles
 from pveforensics.model import BundleInfo, NotRead
+from pveforensics.value import Value
 
 LOG = "".join(f"Mar 14 02:{i // 60 % 60:02}:{i % 60:02} alpha corosync[1532]:   [TOTEM ] line {i}\n" for i in range(3000)).encode()
 TREE = {
@@ -35,8 +35,7 @@ COMPRESS = {
 }
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(Value, frozen=True, dict=True):
     files: dict[str, bytes]
     links: dict[str, str]
     mtimes: dict[str, float | None]

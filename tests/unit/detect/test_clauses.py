@@ -1,9 +1,8 @@
 """What each clause means on facts made by hand: fires, does not, cannot tell."""
 
-from dataclasses import replace
-
 import pytest
 from facts import at, covered, event, facts, line, span
+from msgspec.structs import replace
 
 from pveforensics.model import Interval, Outcome, Snapshot
 

@@ -1,12 +1,12 @@
 """The fast scan gives what the line-by-line scan gives: every record, run, host, hint and NUL run, whatever the text and its chunks."""
 
-import dataclasses
 import random
 from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pveforensics.events import EverydayFile, Signature, SignatureIndex, make_matcher, recall, recalled, scan_log
 from pveforensics.events.scan import BACK_ENDS, candidates, columns, compiled, coverage, fast, lines, shelving
@@ -135,8 +135,8 @@ def test_behind_the_first_lines_programs_are_told_by_lines_with_an_anchor_alone(
 
 EVERYDAY = SignatureIndex(
     [
-        *(dataclasses.replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
-        dataclasses.replace(
+        *(replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
+        replace(
             next(one for one in SIGNATURES if one.id == "slow"),
             storm=False,
             everyday="seconds)",
@@ -168,7 +168,7 @@ def test_few_everyday_lines_become_the_records_that_they_were_before(seed):
     data = text_of(seed)
     kept, plain = (both(data, index=EVERYDAY, shelve=shelve)[1].records for shelve in (True, False))
     single = [
-        [dataclasses.replace(one, before=(), after=(), boot_id="", last=None) for one in found if one.signature in ("task", "crm", "lost")]
+        [replace(one, before=(), after=(), boot_id="", last=None) for one in found if one.signature in ("task", "crm", "lost")]
         for found in (kept, plain)
     ]
     assert single[0] == single[1]

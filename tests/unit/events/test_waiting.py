@@ -1,6 +1,5 @@
 """Everyday lines of very long logs wait in a file and come back as they were."""
 
-import dataclasses
 import functools
 import mmap
 import pickle
@@ -10,6 +9,7 @@ from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pveforensics.events import waiting as module
 from pveforensics.events.waiting import EverydayFile
@@ -29,7 +29,7 @@ def in_memory(lines):
     text = lines.text
     if not isinstance(text, bytes):
         text = b"".join(text[block.begin : block.end] for block in text.blocks)
-    return dataclasses.replace(lines, text=text)
+    return replace(lines, text=text)
 
 
 def test_what_there_is_memory_for_stays_there():
@@ -47,7 +47,7 @@ def test_what_waited_comes_back_as_it_was_in_any_order():
     for scan, kept in sorted(zip(scans, put, strict=True), key=lambda pair: pair[0].lines):
         assert len(kept.everyday) == scan.lines
         assert in_memory(kept.everyday) == scan.everyday
-        assert dataclasses.replace(kept, everyday=None) == dataclasses.replace(scan, everyday=None)
+        assert replace(kept, everyday=None) == replace(scan, everyday=None)
 
 
 def test_without_room_on_the_disk_lines_stay_in_memory():

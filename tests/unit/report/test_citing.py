@@ -1,10 +1,9 @@
 """Citing lines: the same ids, in the same order, whether a line is met once or often."""
 
-from dataclasses import replace
-
 import cases
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pveforensics.report.citing import EVIDENCE_PER_PART, Cited
 

@@ -1,12 +1,12 @@
 """The drawing: round ticks, no overlapping labels, every state drawn and told in the table."""
 
-import dataclasses
 import itertools
 
 import cases
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pveforensics.events import load_signatures
 from pveforensics.model import Criticality, Event, Finding, Group, Incident, Interval, Partition
@@ -244,7 +244,7 @@ def test_a_setting_that_was_weak_all_along_does_not_widen_the_window_of_an_incid
 def test_what_was_away_before_during_and_after_an_incident_is_counted_not_drawn():
     case = cases.fenced()
     away = tuple(Interval(f"guest:vm:{k}", "down", cases.t(0), cases.t(3500)) for k in range(900, 906))
-    crowded = view(dataclasses.replace(case, history=dataclasses.replace(case.history, intervals=(*case.history.intervals, *away))))
+    crowded = view(replace(case, history=replace(case.history, intervals=(*case.history.intervals, *away))))
     assert "6 lanes in which nothing changed here" in crowded.zooms[0].caption
     names = {block.lane for block in crowded.zooms[0].sheet.blocks}
     assert "vm:100" in names

@@ -1,10 +1,10 @@
 """What the report cannot tell, what it was made from, and pages of many findings: all in their place and none in the way."""
 
-import dataclasses
 import re
 
 import cases
 import pytest
+from msgspec.structs import replace
 
 from pveforensics.model import AnchorPair, Check, ClockOffset, Criticality, Finding, Incident, Link, NodeInfo, Outcome
 from pveforensics.report import document, markdown, render, summary
@@ -41,8 +41,8 @@ def test_a_shift_of_a_clock_stands_with_its_anchors_and_their_lines():
     case = cases.fenced()
     own, other = (cases.line(node, at, "corosync[1532]:   [TOTEM ] A new membership (1.4d) was formed.", 77) for node, at in (("beta", 937), ("alpha", 900)))  # fmt: skip
     offset = ClockOffset(None, 37.0, 0.5, {"ring": 4, "leave": 1}, ("alpha",), 0.0, (AnchorPair("ring", "alpha", own, other),))
-    nodes = tuple(dataclasses.replace(node, clock_offset_s=37.0, clock_offsets=(offset,)) if node.name == "beta" else node for node in case.nodes)  # fmt: skip
-    html = render(document.to_document(dataclasses.replace(case, nodes=nodes)))
+    nodes = tuple(replace(node, clock_offset_s=37.0, clock_offsets=(offset,)) if node.name == "beta" else node for node in case.nodes)  # fmt: skip
+    html = render(document.to_document(replace(case, nodes=nodes)))
     part = html[html.index('id="clocks"') :].partition("</section>")[0]
     said = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", part))
     assert (
@@ -61,7 +61,7 @@ def test_a_weak_setting_alone_is_a_standing_risk_and_no_incident_in_time():
     case = cases.fenced()
     weak = Finding("one-link", "misconfiguration", Criticality.MEDIUM, 0.97, "Corosync has one link only", "One link.", ("alpha",))
     held = Incident(weak.title, weak.id, (weak.id,))
-    both = dataclasses.replace(case, findings=(*case.findings, weak), incidents=(*case.incidents, held))
+    both = replace(case, findings=(*case.findings, weak), incidents=(*case.incidents, held))
     story = told(both)
     assert len(story.incidents) == len(case.incidents)
     assert incidents.build(story) is None
@@ -106,13 +106,13 @@ def test_a_node_without_a_log_keeps_its_own_bar_among_many():
 def test_where_there_is_no_room_for_all_findings_the_loudest_of_the_main_incident_are_told():
     base = cases.fenced()
     calm = tuple(
-        dataclasses.replace(base.findings[0], rule=f"calm-{k}", title=f"calm {k}", criticality=Criticality.INFO, start=cases.t(500.0 + k))
+        replace(base.findings[0], rule=f"calm-{k}", title=f"calm {k}", criticality=Criticality.INFO, start=cases.t(500.0 + k))
         for k in range(40)
     )
     ids = (*(finding.id for finding in calm), *base.incidents[0].findings)
     links = tuple(Link(base.findings[0].id, finding.id, "the same reason") for finding in calm)
-    incident = dataclasses.replace(base.incidents[0], findings=ids, links=links)
-    whole = document.to_document(dataclasses.replace(base, findings=(*calm, *base.findings), incidents=(incident,)))
+    incident = replace(base.incidents[0], findings=ids, links=links)
+    whole = document.to_document(replace(base, findings=(*calm, *base.findings), incidents=(incident,)))
     for text in (summary(whole), markdown(whole)):
         assert "alpha was reset by its own watchdog" in text
         assert "alpha had no quorum for 60 s" in text
@@ -124,7 +124,7 @@ def test_where_there_is_no_room_for_all_findings_the_loudest_of_the_main_inciden
 def test_an_incident_without_a_length_is_open_or_a_moment():
     def row(end):
         found = Finding("r", "quorum_loss", Criticality.HIGH, 0.9, "t", "s", ("alpha",), start=cases.t(10.0), end=end)
-        other = dataclasses.replace(found, rule="s", start=cases.t(900.0), end=cases.t(960.0))
+        other = replace(found, rule="s", start=cases.t(900.0), end=cases.t(960.0))
         case = cases.case(cases.nothing().nodes, findings=(found, other), incidents=(Incident("a", found.id, (found.id,)), Incident("b", other.id, (other.id,))))  # fmt: skip
         return [each.lasted for each in incidents.build(told(case)).within(Room()).rows]
 
@@ -134,6 +134,6 @@ def test_an_incident_without_a_length_is_open_or_a_moment():
 
 def test_a_file_that_was_read_as_two_kinds_has_one_place_in_the_manifest():
     case = cases.fenced()
-    twice = dataclasses.replace(case, sources=(*case.sources, dataclasses.replace(case.sources[0], kind="pvecm_status")))
+    twice = replace(case, sources=(*case.sources, replace(case.sources[0], kind="pvecm_status")))
     places = re.findall(r'<tr id="(s-[0-9a-f]+)">', render(document.to_document(twice)))
     assert len(places) == len(set(places)) == len(case.sources)

@@ -1,10 +1,10 @@
 """The ticket summary and the terminal summary: their limits, and text from the evidence as mere text."""
 
-import dataclasses
 import re
 
 import cases
 import pytest
+from msgspec.structs import replace
 
 from pveforensics.model import Evidence, Remedy
 from pveforensics.report import document, markdown, summary
@@ -64,8 +64,8 @@ def test_the_terminal_summary_names_findings_in_order_and_what_was_not_checked()
 def test_code_in_a_rule_is_code_in_the_ticket():
     caution = "Look at `ha-manager status` first, then at `x|y`."
     base = cases.fenced()
-    found = dataclasses.replace(base.findings[0], remedies=(Remedy("Keep <it>", "hold", "", caution),))
-    text = markdown(document.to_document(dataclasses.replace(base, findings=(found, *base.findings[1:]))))
+    found = replace(base.findings[0], remedies=(Remedy("Keep <it>", "hold", "", caution),))
+    text = markdown(document.to_document(replace(base, findings=(found, *base.findings[1:]))))
     assert r"Hold: Keep \<it\> **Caution:** Look at `ha-manager status` first, then at `x|y`." in text
 
 
@@ -80,6 +80,6 @@ def test_the_line_that_a_finding_is_told_by_is_the_nearest_to_its_beginning_and_
         )
     )
     base = cases.fenced()
-    found = dataclasses.replace(base.findings[0], start=cases.t(600.0), evidence=(late, copy, early, start))
-    doc = tell(document.to_document(dataclasses.replace(base, findings=(found,), incidents=()))).doc
+    found = replace(base.findings[0], start=cases.t(600.0), evidence=(late, copy, early, start))
+    doc = tell(document.to_document(replace(base, findings=(found,), incidents=()))).doc
     assert telling(doc, doc.findings[0]) == [copy.id, late.id, start.id, early.id]

@@ -1,10 +1,10 @@
 """The pre-filled post-mortem: each sentence stands on lines, people are roles, blanks can be seen."""
 
-import dataclasses
 import re
 
 import cases
 import pytest
+from msgspec.structs import replace
 
 from pveforensics.model import Event
 from pveforensics.report import document, render
@@ -84,16 +84,12 @@ def test_an_action_shortly_before_is_told_as_what_it_is_and_without_its_author()
     case = cases.fenced()
     done = cases.line("alpha", 590, "pvedaemon[1234]: <jdoe@pam> starting task UPID:alpha:...:vzdump::jdoe@pam:", 4700)
     act = Event("task.start", "alpha", cases.t(590), {"type": "vzdump", "user": "jdoe@pam"}, (done,))
-    told = text(dataclasses.replace(case, events=(act, *case.events)))
+    told = text(replace(case, events=(act, *case.events)))
     assert "10 s, stands an action on alpha: task start vzdump; that it is the trigger is not shown." in told["Trigger"]
 
 
 def test_people_are_roles():
-    events = [
-        document.view(
-            document.to_document(dataclasses.replace(cases.fenced(), events=(Event("x", "alpha", None, {"user": "jdoe"}),)))
-        ).events[0]
-    ]
+    events = [document.view(document.to_document(replace(cases.fenced(), events=(Event("x", "alpha", None, {"user": "jdoe"}),)))).events[0]]
     assert people(events) == {"jdoe"}
     assert blameless("jdoe rebooted it, asked by root@pam and ops@pve!ci", people(events)) == (
         "an operator rebooted it, asked by the administrator account and an API token"

@@ -1,10 +1,10 @@
 """A case of more findings than a person reads: what has a card, what has a line, and where the rest is."""
 
-import dataclasses
 import re
 
 import cases
 import pytest
+from msgspec.structs import replace
 from test_html import Page
 
 from pveforensics.report import document, markdown, render, summary
@@ -22,21 +22,19 @@ BIG = cases.many(8, 1_200)
 
 def loose(case, count):
     """The case with so many findings in no incident besides."""
-    spare = tuple(
-        dataclasses.replace(case.findings[0], rule=f"rule-{k % 7}", start=cases.t(k), title=f"single finding {k}") for k in range(count)
-    )
-    return dataclasses.replace(case, findings=(*case.findings, *spare))
+    spare = tuple(replace(case.findings[0], rule=f"rule-{k % 7}", start=cases.t(k), title=f"single finding {k}") for k in range(count))
+    return replace(case, findings=(*case.findings, *spare))
 
 
 def one_large(count):
     """A case whose main incident has so many findings."""
     base = cases.many(8, 200)
     findings = tuple(
-        dataclasses.replace(base.findings[1], rule=f"rule-{k}", confidence=1.0, start=cases.t(k), title=f"part {k} of the large one")
+        replace(base.findings[1], rule=f"rule-{k}", confidence=1.0, start=cases.t(k), title=f"part {k} of the large one")
         for k in range(count)
     )
-    large = dataclasses.replace(base.incidents[0], title="the large one", root=findings[-1].id, findings=tuple(f.id for f in findings), links=())  # fmt: skip
-    return dataclasses.replace(base, findings=(*base.findings, *findings), incidents=(*base.incidents, large))
+    large = replace(base.incidents[0], title="the large one", root=findings[-1].id, findings=tuple(f.id for f in findings), links=())  # fmt: skip
+    return replace(base, findings=(*base.findings, *findings), incidents=(*base.incidents, large))
 
 
 def test_up_to_a_number_every_finding_has_its_card_and_beyond_it_the_most_critical_have():

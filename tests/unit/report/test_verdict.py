@@ -1,10 +1,10 @@
 """The first sentence: true, hedged as sure as it is, and the same in every output."""
 
-import dataclasses
 import re
 
 import cases
 import pytest
+from msgspec.structs import replace
 
 from pveforensics.model import Cause, Check, Criticality, Finding, Incident, Interval, Outcome
 from pveforensics.report import document, markdown, render, summary
@@ -118,7 +118,7 @@ def test_a_class_without_a_template_speaks_through_its_title():
 
 def test_what_went_down_is_told_before_what_led_to_it_whatever_the_order():
     case = cases.fenced()
-    assert sentence(dataclasses.replace(case, findings=case.findings[::-1])) == sentence(case)
+    assert sentence(replace(case, findings=case.findings[::-1])) == sentence(case)
 
 
 @pytest.mark.parametrize("name", cases.ALL)

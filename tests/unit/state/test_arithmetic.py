@@ -1,9 +1,8 @@
 """Quorum arithmetic: votes and votequorum's flags give who could be quorate; where it, logs and dumps differ is told."""
 
-from dataclasses import replace
-
 import pytest
 from factory import NAMES, at, made_cluster, naming, timeline
+from msgspec.structs import replace
 
 from pveforensics.model import Cluster, Interval, Member, Snapshot
 from pveforensics.state import reconstruct

@@ -239,7 +239,7 @@ def _as(event, kind):
 
 def _parts(timeline, view):
     made_view = view_of(timeline, view.naming)
-    return {name: getattr(made_view, name) for name in made_view.__dataclass_fields__}
+    return {name: getattr(made_view, name) for name in made_view.__struct_fields__}
 
 
 def test_ha_daemons_that_come_up_anew_after_a_lost_lock_tell_of_a_reset():

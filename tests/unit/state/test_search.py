@@ -1,10 +1,9 @@
 """What the views' indices find is what going through every event finds."""
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lives import at, story
+from msgspec.structs import replace
 
 from pveforensics.model import Event, Evidence
 from pveforensics.state import reconstruct

@@ -1,8 +1,7 @@
 """Quotes without a stamp: what they prove, and what is only the noise of a stop or a start."""
 
-from dataclasses import replace
-
 from factory import event, quiet_start, spans, view
+from msgspec.structs import replace
 
 from pveforensics.state.trackers import undated
 from pveforensics.state.view import view_of

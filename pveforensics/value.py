@@ -1,0 +1,12 @@
+"""Value: what all frozen values of the program are."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Value(Struct, frozen=True):
+    """A frozen value with the fields that its class names, equal to another with equal fields.
+
+    Each class says `frozen=True` again: type checkers ask for it, and compiled modules have it from here (docs/decisions/0016-structs.md).
+    """
