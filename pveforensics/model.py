@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Mapping
+from typing import Self
 
 from msgspec import field
 from msgspec.structs import force_setattr
@@ -46,13 +47,16 @@ class Criticality(enum.StrEnum):
     HIGH = "high"
     CATASTROPHIC = "catastrophic"
 
-    @property
-    def rank(self) -> int:
-        """0 for info to 4 for catastrophic."""
-        return _RANKS[self]
+    rank: int
+    """0 for info to 4 for catastrophic."""
 
+    def __new__(cls, word: str) -> Self:
+        """The next word, one rank above those that stand before it."""
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.rank = len(cls.__members__)
+        return made
 
-_RANKS = {word: rank for rank, word in enumerate(Criticality)}
 
 CONFIDENCE_BANDS: tuple[tuple[float, str], ...] = ((0.95, "proven"), (0.75, "likely"), (0.4, "possible"), (0.0, "weak"))
 """Lower bound and word of each band of confidence, best first."""

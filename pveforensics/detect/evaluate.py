@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from msgspec.structs import replace
+
 from pveforensics.detect.clauses import (
     AbsenceClause,
     AllClause,
@@ -167,8 +169,7 @@ def _state(clause: StateClause, ground: Ground) -> Result:
         return doubts[0]
     if sources := shown_by(clause.states):
         return CLEAR if any(map(ground.facts.holds, sources)) else Unknown(f"the bundle has no {_named(sources)}", ground.node)
-    peers = all(seen_by_peers(*state.split(".", 1)) for state in clause.states)
-    return _not_found([], clause.on, window, ground, peers=peers)
+    return _not_found([], clause.on, window, ground, peers=seen_by_peers(clause.states))
 
 
 def _named(sources: frozenset[str]) -> str:
@@ -221,7 +222,7 @@ _HOLDS = Fired()
 def _absence(clause: AbsenceClause, ground: Ground) -> Result:
     parts = clause.inner.parts if isinstance(clause.inner, AnyClause) else (clause.inner,)
     doubt: Unknown | None = None
-    asking = ground._replace(why=not clause.best_effort)  # what cannot be told is no absence
+    asking = replace(ground, why=not clause.best_effort)  # what cannot be told is no absence
     for part in parts:
         result = evaluate(part, asking)
         if isinstance(result, Fired):

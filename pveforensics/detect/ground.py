@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from pveforensics.detect.clauses import VerdictClause
 from pveforensics.detect.index import FactIndex, Match
@@ -41,7 +42,7 @@ Result = Fired | Clear | Unknown
 CLEAR = Clear()
 
 
-class Ground(NamedTuple):
+class Ground(Value, frozen=True):
     """What a clause is evaluated on: the facts, what was bound so far, and the node that `same` means.
 
     `missing` keeps the results of optional steps that found nothing; `verdicts` answers a question. `why` is False where nobody asks
@@ -58,7 +59,7 @@ class Ground(NamedTuple):
 
     def quiet(self) -> Ground:
         """The same, where nobody asks why a clause does not hold, nor for more of what it rests on than is cited."""
-        return self._replace(why=False, limit=CITED) if self.why else self
+        return replace(self, why=False, limit=CITED) if self.why else self
 
     def scene(self) -> Scene:
         """The placeholders that conditions on fields may use."""

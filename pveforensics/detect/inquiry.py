@@ -72,7 +72,7 @@ class Inquiry:
         clear: list[str] = []
         cut: list[str] = []
         for node in self.index.subjects:
-            result = evaluate(on_one_node(clause), self.ground(node, {})._replace(limit=PRIMARIES)) if node else self._nodeless(clause)
+            result = evaluate(on_one_node(clause), replace(self.ground(node, {}), limit=PRIMARIES)) if node else self._nodeless(clause)
             if isinstance(result, Fired):
                 matches.extend((match,) for match in result.matches)
                 cut += [node] if len(result.matches) == PRIMARIES else []
@@ -84,7 +84,7 @@ class Inquiry:
 
     def _nodeless(self, clause: Clause) -> Result:
         """Matches of subjects that belong to no node."""
-        result = evaluate(clause, self.ground("", {})._replace(limit=PRIMARIES))
+        result = evaluate(clause, replace(self.ground("", {}), limit=PRIMARIES))
         if isinstance(result, Fired):
             kept = tuple(match for match in result.matches if not match.node)
             return Fired(kept)

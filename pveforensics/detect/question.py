@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -24,7 +23,7 @@ DECIDED_FROM = 0.95
 CITED_LINES = 5
 
 
-class Weighing(NamedTuple):
+class Weighing(Value, frozen=True):
     """One hypothesis with its probability and the reasons that held."""
 
     hypothesis: Hypothesis

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
@@ -207,16 +207,18 @@ def state_problem(kind: str, state: str, field_names: frozenset[str]) -> str:
     return ""
 
 
-def shown_by(states: Iterable[str]) -> frozenset[str]:
+@functools.cache
+def shown_by(states: tuple[str, ...]) -> frozenset[str]:
     """The files that show one of the states; empty if logs show them."""
     found = (STATES.get(kind, {}).get(word) for kind, word in (state.split(".", 1) for state in states))
     return frozenset(source for state in found if state is not None for source in state.shown_by)
 
 
-def seen_by_peers(kind: str, state: str) -> bool:
-    """True if a log of any node can show the state."""
-    known = STATES.get(kind, {}).get(state)
-    return known is not None and known.seen_by == "any"
+@functools.cache
+def seen_by_peers(states: tuple[str, ...]) -> bool:
+    """True if a log of any node can show each of the states."""
+    known = [STATES.get(kind, {}).get(word) for kind, word in (state.split(".", 1) for state in states)]
+    return all(state is not None and state.seen_by == "any" for state in known)
 
 
 DANGEROUS: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from pveforensics.detect.clauses import Between, Edge
 from pveforensics.detect.index import Match
@@ -18,7 +17,7 @@ SAME_NODE_SLACK_US = SECOND
 """Two stamps of one clock differ by no more than their resolution (a syslog second beside a journal microsecond)."""
 
 
-class Bound(NamedTuple):
+class Bound(Value, frozen=True):
     """One resolved edge of a window: its moment in microseconds (infinite: open), how far that may be off, and the node whose clock it is."""
 
     us: float
@@ -26,7 +25,7 @@ class Bound(NamedTuple):
     node: str = ""
 
 
-class Window(NamedTuple):
+class Window(Value, frozen=True):
     """A resolved window. With open edges it holds everything; `undated` means that neither edge has a moment."""
 
     low: Bound = Bound(-math.inf)

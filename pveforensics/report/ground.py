@@ -31,7 +31,7 @@ Held = tuple[shape.Interval, int | None, int | None]
 """An interval with its edges."""
 
 
-class Ground(Value, frozen=True, dict=True):  # no slots: what lies in the window is looked up once
+class Ground(Value, frozen=True, dict=True, gc=True):  # no slots: what lies in the window is looked up once
     """One incident and what the document holds about its time."""
 
     story: Story

@@ -45,7 +45,7 @@ class Chain(NamedTuple):
     weight: tuple[int, tuple[int, int, float], int, bool, int]
 
 
-class Story(Value, frozen=True, dict=True):
+class Story(Value, frozen=True, dict=True, gc=True):
     """A document and its findings in order. `codes` gives each finding id its code."""
 
     doc: shape.Document

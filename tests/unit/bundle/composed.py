@@ -35,7 +35,7 @@ COMPRESS = {
 }
 
 
-class Taken(Value, frozen=True, dict=True):
+class Taken(Value, frozen=True, dict=True, gc=True):
     files: dict[str, bytes]
     links: dict[str, str]
     mtimes: dict[str, float | None]
