@@ -28,7 +28,7 @@ def test_every_target_takes_its_seeds_and_no_bytes(name):
         targets.TARGETS[name](seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(ALL), st.integers(0, 1 << 30), st.integers(1, 12))
 def test_every_target_takes_damage(begin, seed, hits):
     name, data = begin

@@ -186,7 +186,7 @@ DEEDS = st.tuples(
 
 
 @given(st.lists(DEEDS, min_size=2, max_size=14))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_story_is_told_the_same(tmp_path, pack, deeds):
     story = Story(2 * DAY)
     story.ordinary(300)

@@ -111,7 +111,7 @@ def test_the_time_of_the_year_changes_no_verdict(name, seconds):
     assert told(shifted(story(name), seconds))[:2] == untouched(name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_generated_changes_change_no_verdict(data):
     name = data.draw(st.sampled_from(ALL))

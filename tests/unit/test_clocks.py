@@ -179,7 +179,7 @@ def test_two_outputs_behind_each_other_are_no_step():
     assert align(Timeline(events, clocks={"alpha": KNOWN})).clock_states == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-(10**6), 10**6), st.sampled_from("uvwxyz"), st.booleans()), max_size=40))
 def test_any_mixture_of_anchors_and_boots_keeps_every_event_and_its_evidence(rows):
     events = [

@@ -192,7 +192,7 @@ def test_a_clock_that_starts_wrong_does_not_cost_a_year():
 
 
 @given(st.integers(0, 2**32), st.integers(0, 720), st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_two_years_of_lines_of_which_some_are_late_give_no_wrong_year(seed, age, files):
     import random
 
@@ -508,7 +508,7 @@ HINTS = st.lists(
         unique_by=lambda each: each[0],
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_the_readers_leave_is_dated_or_left_undated(files):
     scans = [
         log(f"alpha/{name}", *sorted(records, key=lambda record: record.line), hints=hints, whole=whole)

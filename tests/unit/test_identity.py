@@ -194,7 +194,7 @@ NAMES = st.sampled_from(
     st.lists(st.tuples(NAMES, st.dictionaries(NAMES, st.integers(0, 9), max_size=4)), max_size=5),
     st.lists(st.tuples(NAMES, NAMES), max_size=4),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_file_gets_a_node_whatever_it_says(logs, documents):
     scans = [LogScan(f"{k}/x", "", "", 1, "", None, 1, 1, (), (), hosts, node_hint=hint) for k, (hint, hosts) in enumerate(logs)]
     papers = [

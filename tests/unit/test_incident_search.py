@@ -62,7 +62,7 @@ def every_pair(findings, most):
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FINDINGS, st.sampled_from([2, 64]))
 def test_links_are_those_of_every_pair(findings, most):
     with mock.patch.object(links, "LOOKED_BACK", most):
@@ -95,7 +95,7 @@ DOWNS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FINDINGS, DOWNS)
 def test_a_guest_goes_to_the_incident_that_trying_all_would_give_it_to(findings, rows):
     downs = [down(number, *row[:3], before=row[3], planned=row[4]) for number, row in enumerate(rows)]

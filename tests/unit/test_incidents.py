@@ -152,7 +152,7 @@ SOME = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(SOME, max_size=12, unique_by=lambda each: each.id))
 def test_no_effect_before_its_cause_and_no_circle(findings):
     by_id = {each.id: each for each in findings}
@@ -173,7 +173,7 @@ def test_no_effect_before_its_cause_and_no_circle(findings):
     assert {each.id for each in ordered(findings, incidents)} == set(by_id)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(SOME, max_size=8, unique_by=lambda each: each.id), st.randoms())
 def test_order_of_findings_and_unrelated_ones_change_nothing(findings, chance):
     before = assemble(findings, NOTHING_HAPPENED)
@@ -335,7 +335,7 @@ def test_the_whole_cluster_is_one_place():
     assert [incident.recurrence for incident in assemble([one, *two], cluster)] == ["first of 2 times in 2 hours", "second time in 2 hours"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["fencing", "storage_failure"]), st.sampled_from(["alpha", "beta"])), max_size=14))
 def test_grouping_counts_every_incident_once(stories):
     incidents = assemble(

@@ -97,7 +97,7 @@ def test_moments_need_an_offset():
 
 
 @given(st.text(max_size=40), st.binary(max_size=80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_nothing_that_is_read_raises(text, data):
     parse_offset(text)
     parse_local(text)
@@ -107,7 +107,7 @@ def test_nothing_that_is_read_raises(text, data):
 
 
 @given(st.integers(-(1 << 50), 1 << 50))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_offsets_are_known_for_any_number(quarter):
     first, second = offsets_at(BERLIN, quarter)
     assert abs(first) <= 14 * HOUR

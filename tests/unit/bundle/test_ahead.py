@@ -80,7 +80,7 @@ def test_an_archive_gives_the_same_with_and_without_the_thread(tmp_path, damage,
 
 
 @given(st.integers(0, 1 << 30), st.integers(0, 255))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_flipped_byte_gives_the_same(tmp_path_factory, place, value):
     packed = bytearray(gzip.compress(tar_of({"alpha/var/log/syslog": b"x y z\n" * 300_000}), 1))
     packed[place % len(packed)] = value

@@ -19,7 +19,7 @@ SMALL = {
 TAR = tar_of(SMALL)
 KINDS = {"tar": TAR, "zip": zip_of(SMALL), **{f"tar.{name}": compress(TAR) for name, compress in COMPRESS.items()}}
 LIMITS = Limits(member=1 << 22, total=1 << 24, ratio_from=1 << 20)
-EASY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EASY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def survives(path, data):

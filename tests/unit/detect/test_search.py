@@ -70,7 +70,7 @@ def looked_at_all(lanes, window, passing, *, backwards, limit):
     return tuple(sorted(rows, key=when, reverse=backwards)[:limit])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(MATCHES, st.booleans()), max_size=3), MATCHES, WINDOWS, WHERES, st.booleans(), st.booleans(), st.sampled_from([2, 50]),
     st.sampled_from([0, 2, 64]),
@@ -112,7 +112,7 @@ CLAUSES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(FACTS, CLAUSES)
 def test_a_clause_holds_whether_or_not_one_asks_why_it_does_not(things, clause):
     inquiry = Inquiry(FactIndex(facts(*things, nodes=NODES)), ())
@@ -145,7 +145,7 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(PIECES, st.booleans(), st.sampled_from(["sda", "a  b", "[[x]]", "{node}"]))
 def test_a_sentence_is_what_substitution_makes_of_its_template(template, dated, dev):
     scene = Scene({"x": Match("alpha", at(5), None, {"dev": dev})}, {"node": "alpha", "nodes": ""}, dated=dated)

@@ -42,7 +42,7 @@ def literals():
 NESTED = st.lists(st.text("ab1 ", min_size=1, max_size=7), min_size=1, max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(NESTED, st.lists(st.text("ab1 ", max_size=30), max_size=60), st.booleans())
 @example(["b", "ab", "b", "bab", "abb"], ["abbab", "b", "", "bbabb"] * 40, False)
 def test_literals_inside_others_are_all_found(engine, words, lines, compiled_loops):

@@ -148,7 +148,7 @@ EVERYDAY = SignatureIndex(
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000]), st.sampled_from([1 << 20, 3_000]), st.sampled_from([2, 1 << 20]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_everyday_lines_are_kept_and_recalled_the_same(seed, size, page, dense):
     with mock.patch.object(shelving, "DENSE", dense), mock.patch.object(candidates, "DENSE", dense):
         the_same(text_of(seed), size=size, page=page, index=EVERYDAY, shelve=True)
@@ -156,14 +156,14 @@ def test_everyday_lines_are_kept_and_recalled_the_same(seed, size, page, dense):
 
 @given(st.integers(0, 1 << 32))
 @example(41910)  # within a minute of a storm the time steps back
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_of_many_everyday_lines_the_same_ones_are_recalled(seed):
     with mock.patch.object(recall, "FEW", 0):
         the_same(text_of(seed), page=3_000, index=EVERYDAY, shelve=True)
 
 
 @given(st.integers(0, 1 << 32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_few_everyday_lines_become_the_records_that_they_were_before(seed):
     data = text_of(seed)
     kept, plain = (both(data, index=EVERYDAY, shelve=shelve)[1].records for shelve in (True, False))
@@ -175,7 +175,7 @@ def test_few_everyday_lines_become_the_records_that_they_were_before(seed):
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([0, 1_000, 1_000, 4_096]), st.sampled_from([1 << 20, 3_000, 9_000]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_text_gives_the_same_in_any_chunks(seed, size, page):
     the_same(text_of(seed), size=size, page=page)
 
@@ -191,7 +191,7 @@ def test_every_engine_gives_the_same(make):
 
 
 @given(st.integers(0, 1 << 32), st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_flipped_bytes_give_the_same(seed, flips):
     data = bytearray(text_of(seed, length=150))
     for at, value in flips:

@@ -196,7 +196,7 @@ def test_the_kind_of_a_file(head, path, kind):
         lambda text: st.integers(0, len(text)).map(lambda cut: text[:cut] + "\x00" + text[cut // 2 :])
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_raises(text):
     reader = LineReader()
     found = reader.read(text)
@@ -204,6 +204,6 @@ def test_no_text_raises(text):
 
 
 @given(st.binary(max_size=500))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_head_raises(head):
     assert 0 <= recognize(head, "x").score <= 1

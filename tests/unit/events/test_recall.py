@@ -177,7 +177,7 @@ def test_a_stop_that_is_taken_comes_with_the_start_that_ends_it():
     st.lists(st.integers(0, 86_399), max_size=3),
     st.lists(st.integers(0, 86_399), max_size=9),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_passed_over_at_once_is_what_a_walk_from_line_to_line_passes_over(lives_of_guests, boots, others):
     alpha = scanned("alpha/syslog", *(line(second, "kernel", "[    0.000000] Linux version 6.8.12-4-pve") for second in boots), *STEADY)
     beta = scanned("beta/syslog", *(ends(*life) for life in lives_of_guests))
@@ -241,7 +241,7 @@ class Berlin:
 
 
 @given(st.lists(st.integers(0, 365 * 24 - 1), min_size=1, max_size=300, unique=True), st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_all_moments_are_what_the_clock_gives_for_each_line(hours, every):
     year = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
     stamps = [year + datetime.timedelta(hours=hour) for hour in sorted(hours)]

@@ -280,20 +280,20 @@ ROWS = st.sampled_from([
 
 
 @given(st.lists(ROWS, max_size=12), st.sampled_from(["\n", "\r\n", "\n\0\0\n", ""]), st.integers(1, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_where_chunks_are_cut_makes_no_difference(rows, between, size):
     data = between.join(rows).encode("latin-1", "replace")
     assert scan(data, size=size) == scan(data)
 
 
 @given(st.binary(max_size=400) | st.lists(ROWS, max_size=6).map(lambda rows: "\n".join(rows).encode("utf-16")), st.integers(1, 64))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_bytes_raise(data, size):
     assert scan(data, size=size).size == len(data)
 
 
 @given(st.integers(0, 400), st.integers(0, 255), st.integers(1, 50))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_damaged_streams_do_not_raise(at, value, size):
     entry = b"__REALTIME_TIMESTAMP=1773450787000000\nMESSAGE\n" + (5).to_bytes(8, "little") + b"hello\n\n"
     lines = "\n".join(json.dumps(json_entry(second, LOST)) for second in range(2)).encode()

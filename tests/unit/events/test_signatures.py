@@ -120,7 +120,7 @@ PATTERNS = st.recursive(
 
 
 @given(PATTERNS, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_match_contains_an_anchor(pattern, data):
     try:
         literals = anchors(pattern)

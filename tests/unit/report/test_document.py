@@ -226,7 +226,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(document.to_document(cases.fenced()))), st.integers(0, 9), _VALUES, st.text(max_size=6))
 def test_a_document_with_one_damaged_value_draws_or_is_refused(part, place, value, key):
     whole = json.loads(document.dump(document.to_document(cases.fenced())))

@@ -54,7 +54,7 @@ def test_no_label_touches_another_when_all_nodes_are_hit(nodes, seconds):
         assert all(box.x0 >= -1 and box.x1 <= WIDTH + 1 and box.y1 <= each.sheet.height for box in each.sheet.boxes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 100), st.text("abc WM", max_size=60), st.booleans()), max_size=9))
 def test_callouts_never_collide(moments):
     callouts = [picture.Callout(at * 1_000_000, f"F{k}", text, bad) for k, (at, text, bad) in enumerate(moments)]
@@ -111,7 +111,7 @@ def test_ticks_are_round_and_name_the_day_at_midnight():
     assert "00:02" in labels
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 4_000_000_000_000_000), st.integers(1, 10**15))
 def test_ticks_stay_few_whatever_the_span(start, length):
     scale = Scale(start, start + length, 132, 1160)

@@ -136,7 +136,7 @@ def test_kinds_by_their_beginning(database):
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_damage_never_raises(database, data):
     content, wal = bytearray(database[0]), bytearray(database[1])
     for blob in (content, wal):

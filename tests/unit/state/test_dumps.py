@@ -433,7 +433,7 @@ PAGES = [text.encode() for text in (PVECM, DEVICE, CFGTOOL, HA, BOOTS, LAST, PVE
 PAGES += [record(384, 2, b"reboot", b"~", 1773385200) * 3, b'{"nodename": "alpha", "version": 4, "nodelist": {"beta": {"id": 2}}}']
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(PAGES), st.integers(0, 3000), st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=8))
 def test_no_damage_to_a_dump_raises(page: bytes, cut: int, flips: list[tuple[int, int]]) -> None:
     data = bytearray(page[: len(page) - cut % len(page)])
@@ -444,14 +444,14 @@ def test_no_damage_to_a_dump_raises(page: bytes, cut: int, flips: list[tuple[int
     read_document("alpha/dump", bytes(data), None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace"))))
 def test_no_noise_raises_or_is_taken_for_a_dump_without_reason(data: bytes) -> None:
     document = read_document("alpha/noise", data, None)
     assert document is None or document.snapshots or document.settings or document.aliases or document.timezone or document.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.sampled_from(["node_status", "service_status", "master_node", "timestamp", "mode", "state", "results", "nodename", "version", "nodelist", "cluster",
                      "data", "uid", "time", "msg", "type", "boot_id", "first_entry", "id", "ip"]), inner, max_size=6), max_leaves=12))  # fmt: skip

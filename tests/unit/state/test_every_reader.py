@@ -47,7 +47,7 @@ def test_every_sample_is_read_by_one_reader_without_a_problem():
         assert found.problems == (), path
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_no_damage_raises_or_makes_a_moment_that_cannot_be(path, data):
     raw = bytearray(SAMPLES[path].encode())
@@ -70,7 +70,7 @@ def test_nothing_much_under_a_known_name(name, content):
     read_document(f"alpha/etc/pve/{name}", content, None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=3000), st.sampled_from(sorted(SAMPLES)))
 def test_noise_under_a_known_name(data, path):
     read_document(path, data, None)
@@ -79,7 +79,7 @@ def test_noise_under_a_known_name(data, path):
     open_database(path, data, data, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_each_reader_leaves_a_problem_at_worst_of_what_is_not_its_own(path, data):
     raw = bytearray(SAMPLES[path].encode())

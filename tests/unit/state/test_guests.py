@@ -120,7 +120,7 @@ KINDS = ["crm_service_state_changed", "ha_service_recovered", "ha_service_added"
          "task.end", "task.vm_started", "guest.cleanup", "backup.guest_start", "ha_service_migrate"]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.integers(0, 5000), st.sampled_from(NODES), st.sampled_from(KINDS), FIELDS), max_size=25),
     st.lists(st.tuples(st.integers(0, 5000), st.sampled_from(NODES)), max_size=3),

@@ -156,7 +156,7 @@ CHANGES = [f"lrm:{a}>{b}" for a, after in lrm.TRANSITIONS.items() for b in after
 MORE = [*CHANGES, *sorted(WORDS), "ack:alpha", "node:alpha:online>unknown", "node:alpha:unknown>fence", "service:vm:1:fence>recovery"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from(["alpha", "beta"]), st.lists(st.tuples(st.integers(0, 900), st.sampled_from(MORE)), max_size=20), max_size=2

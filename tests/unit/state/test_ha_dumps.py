@@ -139,7 +139,7 @@ def test_the_bmcs_records_that_can_end_a_boot_are_told_and_no_others():
     assert found[0].evidence[0].line == 1
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.integers(0, len(SEL)), st.lists(st.tuples(st.integers(0, len(SEL) - 1), st.characters()), max_size=6))
 def test_no_damage_to_a_bmc_log_raises(cut, flips):
     text = list(SEL)
@@ -149,7 +149,7 @@ def test_no_damage_to_a_bmc_log_raises(cut, flips):
     assert document is None or document.snapshots or document.kind
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.sampled_from(["state", "mode", "timestamp", "results", "node_status", "service_status", "master_node"]),

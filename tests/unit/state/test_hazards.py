@@ -117,7 +117,7 @@ def test_changes_in_order_with_what_matters_by_name():
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_damaged_etc_pve_costs_what_is_damaged(data):
     """No tracker fails (the tests run strict), whatever became of the files."""
     snaps = f"rpool/data/vm-100-disk-0@__replicate_100-0_{EPOCH}__\t1234567890123456789\t{EPOCH}\n"

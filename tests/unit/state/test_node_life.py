@@ -288,7 +288,7 @@ def test_running_spans_lie_between_the_ends():
     assert spans(node_life.track(view), "node:alpha", "running")[1][2]["kernel"] == "6.8.12-4-pve"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 3000)), st.sampled_from(sorted(WORDS))), max_size=25), st.booleans())
 def test_any_log_gives_boots_in_order(log, whole):
     view = with_boots(story({"alpha": log}, whole=whole))

@@ -91,7 +91,7 @@ def test_a_log_is_no_dump():
     assert document_score("alpha/syslog", (line * 5).encode()) == 0.0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from([POOLS, TASK, LIST, ACTIVE]), st.data())
 def test_damage_never_raises(text, data):
     raw = bytearray(text.encode())

@@ -181,7 +181,7 @@ def test_needed_package_that_is_not_installed():
     assert fields["packages"] == "pve-cluster"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([pem(), OPENSSL, FAILED, STATUS, TERM]), st.data())
 def test_damage_never_raises(text, data):
     raw = bytearray(text.encode())

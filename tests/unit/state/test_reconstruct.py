@@ -94,7 +94,7 @@ WORDS += ["unheard 2", "pmembers 1/3, 2/4", "retransmit 6", "down 99 7", "announ
 MOMENTS = st.one_of(st.none(), st.integers(0, 400))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from(NAMES[:4]), st.lists(st.tuples(MOMENTS, st.sampled_from(WORDS)), max_size=14), max_size=4),
     st.booleans(),
@@ -110,7 +110,7 @@ def test_any_order_of_lines_gives_intervals_that_do_not_end_before_they_start(lo
             assert other.start is None or one.end.us <= other.start.us
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.dictionaries(st.sampled_from(["node", "ids", "ring_rep", "link", "ms", "members"]), st.text(max_size=12), max_size=4),
     st.sampled_from(WORDS),

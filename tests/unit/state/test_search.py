@@ -32,7 +32,7 @@ def view_from(rows):
     return view_of(replace(empty.timeline, events=tuple(events)), empty.naming)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LOGS, st.sets(st.sampled_from(KINDS), max_size=3), st.sets(st.sampled_from(PROGRAMS).map(str.lower), max_size=2))
 def test_events_by_kind_and_program(rows, kinds, programs):
     view = view_from(rows)
@@ -63,7 +63,7 @@ def unstopped(view, daemon):
         alive = moment
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LOGS)
 def test_daemons_that_were_not_stopped(rows):
     view = view_from(rows)
@@ -74,7 +74,7 @@ def test_daemons_that_were_not_stopped(rows):
 INSTANTS = st.one_of(st.none(), st.builds(Instant, st.integers(0, 3), st.integers(0, 2), st.sampled_from([Basis.STATED, Basis.ALIGNED])))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(INSTANTS, INSTANTS, st.lists(INSTANTS, max_size=3), st.booleans())
 def test_the_moments_of_an_event_are_those_of_all_its_lines(moment, last, lines, shared):
     lines = [moment if shared and not place else own for place, own in enumerate(lines)]

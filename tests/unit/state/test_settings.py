@@ -174,7 +174,7 @@ def test_what_is_of_no_known_kind_is_not_guessed_at(path: str, text: str) -> Non
     assert read_document(path, text.encode(), None) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(COROSYNC)), st.lists(st.tuples(st.integers(0, len(COROSYNC)), st.integers(0, 255)), max_size=10))
 def test_no_damage_to_a_configuration_raises(cut: int, flips: list[tuple[int, int]]) -> None:
     data = bytearray(COROSYNC.encode()[:cut])
@@ -185,7 +185,7 @@ def test_no_damage_to_a_configuration_raises(cut: int, flips: list[tuple[int, in
     read_document("corosync.conf", bytes(data), None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["corosync.conf", "hosts", "hostname", "timezone", "localtime", "storage.cfg", "datacenter.cfg"]),
     st.binary(max_size=300),

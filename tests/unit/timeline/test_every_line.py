@@ -109,7 +109,7 @@ def small_blocks(size, block=None, fewest=1_000):
         yield
 
 
-SMALL = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SMALL = {"suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
 
 @given(

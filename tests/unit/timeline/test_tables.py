@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import row_by_row
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pveforensics
@@ -144,7 +144,6 @@ MOMENTS = st.one_of(st.none(), st.integers(-(1 << 47), 1 << 52), st.integers(AT.
 
 
 @given(st.lists(st.tuples(MOMENTS, TEXTS, st.integers(0, 99), st.sampled_from([1e-06, 1.0, 300.000001])), max_size=30), st.integers(0, 9))
-@settings(deadline=None)
 def test_any_rows_are_written_as_row_by_row(rows, skipped):
     columns = [tables.texts([text for _, text, _, _ in rows])]
     times = [at for at, *_ in rows]

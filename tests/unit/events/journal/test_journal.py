@@ -199,7 +199,7 @@ def test_impossible_sizes_cost_their_field_only(packing, body, monkeypatch):
     assert made.problems == ("1 packed fields are damaged or too large and were not searched",)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 30), st.integers(0, 400), st.sampled_from([0, 1, 2, 4]), st.booleans(), st.booleans())
 def test_no_damage_raises(seed, flips, packing, compact, shuffle):
     draw = random.Random(seed)
@@ -214,7 +214,7 @@ def test_no_damage_raises(seed, flips, packing, compact, shuffle):
     assert all(r.line <= made.lines for r in made.records)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=3000))
 def test_no_bytes_raise(data):
     assert scan(b"LPKSHHRH" + data).size == len(data) + 8
