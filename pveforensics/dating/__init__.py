@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from pveforensics.dating.clock import FileClock, KernelStart, file_clock
 from pveforensics.dating.drafts import Draft, drafts_of, starts_of
+from pveforensics.dating.hints import believed
 from pveforensics.dating.marks import EARLIEST_US, LATEST_US, dates_of, stamps_of, yearless
 from pveforensics.dating.merge import finish, merge
 from pveforensics.dating.places import Place, places_of
@@ -49,7 +50,7 @@ def date_and_clocks(
 
     The scans are taken out of the list: records become drafts file by file, and both together would be the most that is ever held.
     """
-    judged = judged_together(given, naming.node_of_path)
+    judged = believed(judged_together(given, naming.node_of_path))
     given.clear()
     books, zoned, clocks = _clocks(judged, documents, naming, options)
     if (full := recall(judged, clocks)) is not judged:

@@ -24,7 +24,7 @@ from pveforensics.dating.marks import (
 )
 from pveforensics.dating.series import series_of
 from pveforensics.readings import LogScan, Stamp, TimeHint
-from pveforensics.timebase import DAY, HOUR
+from pveforensics.timebase import DAY
 from pveforensics.value import Value
 
 _EPOCH_YEAR = 1970
@@ -130,14 +130,12 @@ def _find_known(walk: _Walk) -> None:
 
 
 def _dated_by(hint: TimeHint, at: int, marks: Sequence[Mark], lines: Sequence[int]) -> tuple[int | None, int | None]:
-    """Which mark a hint dates, and where it puts it (local microseconds)."""
+    """Which mark a hint dates, and where it puts it (local microseconds). The hint is believed: it agrees with the stamp of its own line."""
     if hint.stamp is not None:
         if not yearless(hint.stamp) or is_lower_bound(hint):
             return None, None
         k = bisect_left(lines, hint.line)
-        there = nearest_year(hint.stamp, at)
-        fits = there is not None and abs(there - at) <= (26 * HOUR if hint.exact else 90 * DAY)
-        return (k, there) if fits and k < len(lines) and marks[k].line == hint.line else (None, None)
+        return (k, nearest_year(hint.stamp, at)) if k < len(lines) and marks[k].line == hint.line else (None, None)
     k = bisect_right(lines, hint.line)
     below = k if k < len(lines) and lines[k] - hint.line <= 40 and yearless(marks[k].stamp) else None
     if below is not None and hint.what == "active":  # `Active: active (running) since ...` with its ten last lines below
