@@ -18,13 +18,14 @@ from pveforensics.events.scan.nesting import Nesting, outer_literals
 _WORTH_KEEPING = 100
 """Literals from which on a compiled database is kept."""
 
+_SHORT = 2
+_QUICKENER = rb"\x00\x01"
+"""Two bytes that no log holds, searched without a word where no literal is that short: among hundreds of literals one of two bytes makes
+hyperscan go on by single bytes, which takes half the time of the larger steps that it chooses else."""
+
 
 class HyperscanMatcher:
-    """Literals compiled to one database; the compiled form is kept in the user's cache folder.
-
-    With a literal of two or three bytes among hundreds hyperscan goes on by single bytes, which takes half the time of the larger
-    steps that it chooses else: `(@`, one of the hints' anchors, sees to that.
-    """
+    """Literals compiled to one database; the compiled form is kept in the user's cache folder."""
 
     name = "hyperscan"
 
@@ -39,6 +40,7 @@ class HyperscanMatcher:
         self._nesting = Nesting(outers, len(literals))
         left_out = {outer.number for some in outers.values() for outer in some}
         self._searched = [(index, literal) for index, literal in enumerate(literals) if index not in left_out]
+        self._quicken = len(self._searched) >= _WORTH_KEEPING and all(len(literal) > _SHORT for _, literal in self._searched)
         self._engine: Any = hyperscan
         self._database = self._load() or self._compile()
         self._local = threading.local()
@@ -64,11 +66,19 @@ class HyperscanMatcher:
         self._database.scan(buffer, match_event_handler=report, scratch=scratch)
 
     def _compile(self) -> Any:
-        engine, count = self._engine, len(self._searched)
+        engine = self._engine
         database = engine.Database(mode=engine.HS_MODE_BLOCK)
-        patterns = [expression(literal).pattern for _, literal in self._searched]  # no slower than literals, and digits can be asked for
-        database.compile(expressions=patterns, ids=[index for index, _ in self._searched], elements=count, flags=[0] * count)
-        if count >= _WORTH_KEEPING:
+        # expressions are no slower than literals, and digits can be asked for
+        wanted = [(expression(literal).pattern, index, 0) for index, literal in self._searched]
+        if self._quicken:
+            wanted.append((_QUICKENER, len(self._literals), engine.HS_FLAG_QUIET))
+        database.compile(
+            expressions=[each[0] for each in wanted],
+            ids=[each[1] for each in wanted],
+            elements=len(wanted),
+            flags=[each[2] for each in wanted],
+        )
+        if len(self._searched) >= _WORTH_KEEPING:
             cache.keep("literals", self._key(), engine.dumpb(database))
         return database
 
@@ -84,4 +94,5 @@ class HyperscanMatcher:
     def _key(self) -> str:
         """A compiled database belongs to one version, one family of processors and one set of literals."""
         literals = hashlib.sha256(b"\0".join(b"%d:%d:%s" % (index, len(text), text) for index, text in self._searched)).hexdigest()
-        return "\n".join((self._engine.__version__, platform.machine(), " ".join(sorted(cpu.flags())), literals))
+        quickener = repr(_QUICKENER) if self._quicken else ""
+        return "\n".join((self._engine.__version__, platform.machine(), " ".join(sorted(cpu.flags())), literals, quickener))

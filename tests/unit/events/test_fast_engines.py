@@ -91,6 +91,33 @@ def test_only_a_few_entries_are_kept(engine, tmp_path):
     assert len(list((tmp_path / "kept").iterdir())) <= 8
 
 
+def expressions_of(engine, wanted):
+    """What hyperscan is given to search for."""
+    hyperscan = pytest.importorskip("hyperscan")
+    with mock.patch.object(hyperscan, "Database") as database, mock.patch.object(hyperscan, "dumpb", return_value=b""):
+        engine(wanted)
+    return database.return_value.compile.call_args.kwargs["expressions"]
+
+
+def test_hundreds_of_literals_are_never_searched_without_a_short_one(engine):
+    """Hyperscan takes twice the time then: whether some rule or hint brings a short one must not matter."""
+    alone = expressions_of(engine, literals())
+    assert alone[-1] == rb"\x00\x01"
+    assert len(alone) == len(WORDS) + 1
+    assert expressions_of(engine, [*literals(), b"(@"]) == [*alone[:-1], rb"\(@"]
+    assert expressions_of(engine, literals()[:20]) == alone[:20]
+
+
+def test_what_is_searched_for_speed_alone_is_never_reported(engine):
+    text = b"\x00\x01 literal number 007 \x00\x01\n" * 3
+    found = sorted((index, text.count(b"\n", 0, end)) for index, end in engine(literals()).hits(text))
+    assert (
+        found
+        == [(7, 0), (7, 1), (7, 2)]
+        == sorted((index, text.count(b"\n", 0, end)) for index, end in PlainMatcher(literals()).hits(text))
+    )
+
+
 def test_a_matcher_travels_to_another_process(engine):
     assert lines_of(pickle.loads(pickle.dumps(engine(literals())))) == lines_of(engine(literals()))
 
