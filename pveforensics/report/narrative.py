@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pveforensics.report import shape, words
+from pveforensics.report import node_ends, shape, words
 from pveforensics.report.actions import acts
 from pveforensics.report.ground import MEMBERSHIP, Ground, Sentence, lines, told
 from pveforensics.report.lanes import ENDED, UNCLEAN
@@ -38,14 +38,18 @@ def impact(g: Ground) -> Said:
     for boot, node in _ended(g):
         end, back = words.micros(boot.end), words.micros(boot.next_start)
         if end is not None and back is not None:
-            text = f"{node} did not run for {words.duration((back - end) / 1e6)}, {told(end)} to {told(back)}."
+            gone = words.duration((back - end) / 1e6)
+            if node_ends.is_bound(g.doc, boot.end):
+                text = f"{node} did not run for up to {gone}: its last line is of {told(end)}, its next boot of {told(back)}."
+            else:
+                text = f"{node} did not run for {gone}, {told(end)} to {told(back)}."
             yield g.say(text, *boot.evidence[:1], *_next(g, node, boot), *lines(_about(g, node), 2))
     for finding in g.chain.findings:
         if finding.class_ == "quorum_loss" or finding.storages:
             yield g.say(_bare(finding.title) + ".", *finding.evidence)
     guests = [guest for guest in (g.chain.incident.impact.guests if g.chain.incident else []) if guest.planned is not True]
     for guest in guests[:MOST]:
-        yield g.say(_guest(guest), *_guest_lines(g, guest.guest))
+        yield g.say(_guest(guest, most=node_ends.is_bound(g.doc, guest.down_from)), *_guest_lines(g, guest.guest))
     if len(guests) > MOST:
         yield g.say(
             f"{words.counted(len(guests) - MOST, 'more guest was', 'more guests were')} down.", *_guest_lines(g, guests[MOST].guest)
@@ -58,7 +62,8 @@ def trigger(g: Ground) -> Said:
     if root is None:
         return
     start = words.micros(root.start)
-    when = f" at {told(start)}" if start is not None else ""
+    end = node_ends.untold(g.doc, root)
+    when = f" {node_ends.moment(end)}" if end is not None else f" at {told(start)}" if start is not None else ""
     yield g.say(f"The first sign is “{_bare(root.title)}”{when}.", *root.evidence)
     if start is None:
         return
@@ -280,11 +285,12 @@ def _next(g: Ground, node: str, boot: shape.Boot) -> tuple[str, ...]:
     return tuple(later[0].evidence[:1]) if later else ()
 
 
-def _guest(guest: shape.GuestImpact) -> str:
+def _guest(guest: shape.GuestImpact, *, most: bool) -> str:
+    """How long a guest was down; `most` if it may have run on for a while behind the last line of its node."""
     start, end = words.micros(guest.down_from), words.micros(guest.down_to)
     name = f"{guest.name} ({guest.guest})" if guest.name else guest.guest
     if start is not None and end is not None:
-        text = f"{name} was down for {words.duration((end - start) / 1e6)}, {told(start)} to {told(end)}"
+        text = f"{name} was down for {'up to ' if most else ''}{words.duration((end - start) / 1e6)}, {told(start)} to {told(end)}"
     elif start is not None:
         text = f"{name} was down from {told(start)}, with no return in the logs"
     else:

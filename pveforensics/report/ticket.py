@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from pveforensics.lazyregex import regex
-from pveforensics.report import shape, words
+from pveforensics.report import node_ends, shape, words
 from pveforensics.report.story import Story, Tellable, foremost, tell, telling
 from pveforensics.report.told import where_all_are
 from pveforensics.report.verdict import verdict
@@ -101,8 +101,8 @@ def _basis(story: Story) -> list[str]:
 
 
 def _finding(story: Story, finding: shape.Finding) -> str:
-    start = words.micros(finding.start)
-    when = words.stamp(start) + " UTC" if start is not None else "time unknown"
+    start, end = words.micros(finding.start), node_ends.untold(story.doc, finding)
+    when = "time unknown" if start is None else node_ends.stamps(end) if end is not None else words.stamp(start) + " UTC"
     facts = f"{_md(words.class_word(finding.class_), 60)}, {_md(finding.criticality, 20)}, {words.sure(finding.confidence)}, {when}"
     lines = [f"- **{story.codes[finding.id]} {_md(finding.title)}** ({facts})"]
     first = next((story.doc.evidence[key] for key in telling(story.doc, finding)), None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from pveforensics.model import confidence_word
-from pveforensics.report import shape, words
+from pveforensics.report import node_ends, shape, words
 from pveforensics.report.lanes import UNCLEAN
 from pveforensics.report.story import Chain, Story, loudness
 
@@ -81,10 +81,10 @@ def verdict(story: Story) -> Verdict:
     group = tuple(finding for finding in chain.failures if _same_news(finding, head, loose=chain.incident is None))
     nodes = in_order(story.doc, (node for finding in group for node in finding.nodes))
     strong = _news(story, head, group, nodes)
-    lasted = _back(story, nodes, head) if head.class_ in DOWN else _lasted(group)
+    lasted = _back(story, group) if head.class_ in DOWN else _lasted(group)
     lasted = "" if lasted and strong.find(lasted.lstrip(",")) > 0 else lasted  # a title that tells the length is not told it again
     began = _began(story, chain, head, group, nodes)
-    news = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(chain) + "."
+    news = (began + lasted if head.class_ in DOWN else lasted + began) + _impact(story, chain) + "."
     strong = strong[:1].upper() + strong[1:] if strong.startswith(("all ", "both ")) else strong
     return Verdict(strong, news, calm=False, aside=_others(story), chain=chain, head=head, group=group)
 
@@ -145,15 +145,8 @@ def _lost_it(doc: shape.Document, group: tuple[shape.Finding, ...]) -> bool:
 
 
 def _when(doc: shape.Document, group: tuple[shape.Finding, ...]) -> str:
-    starts = sorted(us for finding in group if (us := words.micros(finding.start)) is not None)
-    if not starts:
-        return " at an unknown time"
     assumed = {node.name for node in doc.nodes if zone_assumed(node)} & {node for finding in group for node in finding.nodes}
-    note = " (zone assumed)" if assumed else ""
-    first, last = starts[0], starts[-1]
-    if last - first < 1_500_000:
-        return f" at {words.clock(first)} UTC{note} on {words.day(first)}"
-    return f" between {words.between(first, last, note)}"
+    return node_ends.when(doc, group, " (zone assumed)" if assumed else "")
 
 
 def zone_assumed(node: shape.Node) -> bool:
@@ -163,16 +156,15 @@ def zone_assumed(node: shape.Node) -> bool:
     )
 
 
-def _back(story: Story, nodes: tuple[str, ...], head: shape.Finding) -> str:
+def _back(story: Story, group: Sequence[shape.Finding]) -> str:
     """How long the nodes were gone, by their boots; nothing is said where the boots do not tell."""
-    starts = {node: words.micros(f.start) for f in story.findings if f.class_ == head.class_ for node in f.nodes}
     gone: list[int | None] = []
-    for node in story.doc.nodes:
-        at = starts.get(node.name) if node.name in nodes else None
-        for boot in node.boots if at is not None else ():
-            end, back = words.micros(boot.end), words.micros(boot.next_start)
-            if at is not None and end is not None and boot.manner != "open" and abs(end - at) <= _SLACK_US:
-                gone.append(back - end if back is not None else None)
+    for name, start in dict.fromkeys((node, words.micros(finding.start)) for finding in group for node in finding.nodes):
+        for node in story.doc.nodes:
+            boot = _ended_at(node, start) if start is not None and node.name == name else None
+            if boot is not None:
+                end, back = words.micros(boot.end), words.micros(boot.next_start)
+                gone.append(back - end if end is not None and back is not None else None)
     if not gone:
         return ""
     known = [each for each in gone if each is not None]
@@ -180,7 +172,15 @@ def _back(story: Story, nodes: tuple[str, ...], head: shape.Finding) -> str:
         return "; no sign in the logs that it came back" if len(gone) == 1 else "; no sign in the logs that they came back"
     some = f"; {len(gone) - len(known)} of them did not come back in the logs" if len(known) < len(gone) else ""
     longest = words.duration(max(known) / 1e6)
-    return (f"; it was back after {longest}" if len(gone) == 1 else f"; the last one was back after {longest}") + some
+    after = f"{longest} after its last line" if any(node_ends.untold(story.doc, finding) for finding in group) else f"after {longest}"
+    return (f"; it was back {after}" if len(gone) == 1 else f"; the last one was back {after}") + some
+
+
+def _ended_at(node: shape.Node, us: int) -> shape.Boot | None:
+    """The boot whose end lies nearest to a moment, if it is near."""
+    ends = ((abs(end - us), boot) for boot in node.boots if boot.manner != "open" and (end := words.micros(boot.end)) is not None)
+    apart, boot = min(ends, key=lambda pair: pair[0], default=(0, None))
+    return boot if apart <= _SLACK_US else None
 
 
 def _lasted(group: tuple[shape.Finding, ...]) -> str:
@@ -201,11 +201,8 @@ def _began(story: Story, chain: Chain, head: shape.Finding, group: tuple[shape.F
     """What it followed from: the root of the incident, or else the best cause of the headline."""
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None)
     if root is not None and root not in group and root.class_ not in {"evidence_gap", "near_miss", "misconfiguration"}:
-        before, after = words.micros(root.start), words.micros(head.start)
-        gap = (
-            f"{words.duration((after - before) / 1e6)} " if before is not None and after is not None and after - before >= 1_000_000 else ""
-        )
         band = confidence_word(max(0.0, root.confidence))
+        gap = node_ends.later(story.doc, root, head)
         return f", {gap}after {_what_came_before(story, root, nodes)}" + ("" if band == "proven" else f" ({band})")
     led = _led_to(chain, head)
     best = max(head.causes, key=lambda cause: cause.confidence, default=None)
@@ -239,7 +236,7 @@ def _led_to(chain: Chain, head: shape.Finding) -> str:
     return f"; {gap} there was trouble on the cluster network of {words.names(seen.nodes)} ({confidence_word(seen.confidence)})"
 
 
-def _impact(chain: Chain) -> str:
+def _impact(story: Story, chain: Chain) -> str:
     guests = chain.incident.impact.guests if chain.incident else []
     down = [guest for guest in guests if guest.planned is not True]
     if not down:
@@ -252,7 +249,8 @@ def _impact(chain: Chain) -> str:
     stuck = sum(end is None for _, end in spans)
     if len(down) == 1:
         name = f"{down[0].name} ({down[0].guest})" if down[0].name else down[0].guest
-        text = f"; guest {name} was down" + (f" for {longest}" if longest else "")
+        most = "up to " if node_ends.is_bound(story.doc, down[0].down_from) else ""
+        text = f"; guest {name} was down" + (f" for {most}{longest}" if longest else "")
         text += ", with no return in the logs" if stuck else ""
     else:
         text = f"; {len(down)} guests were down" + (f" for up to {longest}" if longest else "")
@@ -324,7 +322,7 @@ def _stops(story: Story, part: str, found: Sequence[shape.Finding]) -> str:
     nodes = in_order(story.doc, (node for finding in found for node in finding.nodes))
     if len(found) == 1:
         at, end = words.micros(found[0].start), words.micros(found[0].end)
-        back = _back(story, nodes, found[0])
+        back = _back(story, found)
         if not back and at is not None and end is not None and end > at:
             back = f", over after {words.duration((end - at) / 1e6)}"
     else:

@@ -7,7 +7,7 @@ from itertools import islice
 
 import msgspec
 
-from pveforensics.report import words
+from pveforensics.report import node_ends, words
 from pveforensics.report.blameless import blameless
 from pveforensics.report.ground import Ground, Sentence, ground
 from pveforensics.report.lanes import ENDED
@@ -119,7 +119,8 @@ def _moments(g: Ground) -> Iterator[tuple[int, str, tuple[str, ...]]]:
             yield us, what, cited
 
     for finding in g.chain.findings:
-        yield from moment(words.micros(finding.start), f"{g.story.codes[finding.id]} {finding.title}", tuple(finding.evidence))
+        what = f"{g.story.codes[finding.id]} {finding.title}{node_ends.aside(node_ends.untold(g.doc, finding))}"
+        yield from moment(words.micros(finding.start), what, tuple(finding.evidence))
     died = {words.micros(boot.end) for node in g.doc.nodes for boot in node.boots if boot.manner != "open"}
     for each, start, end in g.spans("node", tuple(_NODE_EDGES)):
         begins, ends = _NODE_EDGES[each.state]

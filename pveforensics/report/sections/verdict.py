@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pveforensics.report import shape, words
+from pveforensics.report import node_ends, shape, words
 from pveforensics.report.sections.lanes import common_zone
 from pveforensics.report.story import BEFORE_ALL, Story
 from pveforensics.report.verdict import Verdict, in_order, stopped_part, verdict, whom
@@ -127,12 +127,12 @@ def _began(story: Story, said: Verdict) -> Cell | None:
     root = next((f for f in chain.findings if chain.incident and f.id == chain.incident.root), None) if chain else None
     if root is None or root in said.group:
         return None
-    start = words.micros(root.start)
+    start, end = words.micros(root.start), node_ends.untold(story.doc, root)
     where = f" on {words.names(root.nodes, 3)}" if root.nodes else ""
     return Cell(
         "Began with",
         words.class_word(root.class_) + where,
-        f"{words.clock(start)} UTC" if start is not None else "time unknown",
+        node_ends.moment(end) if end is not None else f"{words.clock(start)} UTC" if start is not None else "time unknown",
         root.confidence,
         root.id,
     )

@@ -16,14 +16,14 @@ from pveforensics.report.verdict import verdict
 
 FOLDER = Path(__file__).parent / "golden"
 SENTENCES = {
-    "fenced": "alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after its cluster network failed; it was back after 3 min 49 s; guest files (vm:100) was down for 89 s.",
-    "all-fenced": "All 3 nodes (alpha, beta and gamma) were reset by their watchdogs (fenced) between 02:11:09 and 02:11:11 UTC on 14 March 2026, 69 s after their cluster network failed; the last one was back after 2 min 51 s; 4 guests were down for up to 4 min 34 s.",
+    "fenced": "alpha was reset by its watchdog (fenced) at or soon after 02:11:11 UTC on 14 March 2026, at least 71 s after its cluster network failed; it was back 3 min 49 s after its last line; guest files (vm:100) was down for up to 89 s.",
+    "all-fenced": "All 3 nodes (alpha, beta and gamma) were reset by their watchdogs (fenced) between 02:11:09 and 02:11:11 UTC on 14 March 2026 or soon after, at least 69 s after their cluster network failed; the last one was back 2 min 51 s after its last line; 4 guests were down for up to 4 min 34 s.",
     "split-5": "n4 and n5 lost quorum at 02:10:05 UTC on 14 March 2026 for 4 min, 5 s after the cluster network of all 5 nodes failed (likely).",
     "planned": "No failure found. alpha was stopped on purpose at 02:10:00 UTC on 14 March 2026; it was back after 4 min 36 s. Looked at the logs of alpha and beta, 14 March 2026, 02:00:00 to 03:00:00 UTC. Not checked: 1 rule that lacked evidence.",
-    "power-loss": "beta likely went down without a shutdown at 02:10:11 UTC on 14 March 2026; cause: power loss (likely); it was back after 29 min 49 s; guest web (vm:200) was down for 30 min 49 s.",
+    "power-loss": "beta likely went down without a shutdown between its last line at 02:10:11 and its next boot at 02:40:00 UTC on 14 March 2026; cause: power loss (likely); it was back 29 min 49 s after its last line; guest web (vm:200) was down for up to 30 min 49 s.",
     "storage-outage": "nas-vm was away on alpha and beta for 8 min 20 s at 02:11:40 UTC on 14 March 2026; cause: network (possible); it concerns 2 guests (vm:301 and vm:302).",
-    "replication-divergence": "alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after its cluster network failed; it was back after 3 min 49 s; 2 guests were down for up to 2 min 9 s, and erp-db came back with data 14 min 20 s old.",
-    "many-nodes": "pve01 was likely reset by its watchdog (fenced) at 05:47:58 UTC on 14 March 2026, 70 s after its cluster network failed (likely); it was back after 3 min 50 s. It is one of 40 incidents from 14 March to 3 April 2026; nodes went down without a shutdown 14 times.",
+    "replication-divergence": "alpha was reset by its watchdog (fenced) at or soon after 02:11:11 UTC on 14 March 2026, at least 71 s after its cluster network failed; it was back 3 min 49 s after its last line; 2 guests were down for up to 2 min 9 s, and erp-db came back with data 14 min 20 s old.",
+    "many-nodes": "pve01 was likely reset by its watchdog (fenced) at or soon after 05:47:58 UTC on 14 March 2026, at least 70 s after its cluster network failed (likely); it was back 3 min 50 s after its last line. It is one of 40 incidents from 14 March to 3 April 2026; nodes went down without a shutdown 14 times.",
     "no-known-event": "No failure found, but none of the 120 lines read is an event that the rules know. Looked at the logs of alpha and beta, 14 March 2026, 02:00:00 to 03:00:00 UTC.",
     "healthy": "No failure found. Looked at the logs of alpha and beta, 14 March 2026, 02:00:00 to 03:00:00 UTC.",
 }

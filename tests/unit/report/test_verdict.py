@@ -29,8 +29,8 @@ def finding(class_="fencing", confidence=0.97, nodes=("alpha",), start=600.0, en
 
 def test_a_fenced_node_is_told_with_time_cause_return_and_impact():
     assert sentence(cases.fenced()) == (
-        "alpha was reset by its watchdog (fenced) at 02:11:11 UTC on 14 March 2026, 71 s after its cluster network failed; "
-        "it was back after 3 min 49 s; guest files (vm:100) was down for 89 s."
+        "alpha was reset by its watchdog (fenced) at or soon after 02:11:11 UTC on 14 March 2026, at least 71 s after its cluster network "
+        "failed; it was back 3 min 49 s after its last line; guest files (vm:100) was down for up to 89 s."
     )
 
 
