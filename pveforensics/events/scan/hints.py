@@ -17,7 +17,7 @@ MOST = 5_000
 _EARLIEST, _LATEST = 1_104_537_600, 4_102_444_800  # 2005 to 2100: what lies outside is no moment of these logs
 THIN_US = 3600 * SECOND
 
-_UPID = regex(r"(?P<what>starting|end)? ?(?:task )?UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
+_UPID = regex(r"UPID:[\w.-]+:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:(?P<epoch>[0-9A-Fa-f]{8}):")
 _REPLICATE = regex(r"__replicate_\d+-\d+_(?P<epoch>\d{9,10})__")
 _MCE = regex(r"PROCESSOR \S+ TIME (?P<epoch>\d{9,10}) ")
 _AT = regex(r"\(@(?P<epoch>\d{12,13})\)")
@@ -73,7 +73,7 @@ class Hints:
         text = text[:4096]
         if "UPID:" in text:
             for upid in _UPID.finditer(text):
-                self._epoch(line, "upid", stamp, int(upid["epoch"], 16) * SECOND, exact=upid["what"] == "starting")
+                self._epoch(line, "upid", stamp, int(upid["epoch"], 16) * SECOND, exact=_is_start(text, upid.start()))
         for what, word, pattern, unit_us, exact in _EPOCHS:
             if word in text and (found := pattern.search(text)):
                 self._epoch(line, what, stamp, int(found["epoch"]) * unit_us, exact=exact)
@@ -104,6 +104,11 @@ class Hints:
             return
         self._latest[what, exact] = epoch_us
         self.found.append(TimeHint(line, what, stamp, epoch_us, exact=exact and stamp is not None))
+
+
+def _is_start(text: str, upid: int) -> bool:
+    """Whether the task begins whose UPID stands there: looked for from the UPID back, a pattern that begins with this is tried at every letter."""
+    return text[max(0, upid - 14) : upid].removesuffix("task ").removesuffix(" ").endswith("starting")
 
 
 def _valid(text: str) -> bool:

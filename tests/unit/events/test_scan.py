@@ -1,12 +1,15 @@
 """One pass over a log: what is found does not depend on how the bytes arrive, and damage is told, not suffered."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, scan_log
+from pveforensics.events.scan.hints import Hints
+from pveforensics.readings import Stamp
 
 INDEX = SignatureIndex([
     Signature("quorum.lost", "lost", "s", r"\[QUORUM\] This node is within the non-primary component", programs=("corosync",)),
@@ -174,6 +177,19 @@ def test_an_endless_line_is_cut_and_told():
     assert kinds(result) == ["lost"]
     assert result.records[0].line == 2
     assert "longer than 1 MiB" in result.problems[0]
+
+
+UPID = "UPID:a:000003E0:000005E8:{:08X}:qmstart:100:root@pam:"
+STARTS = re.compile(r"(?P<what>starting|end)? ?(?:task )?UPID:a:000003E0:000005E8:(?P<epoch>[0-9A-F]{8}):")
+
+
+@given(st.lists(st.sampled_from(["starting", "end", " ", "task ", UPID, UPID, "UPID:", "x"]), max_size=12))
+def test_a_task_that_begins_tells_its_moment_exactly(parts):
+    text = "".join(part.format(0x69B4B5A3 + 7200 * at) for at, part in enumerate(parts))
+    hints = Hints()
+    hints.look(1, text, Stamp("Mar 14 02:13:07", month=3, day=14))
+    told = [(hint.epoch_us, hint.exact) for hint in hints.found]
+    assert told == [(int(found["epoch"], 16) * 1_000_000, found["what"] == "starting") for found in STARTS.finditer(text)]
 
 
 def test_time_hints():
