@@ -141,7 +141,7 @@ class _Pages:
         if columns is None:
             return
         begin, end = span.begin, span.end
-        scan.count(columns.layout.shape, end - begin, _hosts(rows, columns, begin, end))
+        scan.count(columns.layout.shape, columns.layout.head, end - begin, _hosts(rows, columns, begin, end))
         cuts = rows.cuts
         borders = cuts[np.searchsorted(cuts, begin, "right") : np.searchsorted(cuts, end)].tolist()
         for start, stop in zip((begin, *borders), (*borders, end), strict=True):

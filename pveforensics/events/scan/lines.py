@@ -108,11 +108,12 @@ class TextScan:
         """True where so many names were seen that each further one must be looked at."""
         return len(self.programs) * 2 > MOST_NAMES or len(self.hosts) * 2 > MOST_NAMES
 
-    def count(self, shape: Format, lines: int, hosts: Mapping[str, int]) -> None:
-        """Note lines of one shape that were not fed, since they fit it and hold nothing; their hosts and programs are known."""
+    def count(self, shape: Format, stamp: int, lines: int, hosts: Mapping[str, int]) -> None:
+        """Note lines of one shape and length of stamps that were not fed, since they fit it and hold nothing; their hosts and programs are known."""
         self.recognized += lines
         self.reader.note(shape, lines)
         self.hosts.update(hosts)
+        self._begins.update(((stamp, host), shape) for host in hosts)
 
     def take_entry(self, number: int, text: str, line: Line, found: set[int] | None) -> None:
         """One entry of a journal stream; `text` is the line of the file that shows it, where its message may be escaped."""
