@@ -1,16 +1,16 @@
 /* The fast scan's loops over lines by the million. In pveforensics/events/scan compiled.py and survey.py call them; the twins are in
  * words.py, columns.py and heads.py.
  */
-#include "text.h"
+#include "tags.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 11; }
+EXPORT int64_t pveforensics_lines_version(void) { return 12; }
 
-enum { LONGEST_NAME_WORDS = 8, TAG_WORDS = 4, MOST_DIGITS = 7 };
+enum { LONGEST_NAME_WORDS = 8 };
 
 #ifdef __SSE2__
 static inline uint64_t newlines_of_16(const uint8_t *at)
@@ -274,61 +274,6 @@ EXPORT int64_t pveforensics_survey_of_parts(const uint8_t *const *parts, const i
     return fits ? look_at_last(data, size, &lines, columns, hosts, heads) : size + 1;
 }
 
-/* Tags that are known, in a table of slots: `slots` by the upper 16 bits of the hash, of each tag its words, and whether a pid follows
- * and whether it is one that needs no reader of lines. Tag 0 stands for none. `stride` is the length of a row of `words`. */
-struct tags {
-    const int16_t *slots;
-    const uint64_t *factors;
-    const uint64_t *words;
-    int64_t stride;
-    const uint8_t *with_pid;
-    const uint8_t *good;
-};
-
-/* The high bit of each byte that is zero; exact up to and with the first one, which is all that is asked. */
-static inline uint64_t zero_bytes(uint64_t word)
-{
-    return (word - 0x0101010101010101u) & ~word & 0x8080808080808080u;
-}
-
-/* The bytes from `place` to the first `[` or `:`, that one included, in `parts`. Gives how many stand before it, 32 if there is none. */
-static inline int64_t tag_at(const uint8_t *data, int64_t size, int64_t place, uint64_t *parts)
-{
-    for (int64_t step = 0; step < TAG_WORDS; step++)
-        parts[step] = 0;
-    for (int64_t step = 0; step < TAG_WORDS; step++) {
-        const uint64_t word = word_at(data, size, place + 8 * step);
-        const uint64_t endings = zero_bytes(word ^ 0x5B5B5B5B5B5B5B5Bu) | zero_bytes(word ^ 0x3A3A3A3A3A3A3A3Au);
-        const uint64_t first = endings & -endings;
-        parts[step] = word & ((first << 1) - 1);
-        if (first != 0)
-            return 8 * step + __builtin_ctzll(first) / 8;
-    }
-    return 8 * TAG_WORDS;
-}
-
-static int64_t known_tag(const struct tags *tags, const uint64_t *parts)
-{
-    uint64_t mixed = 0;
-    for (int64_t step = 0; step < TAG_WORDS; step++)
-        mixed ^= parts[step] * tags->factors[step];
-    const int64_t tag = tags->slots[mixed >> 48];
-    if (tag < 0 || tag >= tags->stride)
-        return 0;
-    for (int64_t step = 0; step < TAG_WORDS; step++)
-        if (tags->words[step * tags->stride + tag] != parts[step])
-            return 0;
-    return tag;
-}
-
-/* How many of the first eight bytes are digits. */
-static inline int64_t digits_at(const uint8_t *data, int64_t size, int64_t place)
-{
-    const uint64_t value = word_at(data, size, place) ^ 0x3030303030303030u;
-    const uint64_t odd = (value | (value + 0x0606060606060606u)) & 0xF0F0F0F0F0F0F0F0u;
-    return odd != 0 ? __builtin_ctzll(odd) / 8 : 8;
-}
-
 /* Of lines whose tags begin at `places`: the tag, where the message begins, and whether the head is whole and known. */
 EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *places, int64_t count, const struct tags *tags,
                               int64_t *found, int64_t *messages, uint8_t *good)
@@ -336,15 +281,7 @@ EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *
     for (int64_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
             fetch(data, places[i + AHEAD]);
-        uint64_t parts[TAG_WORDS];
-        const int64_t closing = places[i] + tag_at(data, size, places[i], parts), tag = known_tag(tags, parts);
-        const int64_t pid = tags->with_pid[tag] != 0, digits = pid ? digits_at(data, size, closing + 1) : -1;
-        int64_t whole = tags->good[tag] != 0 && (!pid || (digits >= 1 && digits <= MOST_DIGITS));
-        const uint64_t tail = word_at(data, size, closing + 1 + digits);
-        whole &= pid ? (tail & 0xFFFFFF) == (']' | ':' << 8 | ' ' << 16) : (tail & 0xFFFF) == (':' | ' ' << 8);
-        found[i] = tag;
-        messages[i] = closing + 3 + digits + pid;
-        good[i] = (uint8_t)whole;
+        good[i] = (uint8_t)read_tag(data, size, places[i], tags, found + i, messages + i);
     }
 }
 
@@ -352,33 +289,6 @@ EXPORT void pveforensics_tags(const uint8_t *data, int64_t size, const int64_t *
 EXPORT void pveforensics_holding(const uint8_t *data, int64_t size, const int64_t *begins, const int64_t *ends, int64_t count,
                                  const uint8_t *three, uint8_t *holding)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t end = ends[i] < size ? ends[i] : size;
-        holding[i] = 0;
-        for (int64_t at = begins[i] < 0 ? 0 : begins[i]; at + 3 <= end; at++) {
-            const uint8_t *next = memchr(data + at, three[0], (size_t)(end - 2 - at));
-            if (next == NULL)
-                break;
-            at = next - data;
-            if (next[1] == three[1] && next[2] == three[2]) {
-                holding[i] = 1;
-                break;
-            }
-        }
-    }
-}
-
-/* These stretches one behind the other in `joined`, which has `room` bytes. Gives their length; what would not fit is not written. */
-EXPORT int64_t pveforensics_joined(const uint8_t *data, int64_t size, const int64_t *begins, const int64_t *ends, int64_t count,
-                                   uint8_t *joined, int64_t room)
-{
-    int64_t length = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t begin = begins[i], end = ends[i];
-        if (begin < 0 || end > size || end < begin || end - begin > room - length)
-            return -1;
-        memcpy(joined + length, data + begin, (size_t)(end - begin));
-        length += end - begin;
-    }
-    return length;
+    for (int64_t i = 0; i < count; i++)
+        holding[i] = (uint8_t)holds(data, size, begins[i], ends[i], three);
 }

@@ -36,4 +36,20 @@ static inline void fetch(const uint8_t *data, int64_t place)
     __builtin_prefetch((const void *)((uintptr_t)data + (uintptr_t)place));
 }
 
+/* Whether the stretch holds the three bytes. */
+static inline int holds(const uint8_t *data, int64_t size, int64_t begin, int64_t end, const uint8_t *three)
+{
+    if (end > size)
+        end = size;
+    for (int64_t at = begin < 0 ? 0 : begin; at + 3 <= end; at++) {
+        const uint8_t *next = memchr(data + at, three[0], (size_t)(end - 2 - at));
+        if (next == NULL)
+            return 0;
+        at = next - data;
+        if (next[1] == three[1] && next[2] == three[2])
+            return 1;
+    }
+    return 0;
+}
+
 #endif

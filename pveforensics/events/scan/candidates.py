@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from array import array
 from collections import Counter
@@ -12,10 +13,10 @@ import numpy as np
 
 from pveforensics.events.formats import Line
 from pveforensics.events.formats.line import uptime_before
+from pveforensics.events.scan.anchored import HitLines, Hits
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near, is_leveled
 from pveforensics.events.scan.columns import Columns, Rows
 from pveforensics.events.scan.grouping import firsts, grouped, locate
-from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.meanings import Meanings, tried
@@ -71,66 +72,56 @@ class Candidates:
         self._codes: Indexes
         self._repeated: Indexes
         self._unique: Indexes
+        self._heads: HitLines
         self._lines: Page
         self._rows: Rows
         self._columns: Columns
 
-    def locate(self, lines: Page, hits: array[int]) -> Indexes:
-        """Take the hits of the next page; gives the lines in which they stand, in order."""
-        self._codes, self._repeated = locate(lines, hits, self._scan.anchors)
-        places = self._codes >> CODE_BITS
-        self._unique = places[firsts(places)]
+    def locate(self, lines: Page, hits: array[int], found: Hits | None) -> Indexes:
+        """Take the hits of the next page, which may be `found` in it already; gives the lines in which they stand, in order."""
+        if found is not None:
+            self._codes, self._repeated, self._unique = found.codes, found.repeated, found.lines.lines
+        else:
+            self._codes, self._repeated = locate(lines, hits, self._scan.anchors)
+            places = self._codes >> CODE_BITS
+            self._unique = places[firsts(places)]
         return self._unique
 
     def by_line(self) -> dict[int, set[int]]:
         """Which anchors stand in which line."""
         return _by_line(self._codes)
 
-    def page(self, lines: Page, rows: Rows, columns: Columns) -> Indexes:
+    def page(self, lines: Page, rows: Rows, columns: Columns) -> list[int]:
         """Make the page of these hits the one at hand; gives the lines that only the reader of lines can judge."""
         self._lines, self._rows, self._columns = lines, rows, columns
-        readable = self._unique[rows.ok[self._unique]]
-        return np.concatenate((self._repeated, np.array(self._with_second_head(readable), np.int64)))
-
-    def _with_second_head(self, places: Indexes) -> list[int]:
-        """Lines in which another record may stand behind the first."""
-        begins, ends = self._rows.message[places], self._lines.ends[places]
-        maybe = np.flatnonzero(self._lines.holding(begins, ends, b"]: "))
-        texts = [self._lines.text(*line) for line in zip(places[maybe].tolist(), begins[maybe].tolist(), strict=True)]
-        return [place for place, text in zip(places[maybe].tolist(), texts, strict=True) if second_head(text)]
+        if rows.hits is not None:
+            self._heads, maybe = rows.hits.lines, rows.hits.seconds
+        else:
+            hit = self._unique
+            self._heads = HitLines(hit, rows.tag[hit], rows.message[hit])
+            maybe = np.flatnonzero(rows.ok[hit])
+            maybe = maybe[lines.holding(self._heads.messages[maybe], lines.ends[hit[maybe]], b"]: ")]
+        places, messages = self._unique[maybe].tolist(), self._heads.messages[maybe].tolist()
+        two = [place for place, message in zip(places, messages, strict=True) if second_head(lines.text(place, message))]
+        return [*self._repeated.tolist(), *two]
 
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
         lines, rows = self._lines, self._rows
-        self._hints, self._next_hint, self._hinted = self._due_hints(feed), 0, -1
         self._meanings.learn(self._columns.heads.programs)
-        places, begins, sizes, numbers, anchors, fed = grouped(lines, self._codes, feed, rows, self._meanings)
-        left = self._shelving.choose(rows, places, numbers)
-        places, begins, sizes = places[left], begins[left], sizes[left]
-        counts, lasts, newest = self._storms(places, np.where(sizes == 1, anchors[begins], -1), feed)
-        kept = np.flatnonzero(counts)
-        texts = anchors.tolist()
-        groups = [tuple(texts[begin : begin + size]) for begin, size in zip(begins[kept].tolist(), sizes[kept].tolist(), strict=True)]
-        here = places[kept]
-        columns = (here, lines.starts[here], lines.ends[here], rows.message[here], rows.tag[here], rows.host[here])
-        ends_of_storms = (counts[kept].tolist(), lasts[kept].tolist(), newest[kept].tolist())
-        self._todo = list(map(Todo, *(column.tolist() for column in columns), groups, *ends_of_storms))
+        groups = grouped(lines, self._codes, self._heads, feed, rows, self._meanings)
+        self._hints = [(code >> CODE_BITS, code & LITERAL) for code in groups.hints.tolist()]
+        self._next_hint, self._hinted = 0, -1
+        left = self._shelving.choose(rows, groups)
+        here, sizes = groups.places[left], groups.sizes[left].tolist()
+        texts = groups.literals.tolist()
+        literals = [tuple(texts[begin : begin + size]) for begin, size in zip(groups.begins[left].tolist(), sizes, strict=True)]
+        columns = (lines.starts[here], lines.ends[here], groups.messages[left], groups.tags[left], rows.host[here])
+        places = here.tolist()
+        todo = list(map(Todo, places, *(column.tolist() for column in columns), literals, itertools.repeat(1), places, places))
+        self._todo = self._with_storms(todo, feed)
         self._next = 0
-        return _by_line(fed)
-
-    def _due_hints(self, feed: Mask) -> list[tuple[int, int]]:
-        """Lines that state a moment twice and are not fed: of each anchor the first one in an hour, as far as this page tells."""
-        hinting = self._codes[self._codes & LITERAL >= self._signatures]
-        if not len(hinting):
-            return []
-        hinting = hinting[np.argsort(hinting & LITERAL, kind="stable")]
-        places, anchors = hinting >> CODE_BITS, (hinting & LITERAL) - self._signatures
-        fed, stretches = feed[places], self._rows.at[places] // THIN_US
-        first = np.ones(len(places), np.bool_)
-        # what is fed may be of any hour, which is looked up there
-        first[1:] = (anchors[1:] != anchors[:-1]) | (stretches[1:] != stretches[:-1]) | fed[:-1]
-        first &= ~fed
-        return sorted(zip(places[first].tolist(), anchors[first].tolist(), strict=True))
+        return _by_line(groups.fed)
 
     def _hint(self, first: int, place: int, anchor: int) -> None:
         """Look at a line, unless that was done for another anchor in it."""
@@ -139,23 +130,37 @@ class Candidates:
             self._hinted = place
             hints.look(first + place, lines.text(place), self._columns.stamp(lines, self._rows, place))
 
-    def _storms(self, places: Indexes, anchors: Indexes, feed: Mask) -> tuple[Indexes, Indexes, Indexes]:
+    def _with_storms(self, todo: list[Todo], feed: Mask) -> list[Todo]:
+        """The candidates that are tried, each with the lines that count with it."""
+        self._learnt.clear()
+        if len(todo) <= _FEW:
+            return todo
+        learned = self._learned()
+        alike = Counter((each.tag, each.anchors[0]) for each in todo if len(each.anchors) == 1)
+        storms = [key for key, lines in alike.items() if lines > (_FEW if key in learned else DENSE)]
+        if not storms:
+            return todo
+        counts, lasts, newest = (column.tolist() for column in self._storms(storms, todo, feed))
+        return [
+            each._replace(lines=counts[at], last=lasts[at], newest=newest[at]) if counts[at] > 1 else each
+            for at, each in enumerate(todo)
+            if counts[at]
+        ]
+
+    def _storms(self, storms: list[tuple[int, int]], todo: list[Todo], feed: Mask) -> tuple[Indexes, Indexes, Indexes]:
         """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last and the newest of them.
 
-        Lines of one host, program and minute between the same fed lines that begin with one template count together.
+        Lines of one host, program and minute between the same fed lines that begin with one template count together. Storms are tags with a
+        single anchor.
         """
+        rows = self._rows
+        places, tags, messages = np.array([(each.place, each.tag, each.message) for each in todo], np.int64).T
+        anchors = np.array([each.anchors[0] if len(each.anchors) == 1 else -1 for each in todo], np.int64)
         counts, lasts, newest = np.ones(len(places), np.int64), places.copy(), places.copy()
-        self._learnt.clear()
-        rows, tags = self._rows, self._rows.tag[places]
-        keys = tags << CODE_BITS | anchors
-        gaps: Indexes | None = None
-        for code, lines in Counter(keys[anchors >= 0].tolist()).items():
-            key = code >> CODE_BITS, code & LITERAL
-            if lines <= (_FEW if key in self._learned() else DENSE):
-                continue
-            gaps = np.cumsum(feed) if gaps is None else gaps
-            alike = np.flatnonzero(keys == code)
-            found, known = self._templates_of(places[alike], key)
+        gaps = np.cumsum(feed)
+        for key in storms:
+            alike = np.flatnonzero((tags == key[0]) & (anchors == key[1]))
+            found, known = self._templates_of(places[alike], messages[alike], key)
             alike, found = alike[found >= 0], found[found >= 0]
             matched = np.array([template.matched for template in known], np.bool_)[found]
             counts[alike[~matched]] = 0
@@ -174,22 +179,22 @@ class Candidates:
                     newest[group[0]] = places[group[rows.at[places[group]].argmax()]]
         return counts, lasts, newest
 
-    def _templates_of(self, places: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
+    def _templates_of(self, places: Indexes, messages: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
         """The template of each line, -1 for none; of a storm that is new some lines are looked at first, so that the others are not."""
         templates = self._learned()
         while True:
-            found, known = templates.find(self._lines, self._rows.message[places], key)
+            found, known = templates.find(self._lines, messages, key)
             unknown = np.flatnonzero(found < 0)
-            if len(unknown) <= DENSE or not self._teach(int(places[unknown[0]]), key):
+            if len(unknown) <= DENSE or not self._teach(places.item(unknown[0]), messages.item(unknown[0]), key):
                 return found, known
 
-    def _teach(self, place: int, key: tuple[int, int]) -> bool:
-        """Learn from one line with a tag and a single anchor; true if there is a template more."""
+    def _teach(self, place: int, begin: int, key: tuple[int, int]) -> bool:
+        """Learn from the message of one line with a tag and a single anchor; true if there is a template more."""
         program = self._columns.heads.programs[key[0]]
         signatures = tried(self._index, program, key[1])
         if not signatures or not signatures[0].storm:
             return False
-        message = self._lines.text(place, self._rows.message.item(place))
+        message = self._lines.text(place, begin)
         return signatures[0].search(message) is not None and self._learned().learn(key, signatures[0], program, message)
 
     def take(self, first: int, begin: int, end: int) -> None:
@@ -229,15 +234,15 @@ class Candidates:
 
     def _try(self, first: int, todo: Todo) -> None:
         """Try one line."""
-        place, start, end, begin, tag, _, anchors, *_ = todo
+        place, start, end, begin, tag, _, anchors, _, _, _ = todo
         program = self._columns.heads.programs[tag]
         tries = self._tries.get((program, anchors))
         if tries is None:
             tries = self._make_tries(program, anchors)
-        data = self._lines.data
         if not tries:
             return
-        message = self._lines.text(place, begin)
+        data = self._lines.data
+        message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
         head = data[start:begin].decode("ascii")
         pid = head[head.rindex("[") + 1 : -3] if data[begin - 3] == _CLOSING else ""
         text, uptime = message, None
@@ -249,32 +254,31 @@ class Candidates:
                 continue
             match = search(text, 0, LONGEST_MESSAGE)
             if match is not None:
-                whole = head + message
-                line = Line(None, "", program, pid, text, len(whole) - len(text), uptime)
-                self._add(first, todo, whole, line, signature, match)
+                self._add(first, todo, head + message, (program, pid, text, uptime), signature, match)
                 if signature is tries[0][0] and signature.storm and len(anchors) == 1 and place not in self._learnt:
                     self._learned().learn((tag, anchors[0]), signature, program, text)
                 return
         if len(anchors) == 1 and not any(signature.pid for signature, _ in tries):
             self._learned().learn_miss((tag, anchors[0]), data[begin:end])
 
-    def _add(self, first: int, todo: Todo, text: str, line: Line, signature: Signature, match: re.Match[str]) -> None:
-        """Hand a match to the collector."""
-        scan, columns = self._scan, self._columns
+    def _add(
+        self, first: int, todo: Todo, whole: str, parts: tuple[str, str, str, int | None], signature: Signature, match: re.Match[str]
+    ) -> None:
+        """Hand a match to the collector, in a line of these parts: program, pid, message and uptime."""
+        scan, columns, (program, pid, text, uptime) = self._scan, self._columns, parts
         stamp = columns.stamp(self._lines, self._rows, todo.place)
-        if (shelf := scan.collector.shelf_for(signature, text)) is not None:
-            number, boot = self._index.numbers[signature.id], scan.coverage.boot
-            host, leveled = columns.heads.hosts[todo.host].name, is_leveled(line.program, line.message)
-            line_bytes = text.encode("utf-8", "replace")
+        host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
+        if (shelf := scan.collector.shelf_for(signature, whole)) is not None:
+            number, leveled = self._index.numbers[signature.id], is_leveled(program, text)
+            line_bytes = whole.encode("utf-8", "replace")
             kept = shelf.add(first + todo.place, line_bytes, stamp, host, number, boot, count=todo.lines, leveled=leveled)
             if kept is not None and todo.lines > 1:
                 kept.repeat(0, first + todo.last, columns.stamp(self._lines, self._rows, todo.newest))
             return
-        host, boot = columns.heads.hosts[todo.host].name, scan.coverage.boot
-        near = None if scan.collector.fold(signature, host, line.program, boot, stamp) else self._near(todo.place)
-        line = line._replace(stamp=stamp, host=host)
+        near = None if scan.collector.fold(signature, host, program, boot, stamp) else self._near(todo.place)
+        line = Line(stamp, host, program, pid, text, len(whole) - len(text), uptime)
         draft = scan.collector.add(
-            first + todo.place, text, line, signature, match,
+            first + todo.place, whole, line, signature, match,
             boot=boot, offset=line.message_offset, near=near, count=todo.lines, lines=todo.lines,
         )  # fmt: skip
         if draft is not None and todo.lines > 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pveforensics.events.scan.anchored import HitReader, Hits, PageTable
 from pveforensics.events.scan.coverage import BACK_US, HOLE_US
 from pveforensics.events.scan.heads import Heads
 from pveforensics.events.scan.layout import Layout, Midnight
@@ -29,13 +31,17 @@ _FRACTION_CARRY = word(b"\0" + b"\x06" * 6)
 _FRACTION_MASK = word(b"\xff" + b"\xf0" * 6)
 
 
+_NO_TAGS: Indexes = np.zeros(0, np.int64)
+
+
 class Rows(NamedTuple):
     """What the columns of a page say. Where `ok` is false nothing else holds.
 
     `at` is the moment as coverage counts (microseconds), `host` and `tag` are numbers of `Heads`, `message` is the offset of the
     message in the page, `taught` are lines from which a host or tag was learned. Of lines whose tags were not asked for `tag` and
-    `message` mean nothing, and `ok` says nothing of what stands behind the host. `cuts` are the lines whose moment is no plain step on
-    from that of the line before, `host_of_all` is the host where all lines have one, else -1.
+    `message`, which may be empty, mean nothing, and `ok` says nothing of what stands behind the host. `cuts` are the lines whose moment is no plain step on
+    from that of the line before, `host_of_all` is the host where all lines have one, else -1. `table` is where all of it lies, and
+    `hits` what stands in the lines with an anchor, if these were taken apart when they were found.
     """
 
     ok: Mask
@@ -46,6 +52,8 @@ class Rows(NamedTuple):
     taught: list[int]
     cuts: Indexes
     host_of_all: int
+    table: PageTable
+    hits: Hits | None = None
 
 
 class Begins(NamedTuple):
@@ -57,6 +65,7 @@ class Begins(NamedTuple):
     strange: int
     cuts: Indexes
     host_of_all: int
+    table: PageTable
 
 
 class Columns:
@@ -66,10 +75,14 @@ class Columns:
         """Nothing is known of hosts, tags and dates yet."""
         self.layout = layout
         self.heads = Heads(layout)
+        self.back_us = BACK_US
+        """How far a line that is no cut may be behind the one before."""
+        self._date, self._head = layout.date, layout.head  # worked out but once: stamps are made by the thousand
         self._midnights: dict[bytes, Midnight | None] = {}
         self._reader = HeadReader(
             layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, (BACK_US, HOLE_US), fraction=layout.fraction
         )
+        self._hits = HitReader(layout.head + 2)
         self._tags: Indexes = np.zeros((2, 0), np.int64)
         self._surveyed: tuple[bytes, Surveyed | None] = b"", None
 
@@ -83,7 +96,9 @@ class Columns:
         return found[0]
 
     def _know_hosts(self) -> None:
-        self._reader.know([host.words for host in self.heads.hosts])
+        if self._reader.hosts != len(self.heads.hosts):
+            self._reader.know([host.words for host in self.heads.hosts])
+            self._hits.know([host.width for host in self.heads.hosts])
 
     def survey(self, data: bytes, room: Room) -> tuple[Page, Begins | None]:
         """The page of a text, with what its lines begin with if that can be told on the way; both hold until the next one."""
@@ -96,12 +111,12 @@ class Columns:
             return Page(data, room), None
         starts, ends, heads = found
         page = Page(data, room, (starts, ends))
-        return page, self._dated(page, heads)
+        return page, self._dated(page, heads, self._reader.table)
 
     def read(self, page: Page, wanted: Indexes | None = None, begins: Begins | None = None) -> Rows:
         """Take the heads of all lines apart, of which `begins` may be known; their tags only of the `wanted` lines, if these are given."""
         starts = page.starts
-        ok, at, host, strange, cuts, host_of_all = begins or self._in_machine_code(page) or self._in_numpy(page)
+        ok, at, host, strange, cuts, host_of_all, table = begins or self._in_machine_code(page) or self._in_numpy(page)
         taught: list[int] = []
         if strange:
             self.heads.find_hosts(page, ok, host, taught)
@@ -112,9 +127,22 @@ class Columns:
             every = wanted is None and len(lines) == len(ok)
             some: Indexes | slice = slice(None) if every else lines  # a slice is not copied
             widths = np.array([known.width for known in self.heads.hosts], np.int64)
-            places = starts[some] + (self.layout.head + 2) + widths[host[some]]
+            places = starts[some] + (self._head + 2) + widths[host[some]]
             tag[some], message[some], ok[some] = self.heads.find_tags(page, lines, places, taught)
-        return Rows(ok, at, host, tag, message, taught, cuts, host_of_all)
+        return Rows(ok, at, host, tag, message, taught, cuts, host_of_all, table)
+
+    def read_hit(self, begins: Begins, hits: array[int], marked: int, data: bytes) -> Rows | None:
+        """Take the heads of the lines apart in which hits stand (of literals from `marked` on: not), in the page whose `begins` were surveyed last.
+
+        None where that needs what only `read` can do: learn a host or a tag, or do without compiled loops.
+        """
+        ok, at, host, strange, cuts, host_of_all, table = begins
+        if strange:
+            return None
+        found = self._hits.read(data, hits, marked, table, self.heads.lie(), host_of_all)
+        if found is None:
+            return None
+        return Rows(ok, at, host, _NO_TAGS, _NO_TAGS, [], cuts, host_of_all, table, found)
 
     def _room_for_tags(self, lines: int) -> Indexes:
         """Columns for tags and messages, with what stood there before: fresh memory would cost as much as what is done with it."""
@@ -126,15 +154,15 @@ class Columns:
         """What the lines begin with, from compiled loops; None where nothing was compiled."""
         self._know_hosts()
         found = self._reader.read(page.data, page.starts, page.ends)
-        return self._dated(page, found) if found is not None else None
+        return self._dated(page, found, _table(page, found.ok, found.clock, found.host)) if found is not None else None
 
-    def _dated(self, page: Page, heads: HeadRows) -> Begins:
+    def _dated(self, page: Page, heads: HeadRows, table: PageTable) -> Begins:
         at = heads.clock
         self._add_dates(page, heads.edges, heads.ok, at)
         maybe = heads.cuts[heads.cuts > 0]
         cuts = maybe[_is_cut(at[maybe] - at[maybe - 1])]
         alone = heads.strange == 0 and heads.seen.bit_count() == 1
-        return Begins(heads.ok, at, heads.host, heads.strange, cuts, heads.seen.bit_length() - 1 if alone else -1)
+        return Begins(heads.ok, at, heads.host, heads.strange, cuts, heads.seen.bit_length() - 1 if alone else -1, table)
 
     def _in_numpy(self, page: Page) -> Begins:
         """The same in numpy; the hosts are left to `Heads`."""
@@ -150,7 +178,8 @@ class Columns:
             ok &= (page.words[starts + layout.zone_at] & low_bytes(len(layout.zone))) == word(layout.zone)
         self._add_dates(page, self._new_dates(page), ok, clock)
         cuts = np.flatnonzero(_is_cut(np.diff(clock))) + 1
-        return Begins(ok, clock, np.full(len(ok), -1, np.int64), len(ok), cuts, -1)
+        host = np.full(len(ok), -1, np.int64)
+        return Begins(ok, clock, host, len(ok), cuts, -1, _table(page, ok, clock, host))
 
     def _new_dates(self, page: Page) -> Indexes:
         """The lines whose date is another than that of the line before."""
@@ -164,7 +193,7 @@ class Columns:
 
     def _add_dates(self, page: Page, edges: Indexes, ok: Mask, at: Indexes) -> None:
         """Add to the moments of the day the midnight of their date, which changes at `edges`; clears `ok` where there is no such date."""
-        length = self.layout.date
+        length = self._date
         bounds = [*edges.tolist(), len(ok)]
         for begin, end in itertools.pairwise(bounds):
             start = page.starts.item(begin)
@@ -176,11 +205,11 @@ class Columns:
 
     def stamp(self, page: Page, rows: Rows, line: int) -> Stamp | None:
         """The stamp of a line that fits."""
-        start = int(page.starts[line])
-        midnight = self._midnight(page.data[start : start + self.layout.date])
-        if midnight is None:
-            return None
-        return midnight.later(page.data[start : start + self.layout.head].decode("ascii"), int(rows.at[line]))
+        start = page.starts.item(line)
+        text = page.data[start : start + self._head]
+        date = text[: self._date]
+        midnight = self._midnights.get(date) or self._midnight(date)
+        return midnight.later(text.decode("ascii"), rows.at.item(line)) if midnight is not None else None
 
     def _midnight(self, date: bytes) -> Midnight | None:
         if date not in self._midnights:
@@ -188,6 +217,10 @@ class Columns:
                 self._midnights.clear()
             self._midnights[date] = self.layout.midnight(date)
         return self._midnights[date]
+
+
+def _table(page: Page, ok: Mask, at: Indexes, host: Indexes) -> PageTable:
+    return PageTable(len(ok), *(column.ctypes.data for column in (page.ends, ok, at, host)))
 
 
 def _is_cut(steps: Indexes) -> Mask:

@@ -20,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 11
+VERSION = 12
 """Of the functions in `native/`, which `native/lines.c` tells: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -38,18 +38,21 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "survey_of_parts": (POINTER, POINTER, NUMBER, *_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "survey": (*_TEXT, POINTER, POINTER, NUMBER, *(POINTER,) * 3),
     "tags": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 4),
-    "nested": (*_TEXT, POINTER, NUMBER, POINTER, POINTER),
+    "nested": (*_TEXT, POINTER, NUMBER, POINTER, POINTER, NUMBER),
     "located": (POINTER, NUMBER, POINTER, NUMBER, NUMBER, *(POINTER,) * 3),
-    "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 3),
+    "anchored": (*_TEXT, POINTER, NUMBER, NUMBER, *(POINTER,) * 5),
+    "grouped": (*_TEXT, POINTER, NUMBER, *(POINTER,) * 4),
+    "kept": (*_TEXT, POINTER, POINTER, POINTER, NUMBER, NUMBER, POINTER, NUMBER, NUMBER, POINTER),
     "holding": (*_TEXT, POINTER, POINTER, NUMBER, ctypes.c_char_p, POINTER),
-    "joined": (*_TEXT, POINTER, POINTER, NUMBER, POINTER, NUMBER),
     "entries": (*_TEXT, *(POINTER,) * 3),
     "packed": (POINTER, NUMBER, POINTER, POINTER, NUMBER, POINTER, POINTER, NUMBER),
     "merged": (POINTER, NUMBER, POINTER, POINTER),
 }
 
 
-class _Tags(ctypes.Structure):
+class Tags(ctypes.Structure):
+    """Where a `TagTable` lies."""
+
     _fields_ = [
         *((name, POINTER) for name in ("slots", "factors", "words")),
         ("stride", NUMBER),
@@ -58,25 +61,12 @@ class _Tags(ctypes.Structure):
     ]
 
 
-class _Nested(ctypes.Structure):
+class Nested(ctypes.Structure):
+    """Where `NestedTables` lie."""
+
     _fields_ = [
         ("literals", NUMBER), *((name, POINTER) for name in ("first", "numbers", "before", "begins")), ("texts", ctypes.c_char_p),
     ]  # fmt: skip
-
-
-class _Meanings(ctypes.Structure):
-    _fields_ = [
-        ("tags", NUMBER), ("literals", NUMBER), ("fitting", POINTER), ("columns", NUMBER), ("column", POINTER), ("everyday", POINTER),
-        ("signatures", NUMBER), ("endings", POINTER), ("masks", POINTER), ("corosync", POINTER),
-    ]  # fmt: skip
-
-
-class _Lines(ctypes.Structure):
-    _fields_ = [("count", NUMBER), *((name, POINTER) for name in ("ends", "messages", "tags", "fed"))]
-
-
-class _Groups(ctypes.Structure):
-    _fields_ = [*((name, POINTER) for name in ("places", "begins", "sizes", "numbers", "literals", "fed")), ("fed_count", NUMBER)]
 
 
 class TagTable(NamedTuple):
@@ -87,6 +77,16 @@ class TagTable(NamedTuple):
     words: Words
     with_pid: Mask
     good: Mask
+
+    def lies(self) -> Tags:
+        """Where it lies, as long as its arrays live."""
+        slots, factors, words, with_pid, good = self
+        return Tags(slots.ctypes.data, factors.ctypes.data, words.ctypes.data, words.shape[1], with_pid.ctypes.data, good.ctypes.data)
+
+
+blank = ctypes.pythonapi.PyBytes_FromStringAndSize
+"""Bytes of a length that are filled before anybody looks at them: called with None and the length."""
+blank.restype, blank.argtypes = ctypes.py_object, (ctypes.c_char_p, ctypes.c_ssize_t)
 
 
 @functools.cache
@@ -131,17 +131,13 @@ def words(data: bytes, places: Indexes) -> Words | None:
     return found
 
 
-def tags(data: bytes, places: Indexes, table: TagTable) -> tuple[Indexes, Indexes, Mask] | None:
+def tags(data: bytes, places: Indexes, known: Tags) -> tuple[Indexes, Indexes, Mask] | None:
     """Of lines whose tags begin at `places`: the tag (0: unknown), where the message begins, and whether the head is whole and known."""
     loaded = library()
     if loaded is None:
         return None
     found, messages = np.empty((2, len(places)), np.int64)
     good = np.empty(len(places), np.bool_)
-    known = _Tags(
-        table.slots.ctypes.data, table.factors.ctypes.data, table.words.ctypes.data, table.words.shape[1], table.with_pid.ctypes.data,
-        table.good.ctypes.data,
-    )  # fmt: skip
     loaded.pveforensics_tags(
         data, len(data), places.ctypes.data, len(places), ctypes.addressof(known), found.ctypes.data, messages.ctypes.data, good.ctypes.data
     )
@@ -160,16 +156,24 @@ class NestedTables(NamedTuple):
     begins: array[int]
     texts: bytes
 
+    def lies(self) -> Nested:
+        """Where they lie, as long as its arrays live."""
+        return Nested(len(self.first) - 1, *(column.buffer_info()[0] for column in self[:4]), self.texts)
 
-def nested(data: bytes, hits: array[int], tables: NestedTables, most: int) -> array[int] | None:
-    """The hits with those of the outer literals around them, of which no literal has more than `most`."""
+
+def nested(data: bytes, hits: array[int], known: Nested) -> array[int] | None:
+    """The hits with those of the outer literals around them."""
     loaded = library()
     if loaded is None:
         return None
-    found = array("q", bytes(8 * (most + 1) * len(hits)))
-    known = _Nested(len(tables.first) - 1, *(column.buffer_info()[0] for column in tables[:4]), tables.texts)
-    count = loaded.pveforensics_nested(data, len(data), hits.buffer_info()[0], len(hits), ctypes.addressof(known), found.buffer_info()[0])
-    return found[:count]
+    address, count = hits.buffer_info()
+    room = 2 * count
+    while True:
+        found = array("q", bytes(8 * room))
+        there = loaded.pveforensics_nested(data, len(data), address, count, ctypes.addressof(known), found.buffer_info()[0], room)
+        if there <= room:
+            return found[:there]
+        room = there
 
 
 def located(ends: Indexes, hits: array[int], marked: int) -> tuple[Indexes, Indexes] | None:
@@ -186,45 +190,6 @@ def located(ends: Indexes, hits: array[int], marked: int) -> tuple[Indexes, Inde
     return codes[:found], repeated[: repeats.value]
 
 
-class LineColumns(NamedTuple):
-    """Of each line of a page where it ends and its message begins, its tag, and whether it is fed."""
-
-    ends: Indexes
-    messages: Indexes
-    tags: Indexes
-    fed: Mask
-
-
-class MeaningTables(NamedTuple):
-    """What literals can mean on lines of which tag, as `Meanings` keeps it."""
-
-    fitting: Mask
-    column: Indexes
-    everyday: Indexes
-    endings: Words
-    masks: Words
-    corosync: Mask
-
-
-def grouped(data: bytes, codes: Indexes, lines: LineColumns, tables: MeaningTables) -> tuple[Indexes, ...] | None:
-    """The columns of `Groups`: of lines that are not fed those whose literals can mean anything there."""
-    loaded = library()
-    if loaded is None:
-        return None
-    places, begins, sizes, numbers, literals, fed = columns = np.empty((6, len(codes)), np.int64)
-    fitting, column, everyday, endings, masks, corosync = tables
-    meanings = _Meanings(
-        len(fitting), fitting.shape[1], fitting.ctypes.data, everyday.shape[1], column.ctypes.data, everyday.ctypes.data,
-        len(endings), endings.ctypes.data, masks.ctypes.data, corosync.ctypes.data,
-    )  # fmt: skip
-    known = _Lines(len(lines.ends), *(each.ctypes.data for each in lines))
-    groups = _Groups(*(each.ctypes.data for each in columns), 0)
-    found = loaded.pveforensics_grouped(
-        data, len(data), codes.ctypes.data, len(codes), ctypes.addressof(known), ctypes.addressof(meanings), ctypes.addressof(groups)
-    )
-    return places[:found], begins[:found], sizes[:found], numbers[:found], literals[: int(sizes[:found].sum())], fed[: groups.fed_count]
-
-
 def holding(data: bytes, begins: Indexes, ends: Indexes, three: bytes) -> Mask | None:
     """Which stretches of the text hold these three bytes."""
     loaded = library()
@@ -233,15 +198,3 @@ def holding(data: bytes, begins: Indexes, ends: Indexes, three: bytes) -> Mask |
     found = np.empty(len(begins), np.bool_)
     loaded.pveforensics_holding(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), three, found.ctypes.data)
     return found
-
-
-def joined(data: bytes, begins: Indexes, ends: Indexes) -> bytes | None:
-    """These stretches of the text, one behind the other."""
-    loaded = library()
-    if loaded is None:
-        return None
-    room = int((ends - begins).sum())
-    together = np.empty(room, np.uint8)
-    if loaded.pveforensics_joined(data, len(data), begins.ctypes.data, ends.ctypes.data, len(begins), together.ctypes.data, room) != room:
-        raise ValueError("a stretch lies outside of the text")
-    return together.tobytes()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pveforensics.events.scan.anchored import KeptLines
 from pveforensics.events.scan.coverage import moment
 from pveforensics.events.signatures import SignatureIndex
 from pveforensics.events.waiting import EverydayFile
@@ -20,9 +21,7 @@ MOST = 2_000_000
 _MINUTE_US = 60 * SECOND
 Numbers = npt.NDArray[np.int64]
 
-_PAGED: dict[str, type[np.signedinteger[Any]]] = {
-    "line": np.int64, "moment": np.int64, "start": np.int64, "length": np.int32, "signature": np.int32, "host": np.int32, "boot": np.int32,
-}  # fmt: skip
+_PAGED = ("line", "moment", "start", "length", "signature", "host", "boot")
 """Columns of the lines of a page; each counts once, and its moment is the last."""
 
 
@@ -65,17 +64,15 @@ class EverydayLines:
             column.append(value)
         return Kept(self, len(self._columns["line"]) - 1)
 
-    def extend(
-        self, numbers: Numbers, texts: bytes, lengths: Numbers, moments: Numbers, hosts: Numbers, signatures: Numbers, boots: Numbers
-    ) -> None:
-        """Keep the lines of a page at once, their texts one behind the other; `hosts` are numbers given by `host`."""
-        if len(self) + len(numbers) > MOST:
-            self.lost += len(numbers)
+    def extend(self, page: KeptLines, boots: Numbers | int) -> None:
+        """Keep the lines of a page at once, of these boots; their hosts are numbers given by `host`."""
+        count = page.wide.shape[1]
+        if len(self) + count > MOST:
+            self.lost += count
             return
-        self._paged += len(numbers)
-        starts = self._text.append(texts) + np.cumsum(lengths) - lengths
-        rows = (numbers, moments, starts, lengths, signatures, hosts, boots)
-        self._pages.append(tuple(row.astype(kind) for row, kind in zip(rows, _PAGED.values(), strict=True)))
+        self._paged += count
+        page.wide[2] += self._text.append(page.text)
+        self._pages.append((*page.wide, *page.narrow, np.full(count, boots, np.int32)))
 
     def host(self, name: str) -> int:
         """The number that stands for a name in the host column here."""

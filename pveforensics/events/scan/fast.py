@@ -7,6 +7,7 @@ neighbourhood, goes through the same `TextScan.feed` as in the line-by-line scan
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -85,20 +86,16 @@ class _Pages:
     def take(self, first: int, data: bytes, nuls: int) -> int:
         """Read a page by its columns; gives the number of newlines."""
         lines, begins = self._survey(data)
-        wanted = self._candidates.locate(lines, hit_codes(self._matcher, data))
-        rows = self._read(lines, wanted if self._sink is None and first > NAMED else None, begins)
+        rows = self._read(first, lines, begins, hit_codes(self._matcher, data))
         if self._sink is not None:
             self._sink.page(first, lines, rows, self._columns)
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
             return self.feed(first, data, nuls, self._candidates.by_line())
-        odd = ~rows.ok
-        odd[rows.taught] = True
-        odd[self._candidates.page(lines, rows, self._columns)] = True
-        feed = _around(odd)
+        feed, spans = _fed(rows.ok, [*rows.taught, *self._candidates.page(lines, rows, self._columns)])
         if np.count_nonzero(feed) * 2 > len(feed):
             return self.feed(first, data, nuls, self._candidates.by_line())
         found = self._candidates.choose(feed)
-        for span in _spans(feed):
+        for span in spans:
             if span.feed:
                 self._feed_span(first, lines, found, span, nuls)
                 nuls = 0
@@ -120,16 +117,21 @@ class _Pages:
             return Page(data, self._room), None
         return self._columns.survey(data, self._room)
 
-    def _read(self, lines: Page, wanted: Indexes | None, begins: Begins | None) -> Rows | None:
-        """The rows by the layout at hand, or by a better one where half of the lines do not fit."""
-        rows = self._columns.read(lines, wanted, begins) if self._columns is not None else None
+    def _read(self, first: int, lines: Page, begins: Begins | None, hits: array[int]) -> Rows | None:
+        """The rows by the layout at hand, or by a better one where half of the lines do not fit; the candidates are told of the hits."""
+        few, columns, rows = self._sink is None and first > NAMED, self._columns, None
+        if few and begins is not None and columns is not None:
+            rows = columns.read_hit(begins, hits, self._scan.anchors, lines.data)
+        wanted = self._candidates.locate(lines, hits, rows.hits if rows is not None else None)
+        if rows is None and columns is not None:
+            rows = columns.read(lines, wanted if few else None, begins)
         if rows is not None and np.count_nonzero(rows.ok) * 2 > len(rows.ok):
             return rows
         layout = layout_of(_samples(lines))
         if layout is None or (self._columns is not None and layout == self._columns.layout):
             return rows
         columns = self._known.setdefault(layout, Columns(layout))
-        other = columns.read(lines, wanted)
+        other = columns.read(lines, wanted if few else None)
         if rows is not None and np.count_nonzero(rows.ok) >= np.count_nonzero(other.ok):
             return rows
         self._columns = columns
@@ -152,13 +154,15 @@ class _Pages:
         coverage = self._scan.coverage
 
         moments = rows.at[begin + 1 : end]
-        one_by_one = len(moments) > 0 and coverage.far_behind(int(moments.min()))
+        # no line is further behind the one before than such a step back
+        may_be_far = coverage.far_behind(rows.at.item(begin) - len(moments) * columns.back_us)
+        one_by_one = may_be_far and len(moments) > 0 and coverage.far_behind(int(moments.min()))
         for line in range(begin, end if one_by_one else begin + 1):
             if (one := columns.stamp(lines, rows, line)) is not None:
                 coverage.add(one, first + line)
         if one_by_one or not len(moments):
             return
-        newest = columns.stamp(lines, rows, end - 1 - int(moments[::-1].argmax()))
+        newest = columns.stamp(lines, rows, begin + 1 + _last(moments, moments.max()))
         last = columns.stamp(lines, rows, end - 1)
         if newest is not None and last is not None:
             coverage.extend(newest, last, first + end - 1)
@@ -168,6 +172,26 @@ def _samples(lines: Page) -> Iterator[bytes]:
     for line in np.linspace(0, len(lines.starts) - 1, _SAMPLES).astype(np.int64).tolist():
         start, end = int(lines.starts[line]), int(lines.ends[line])
         yield lines.data[start : min(end, start + 1_000)]
+
+
+def _last(moments: Indexes, moment: np.int64) -> int:
+    """Where a moment stands last: most often near the end, so it is looked for from there."""
+    begin = max(0, len(moments) - 64)
+    while not len(found := np.flatnonzero(moments[begin:] == moment)):
+        begin = max(0, 2 * begin - len(moments))
+    return begin + int(found[-1])
+
+
+def _fed(ok: Mask, others: list[int]) -> tuple[Mask, Iterable[Span]]:
+    """Which lines are fed: those that do not fit and the others, with those around them; and the page in spans."""
+    if others or not ok.all():
+        odd = ~ok
+        odd[others] = True
+        feed = _around(odd)
+        return feed, _spans(feed)
+    feed, begin, end = np.zeros(len(ok), np.bool_), BEHIND, len(ok) - BEFORE  # as nearly always
+    feed[:begin] = feed[end:] = True
+    return feed, (Span(0, begin, True), Span(begin, end, False), Span(end, len(ok), True))
 
 
 def _around(odd: Mask) -> Mask:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pveforensics.events.scan import compiled
+from pveforensics.events.scan.anchored import HitLines
 from pveforensics.events.scan.columns import Rows
+from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.meanings import Meanings
 from pveforensics.events.scan.words import Indexes, Mask, Page, low_bytes, word
@@ -26,18 +28,24 @@ class Located(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Lines that are not fed and hold literals which can mean something there, in order; `fed` are the codes of lines that are fed.
+    """Lines that are not fed and hold literals which can mean something there, in order, with tags and messages as in `HitLines`; `fed` are the codes of lines that are fed.
 
     The literals of a line are `sizes` of `literals` from `begins` on. `numbers` is the everyday signature that is the only one to be
-    tried on a line with one literal, if the line ends as that one demands; else -1.
+    tried on a line with one literal, if the line ends as that one demands; else -1. `crowd` is how many lines have the same one, of a storm,
+    at the most. `hints` are the codes of lines that are not fed and state a moment twice, with the literal counted among those of the
+    hints: of each literal the first one in an hour, as far as the page tells.
     """
 
     places: Indexes
     begins: Indexes
     sizes: Indexes
     numbers: Indexes
+    tags: Indexes
+    messages: Indexes
     literals: Indexes
     fed: Indexes
+    hints: Indexes
+    crowd: int
 
 
 def locate(lines: Page, hits: array[int], marked: int) -> Located:
@@ -53,37 +61,54 @@ def _located_in_numpy(lines: Page, hits: array[int], marked: int) -> Located:
     return Located(np.unique(places[~others] << CODE_BITS | literals[~others]), places[others])
 
 
-def grouped(lines: Page, codes: Indexes, feed: Mask, rows: Rows, meanings: Meanings) -> Groups:
-    """Sort out what is fed, and of the others what means nothing."""
-    found = compiled.grouped(lines.data, codes, compiled.LineColumns(lines.ends, rows.message, rows.tag, feed), meanings.tables)
-    return _grouped_in_numpy(lines, codes, feed, rows, meanings) if found is None else Groups(*found)
+def grouped(page: Page, codes: Indexes, lines: HitLines, feed: Mask, rows: Rows, meanings: Meanings) -> Groups:
+    """Sort out what is fed, and of the others what means nothing; `lines` are those of the codes."""
+    rows.table.fed = feed.ctypes.data
+    found = meanings.grouper.grouped(page.data, codes, rows.table, lines)
+    return _grouped_in_numpy(page, codes, lines, feed, rows, meanings) if found is None else Groups(*found)
 
 
-def _grouped_in_numpy(lines: Page, codes: Indexes, feed: Mask, rows: Rows, meanings: Meanings) -> Groups:
+def _grouped_in_numpy(page: Page, codes: Indexes, lines: HitLines, feed: Mask, rows: Rows, meanings: Meanings) -> Groups:
     places, literals = codes >> CODE_BITS, codes & LITERAL
+    heads = np.searchsorted(lines.lines, places)
     fed = feed[places]
     wanted = ~fed & (literals < meanings.fitting.shape[1])
-    wanted[wanted] = meanings.fitting[rows.tag[places[wanted]], literals[wanted]]
-    places, literals = places[wanted], literals[wanted]
+    wanted[wanted] = meanings.fitting[lines.tags[heads[wanted]], literals[wanted]]
+    places, literals, heads = places[wanted], literals[wanted], heads[wanted]
     begins = firsts(places)
     sizes = np.diff(np.append(begins, len(places)))
-    places = places[begins]
+    places, tags, messages = places[begins], lines.tags[heads[begins]], lines.messages[heads[begins]]
     alone = np.where(sizes == 1, literals[begins], meanings.fitting.shape[1])
-    numbers = meanings.everyday[rows.tag[places], meanings.signatures.column[alone]]
-    numbers[~_as_demanded(lines, places, numbers, rows, meanings)] = -1
-    return Groups(places, begins, sizes, numbers, literals, codes[fed])
+    numbers = meanings.everyday[tags, meanings.signatures.column[alone]]
+    numbers[~_as_demanded(page, page.ends[places], messages, numbers, meanings.corosync[tags], meanings)] = -1
+    counts = np.bincount(numbers[numbers >= 0], minlength=len(meanings.signatures.storms))
+    crowd = int(counts.max(where=meanings.signatures.storms, initial=0))
+    hints = _due_hints(codes, feed, rows, meanings.fitting.shape[1])
+    return Groups(places, begins, sizes, numbers, tags, messages, literals, codes[fed], hints, crowd)
 
 
-def _as_demanded(lines: Page, places: Indexes, numbers: Indexes, rows: Rows, meanings: Meanings) -> Mask:
+def _due_hints(codes: Indexes, feed: Mask, rows: Rows, signatures: int) -> Indexes:
+    hinting = codes[codes & LITERAL >= signatures]
+    hinting = hinting[np.argsort(hinting & LITERAL, kind="stable")]
+    places, anchors = hinting >> CODE_BITS, (hinting & LITERAL) - signatures
+    fed, stretches = feed[places], rows.at[places] // THIN_US
+    first = np.ones(len(places), np.bool_)
+    # what is fed may be of any hour, which is looked up there
+    first[1:] = (anchors[1:] != anchors[:-1]) | (stretches[1:] != stretches[:-1]) | fed[:-1]
+    first &= ~fed
+    return np.sort(places[first] << CODE_BITS | anchors[first])
+
+
+def _as_demanded(page: Page, ends: Indexes, messages: Indexes, numbers: Indexes, corosync: Mask, meanings: Meanings) -> Mask:
     """Whether each line ends as its everyday signature demands (some signature where there is none)."""
     known = meanings.signatures
-    last = lines.words_at(lines.ends[places] - LONGEST_ENDING)
+    last = page.words_at(ends - LONGEST_ENDING)
     fits = (last & known.masks[numbers]) == known.endings[numbers]
     # what a carriage return ends is taken apart by the slower way, and so is corosync's second copy with its level
     fits &= last >> _LAST != _CARRIAGE_RETURN
-    begins = lines.words_at(rows.message[places])
+    begins = page.words_at(messages)
     bracket = (begins & low_bytes(3) == word(b"  [")) | (begins & low_bytes(1) == word(b"["))
-    every: Mask = fits & (~meanings.corosync[rows.tag[places]] | bracket)
+    every: Mask = fits & (~corosync | bracket)
     return every
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pveforensics.events.formats import Line
-from pveforensics.events.scan.compiled import TagTable
+from pveforensics.events.scan.compiled import Tags, TagTable
 from pveforensics.events.scan.compiled import tags as tags_at
 from pveforensics.events.scan.layout import Layout, only_shape
 from pveforensics.events.scan.words import ALL, Indexes, Mask, Page, Words, first_byte, low_bytes, negative, word, zero_bytes
@@ -52,6 +52,7 @@ class Heads:
         self._good = np.zeros(MOST_TAGS + 1, np.bool_)
         self._slots = np.zeros(1 << 16, np.int16)
         self._factors = _FACTORS[0]
+        self._lie: Tags | None = None
 
     def find_hosts(self, page: Page, ok: Mask, found: Indexes, taught: list[int]) -> None:
         """Fill in the index of each line's host where it is -1, as far as it can be told; appends to `taught` the lines from which a host was learned."""
@@ -124,8 +125,13 @@ class Heads:
 
     def _tags(self, page: Page, places: Indexes) -> tuple[Indexes, Indexes, Mask]:
         """The tags that are known already, 0 for others."""
-        table = TagTable(self._slots, self._factors, self._tags_known, self._with_pid, self._good)
-        return tags_at(page.data, places, table) or self._tags_in_numpy(page, places)
+        return tags_at(page.data, places, self.lie()) or self._tags_in_numpy(page, places)
+
+    def lie(self) -> Tags:
+        """Where the tags that are known lie, for compiled loops."""
+        if self._lie is None:
+            self._lie = TagTable(self._slots, self._factors, self._tags_known, self._with_pid, self._good).lies()
+        return self._lie
 
     def _tags_in_numpy(self, page: Page, places: Indexes) -> tuple[Indexes, Indexes, Mask]:
         parts, lengths = _tag_words(page.words, places)
@@ -195,7 +201,7 @@ class Heads:
         for factors in (self._factors, *_FACTORS):
             slots = _slot(self._tags_known[:, 1:count], factors)
             if len(set(slots.tolist())) == count - 1:
-                self._factors = factors
+                self._factors, self._lie = factors, None
                 self._slots[:] = 0
                 self._slots[slots] = np.arange(1, count)
                 return True

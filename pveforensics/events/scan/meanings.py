@@ -6,7 +6,8 @@ import functools
 
 import numpy as np
 
-from pveforensics.events.scan.compiled import MeaningTables
+from pveforensics.events.scan.anchored import Grouper, MeaningTables
+from pveforensics.events.scan.hints import ANCHORS, THIN_US
 from pveforensics.events.scan.words import Indexes, Mask, low_bytes, word
 from pveforensics.events.signatures import LONGEST_ENDING, Signature, SignatureIndex
 
@@ -33,7 +34,7 @@ class EverydaySignatures:
         self.endings = np.array([word(ending.rjust(LONGEST_ENDING, b"\0")) for ending in endings], np.uint64)
         self.masks = ~np.array([low_bytes(LONGEST_ENDING - len(ending)) for ending in endings], np.uint64)
         self.storms = np.array([signature.storm for signature in signatures], np.bool_)
-        self.rows: dict[str, list[int]] = {}
+        self.rows: dict[str, Indexes] = {}
 
 
 @functools.lru_cache(maxsize=4)
@@ -58,21 +59,28 @@ class Meanings:
         self.fitting: Mask = np.zeros((0, len(index.texts)), np.bool_)
         self.everyday: Indexes = np.zeros((0, len(self.signatures.literals) + 1), np.int64)
         self.corosync: Mask = np.zeros(0, np.bool_)
+        self.grouper = self._grouper()
 
     def learn(self, programs: list[str]) -> None:
         """Make the tables those of these programs, by tag."""
-        if self._programs is programs and len(self.fitting) == len(programs):
+        known = len(self.fitting) if self._programs is programs else 0
+        if known == len(programs):
             return
-        self.fitting = np.array([self._fitting(program) for program in programs], np.bool_)
-        self.everyday = np.array([self._everyday(program) for program in programs], np.int64)
-        self.corosync = np.array([program == "corosync" for program in programs], np.bool_)
+        fresh = programs[known:]
+        self.fitting = np.concatenate((self.fitting[:known], [self._fitting(program) for program in fresh]))
+        self.everyday = np.concatenate((self.everyday[:known], [self._everyday(program) for program in fresh]))
+        self.corosync = np.concatenate((self.corosync[:known], [program == "corosync" for program in fresh]))
         self._programs = programs
+        self.grouper = self._grouper()
 
-    @property
-    def tables(self) -> MeaningTables:
-        """All of it as the compiled loops take it."""
+    def _grouper(self) -> Grouper:
+        """What sorts codes by these tables in machine code."""
         known = self.signatures
-        return MeaningTables(self.fitting, known.column, self.everyday, known.endings, known.masks, self.corosync)
+        return Grouper(
+            MeaningTables(
+                self.fitting, known.column, self.everyday, known.endings, known.masks, self.corosync, known.storms, len(ANCHORS), THIN_US
+            )
+        )
 
     def _fitting(self, program: str) -> Mask:
         known: dict[str, Mask] = self._index.fitting
@@ -84,13 +92,13 @@ class Meanings:
                 known[program] = row
         return row
 
-    def _everyday(self, program: str) -> list[int]:
+    def _everyday(self, program: str) -> Indexes:
         literals, known = self.signatures.literals, self.signatures.rows
         if not self._shelves:
-            return [-1] * (len(literals) + 1)
+            return np.full(len(literals) + 1, -1)
         row = known.get(program)
         if row is None:
-            row = [*(self._only(program, literal) for literal in literals), -1]
+            row = np.array([*(self._only(program, literal) for literal in literals), -1], np.int64)
             if len(known) < _MOST_KNOWN:
                 known[program] = row
         return row

@@ -6,9 +6,12 @@ import bisect
 import itertools
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
+
+if TYPE_CHECKING:  # numpy only where a long text is searched
+    from pveforensics.events.scan.compiled import Nested
 
 _DIGIT = 0xFF
 _MANY = 100
@@ -57,16 +60,17 @@ class Nesting:
         """Of a set of so many literals."""
         self._outers = outers
         every = [outers.get(inner, []) for inner in range(literals)]
-        self._most = max(map(len, every), default=0)
+        self._nests = any(every)
         self._first = array("q", itertools.accumulate(map(len, every), initial=0))
         row = [outer for some in every for outer in some]
         self._numbers, self._before = (array("q", column) for column in ([each.number for each in row], [each.before for each in row]))
         self._begins = array("q", itertools.accumulate((len(each.text) for each in row), initial=0))
         self._texts = b"".join(each.text for each in row)
+        self._lie: Nested | None = None
 
     def with_outer(self, buffer: bytes, hits: array[int]) -> array[int]:
         """The hits with those of outer literals around inner ones, nearly in their order."""
-        if not self._most:
+        if not self._nests:
             return hits
         found = self._in_machine_code(buffer, hits) if len(hits) >= _MANY else None
         return found if found is not None else self._one_by_one(buffer, hits)
@@ -84,5 +88,6 @@ class Nesting:
     def _in_machine_code(self, buffer: bytes, hits: array[int]) -> array[int] | None:
         from pveforensics.events.scan import compiled  # noqa: PLC0415 - it loads numpy, which short texts do without
 
-        tables = compiled.NestedTables(self._first, self._numbers, self._before, self._begins, self._texts)
-        return compiled.nested(buffer, hits, tables, self._most)
+        if self._lie is None:
+            self._lie = compiled.NestedTables(self._first, self._numbers, self._before, self._begins, self._texts).lies()
+        return compiled.nested(buffer, hits, self._lie)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pveforensics.events.scan.anchored import KeptLines
+from pveforensics.events.scan.anchored import kept as kept_in_machine_code
 from pveforensics.events.scan.columns import Columns, Rows
+from pveforensics.events.scan.grouping import Groups
 from pveforensics.events.scan.lines import TextScan
 from pveforensics.events.scan.meanings import everyday_signatures
-from pveforensics.events.scan.words import Indexes, Mask, Page
+from pveforensics.events.scan.words import Indexes, Page
 from pveforensics.timebase import SECOND
 
 DENSE = 200
@@ -27,17 +30,18 @@ class Shelving:
         self._places: Indexes = np.zeros(0, np.int64)
         self._numbers = self._places
 
-    def choose(self, rows: Rows, places: Indexes, numbers: Indexes) -> Mask:
-        """Set the lines aside that will be kept, by their everyday signatures (-1 for none); gives a mask of the others."""
+    def choose(self, rows: Rows, groups: Groups) -> Indexes:
+        """Set the lines aside that will be kept; gives the other groups, by their places among all."""
         self._spans = []
+        places, numbers = groups.places, groups.numbers
         ours = numbers >= 0
-        found = numbers[ours]
-        if len(found) > DENSE:
-            for number in np.flatnonzero(self._storms & (np.bincount(found, minlength=len(self._storms)) > DENSE)).tolist():
+        if groups.crowd > DENSE:
+            counts = np.bincount(numbers[ours], minlength=len(self._storms))
+            for number in np.flatnonzero(self._storms & (counts > DENSE)).tolist():
                 if _is_crowded(rows.at[places[numbers == number]]):
                     ours &= numbers != number  # a storm in earnest is better counted as it comes
         self._places, self._numbers = places[ours], numbers[ours]
-        return ~ours
+        return np.flatnonzero(~ours)
 
     def pass_by(self, begin: int) -> None:
         """Lines from `begin` on, up to the next ones that are fed, belong to the boot at hand."""
@@ -49,12 +53,26 @@ class Shelving:
         if shelf is None or not len(here):
             return
         known = np.array([shelf.host(host.name) for host in columns.heads.hosts], np.int64)
-        begins, boots = np.array(self._spans, np.int64).T
-        starts, ends = lines.starts[here], lines.ends[here]
-        shelf.extend(
-            first + here, lines.joined(starts, ends), ends - starts, rows.at[here], known[rows.host[here]], self._numbers,
-            boots[np.searchsorted(begins, here, "right") - 1],
-        )  # fmt: skip
+        boots: Indexes | int = self._spans[0][1]
+        if self._spans[-1][1] != boots:  # they only grow
+            begins, every = np.array(self._spans, np.int64).T
+            boots = every[np.searchsorted(begins, here, "right") - 1]
+        shelf.extend(kept(first, lines, rows, here, self._numbers, known), boots)
+
+
+def kept(first: int, lines: Page, rows: Rows, places: Indexes, signatures: Indexes, hosts: Indexes) -> KeptLines:
+    """These lines as they are kept; `hosts` are numbers by those of the page."""
+    size = int((lines.ends[places] - lines.starts[places]).sum())
+    found = kept_in_machine_code(lines.data, rows.table, places, signatures, first, hosts, rows.host_of_all, size)
+    return found or _kept_in_numpy(first, lines, rows, places, signatures, hosts)
+
+
+def _kept_in_numpy(first: int, lines: Page, rows: Rows, places: Indexes, signatures: Indexes, hosts: Indexes) -> KeptLines:
+    starts, ends = lines.starts[places], lines.ends[places]
+    lengths = ends - starts
+    wide = np.stack((first + places, rows.at[places], np.cumsum(lengths) - lengths))
+    narrow = np.stack((lengths, signatures, hosts[rows.host[places]])).astype(np.int32)
+    return KeptLines(wide, narrow, lines.joined(starts, ends))
 
 
 def _is_crowded(moments: Indexes) -> bool:

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pveforensics.events.scan import compiled
+from pveforensics.events.scan.anchored import PageTable
 from pveforensics.events.scan.compiled import BYTES_A_LINE, NUMBER, POINTER, Indexes, Mask
 
 NAME_WORDS = 8
 """Words of a name in the host column with its blanks."""
 
-
-_blank = ctypes.pythonapi.PyBytes_FromStringAndSize
-_blank.restype, _blank.argtypes = ctypes.py_object, (ctypes.c_char_p, ctypes.c_ssize_t)
+_COLUMNS = 6
+"""Where lines begin and end, their clock and host, edges and cuts."""
 
 
 class _Columns(ctypes.Structure):
@@ -67,24 +67,27 @@ class HeadReader:
     def __init__(self, date: int, zone_at: int, zone: bytes, head: int, longest: int, plain: tuple[int, int], *, fraction: bool) -> None:
         """The columns as `Layout` has them; `plain` is how far the clock of a line that follows plainly may be behind and ahead (microseconds)."""
         self._columns = _Columns(date, int(fraction), zone_at, len(zone), head, longest, *plain, int.from_bytes(zone, "little"))
-        self._count = 0
+        self.hosts = 0
         self._arrays: tuple[Any, ...] = ()
-        self._hosts = _Hosts(0, None, None, None)
-        self._room = _no_room()
+        self._names = _Hosts(0, None, None, None)
+        self._ok: Mask = np.empty(0, np.bool_)
+        self._room: Indexes = np.empty((_COLUMNS, 0), np.int64)
         self._heads = _Heads()
+        self._addresses: tuple[int, ...] = ()
+        self.table = PageTable()
 
     def know(self, hosts: Sequence[tuple[tuple[np.uint64, np.uint64], ...]]) -> None:
         """Names in the host column with their blanks, as masks and words."""
-        if len(hosts) == self._count:
+        if len(hosts) == self.hosts:
             return
-        self._count = len(hosts)
+        self.hosts = len(hosts)
         shown, masks = np.zeros((2, len(hosts), NAME_WORDS), np.uint64)
         for number, parts in enumerate(hosts):
             for step, (mask, wanted) in enumerate(parts):
                 masks[number, step], shown[number, step] = mask, wanted
         widths = np.array([8 * len(parts) for parts in hosts], np.int64)
         self._arrays = (widths, shown, masks)  # they live as long as what points at them
-        self._hosts = _Hosts(len(hosts), widths.ctypes.data, shown.ctypes.data, masks.ctypes.data)
+        self._names = _Hosts(len(hosts), widths.ctypes.data, shown.ctypes.data, masks.ctypes.data)
 
     def read(self, data: bytes, starts: Indexes, ends: Indexes) -> HeadRows | None:
         """The heads of these lines."""
@@ -95,7 +98,7 @@ class HeadReader:
         ok, columns = np.empty(count, np.bool_), np.empty((4, count), np.int64)
         heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns))
         loaded.pveforensics_heads(
-            data, len(data), starts.ctypes.data, ends.ctypes.data, count, ctypes.addressof(self._columns), ctypes.addressof(self._hosts),
+            data, len(data), starts.ctypes.data, ends.ctypes.data, count, ctypes.addressof(self._columns), ctypes.addressof(self._names),
             ctypes.addressof(heads),
         )  # fmt: skip
         return _told(heads, ok, columns)
@@ -117,7 +120,7 @@ class HeadReader:
         loaded = compiled.library()
         if loaded is None:
             return None
-        data: bytes = _blank(None, size)
+        data: bytes = compiled.blank(None, size)
         sizes = [len(part) for part in parts]
         sizes[-1] -= sum(sizes) - size
         room = size // BYTES_A_LINE + 1
@@ -130,22 +133,23 @@ class HeadReader:
 
     def _places(self, room: int) -> tuple[int, ...]:
         """Where so many lines at least go: fresh memory for each text would cost as much as what is done with it."""
-        if len(self._room[0]) < room:
-            self._room = np.empty(room, np.bool_), np.empty((6, room), np.int64)
-        ok, columns = self._room
-        self._heads = _Heads(ok.ctypes.data, *(column.ctypes.data for column in columns[2:]))
-        addresses = (ctypes.addressof(each) for each in (self._columns, self._hosts, self._heads))
-        return columns[0].ctypes.data, columns[1].ctypes.data, room, *addresses
+        if len(self._ok) < room:
+            self._ok, self._room = np.empty(room, np.bool_), np.empty((_COLUMNS, room), np.int64)
+            starts, ends, clock, host, edges, cuts = (column.ctypes.data for column in self._room)
+            ok = self._ok.ctypes.data
+            self._heads = _Heads(ok, clock, host, edges, cuts)
+            self.table = PageTable(0, ends, ok, clock, host)
+            self._addresses = starts, ends
+        heads = self._heads
+        heads.changes = heads.breaks = heads.seen = heads.before = heads.unknown = heads.latest = heads.first = heads.second = 0
+        return *self._addresses, room, *map(ctypes.addressof, (self._columns, self._names, heads))
 
     def _found(self, count: int) -> Surveyed:
-        ok, columns = self._room
-        return columns[0, :count], columns[1, :count], _told(self._heads, ok[:count], columns[2:, :count])
+        self.table.count = count
+        columns = self._room[:, :count]
+        return columns[0], columns[1], _told(self._heads, self._ok[:count], columns[2:])
 
 
 def _told(heads: _Heads, ok: Mask, columns: Indexes) -> HeadRows:
     clock, host, edges, cuts = columns
     return HeadRows(ok, clock, host, edges[: heads.changes], cuts[: heads.breaks], heads.unknown, heads.seen)
-
-
-def _no_room() -> tuple[Mask, Indexes]:
-    return np.empty(0, np.bool_), np.empty((6, 0), np.int64)

@@ -100,10 +100,7 @@ class Page:
 
     def joined(self, begins: Indexes, ends: Indexes) -> bytes:
         """These stretches of the page, one behind the other."""
-        found = compiled.joined(self.data, begins, ends)
-        if found is None:
-            found = b"".join([self.data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
-        return found
+        return b"".join([self.data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
 
     def holding(self, begins: Indexes, ends: Indexes, three: bytes) -> Mask:
         """Which stretches of the page hold these three bytes."""

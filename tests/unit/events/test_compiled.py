@@ -15,8 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pveforensics.events import Signature, SignatureIndex, make_matcher
-from pveforensics.events.scan import columns, compiled, grouping, layout, survey
+from pveforensics.events.scan import anchored, columns, compiled, grouping, layout, shelving, survey
 from pveforensics.events.scan import meanings as meanings_of
+from pveforensics.events.scan.anchored import HitLines
 from pveforensics.events.scan.matcher import CODE_BITS
 from pveforensics.events.scan.pieces import joined
 from pveforensics.events.scan.words import Page, Room, low_bytes, word
@@ -135,6 +136,8 @@ BEGINS = [
 ]
 MEANT = [
     *BEGINS,
+    "x[4]: y Mar 14 02:13:07 alpha x[1]: starting task UPID:a: and UPID:b",
+    "x[4]: (@1) UPID: Linux version ",
     "pve-ha-crm[3]: status change slave => master",
     "x[4]: starting task UPID:a: status change a => b",
     "pvestatd[1]: status update time (x",
@@ -146,26 +149,45 @@ HELD = st.lists(st.sampled_from(MEANT).flatmap(lambda text: st.sampled_from([tex
 
 @given(HELD, st.randoms(), st.booleans())
 def test_hits_are_located_and_grouped_the_same(messages, draw, shelves):
-    text = "\n".join(message and f"Mar 14 02:13:07 alpha {message}" for message in messages).encode()
+    text = "\n".join(message and f"Mar 14 {draw.randrange(2, 4):02}:13:07 alpha {message}" for message in messages).encode()
     hits = make_matcher(INDEX).hits(text)
     draw.shuffle(hits)
     codes = array("q", (end << CODE_BITS | literal for literal, end in hits))
     fed = np.array([draw.random() < 0.2 for _ in messages], np.bool_)
     marked = draw.choice([2, len(INDEX.texts) + 20])
 
-    def sorted_out():
+    def sorted_out(*, at_once):
         taken = columns.Columns(layout.layout_of([LINES[0]]))
-        rows = [taken.read(Page(text, Room())) for _ in range(2)][-1]
-        page, meanings = Page(text, Room()), meanings_of.Meanings(INDEX, shelves=shelves)
+        page = Page(text, Room())
+        rows = [taken.read(page) for _ in range(2)][-1]
+        meanings = meanings_of.Meanings(INDEX, shelves=shelves)
         meanings.learn(taken.heads.programs)
         located = grouping.locate(page, codes, marked)
-        groups = grouping.grouped(page, located.codes, fed | ~rows.ok, rows, meanings)
-        return [column.tolist() for column in (located.codes, np.sort(located.repeated), *groups)]
+        hit = np.unique(located.codes >> CODE_BITS)
+        lines, two = HitLines(hit, rows.tag[hit], rows.message[hit]), rows.ok[hit]
+        two[two] = page.holding(lines.messages[two], page.ends[hit[two]], b"]: ")
+        feed = fed | ~rows.ok
+        whole = rows.ok
+        if at_once:
+            page, begins = taken.survey(text, Room())
+            assert not begins.strange or not taken.heads.hosts
+        if at_once and not begins.strange:
+            rows = taken.read_hit(begins, codes, marked, text)
+            located, lines, two = rows.hits[:2], rows.hits.lines, rows.hits.seconds
+        assert rows.ok[hit].tolist() == whole[hit].tolist()
+        groups = grouping.grouped(page, located[0], lines, feed, rows, meanings)
+        kept = shelving.kept(7, page, rows, groups.places, groups.sizes, np.array([4, 9]))
+        fits = rows.ok[lines.lines]
+        return [
+            located[0].tolist(), sorted(located[1].tolist()), *(column[fits].tolist() for column in lines), np.arange(len(hit))[two].tolist(),
+            *(column.tolist() for column in groups[:-1]), groups.crowd, kept.wide.tolist(), kept.narrow.tolist(), kept.text,
+        ]  # fmt: skip
 
     with pytest.MonkeyPatch.context() as patch:
         in_numpy(patch)
-        expected = sorted_out()
-    assert sorted_out() == expected
+        expected = sorted_out(at_once=False)
+    assert sorted_out(at_once=False) == expected
+    assert sorted_out(at_once=True) == expected
 
 
 @given(TEXTS, st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 90)), max_size=30), st.binary(min_size=3, max_size=3))
@@ -279,9 +301,13 @@ def test_lines_shorter_than_reckoned_are_all_found():
     assert compiled.newlines(text).tolist() == list(range(10_000))
 
 
-def test_a_stretch_outside_of_the_text_is_refused():
-    with pytest.raises(ValueError, match="outside"):
-        compiled.joined(b"abc", np.array([1]), np.array([9]))
+def test_a_line_outside_of_the_text_is_not_kept():
+    ends, ok, at, host = np.array([3, 9]), np.ones(2, np.bool_), np.zeros(2, np.int64), np.zeros(2, np.int64)
+    table = anchored.PageTable(2, *(column.ctypes.data for column in (ends, ok, at, host)))
+    for place, size in ((1, 5), (2, 0), (-1, 0), (0, 2)):
+        with pytest.raises(ValueError, match="outside"):
+            anchored.kept(b"abc", table, np.array([place]), np.array([5]), 1, np.array([0]), -1, size)
+    assert anchored.kept(b"abc", table, np.array([0]), np.array([5]), 1, np.array([0]), -1, 3).text == b"abc"
 
 
 def test_what_lies_outside_of_the_text_counts_as_nul():
@@ -313,7 +339,7 @@ import random, sys
 from array import array
 from pathlib import Path
 import numpy as np
-from pveforensics.events.scan import compiled, nesting, survey
+from pveforensics.events.scan import anchored, compiled, nesting, survey
 from pveforensics.timeline import blocks, loops, merging
 compiled.FILE = Path(sys.argv[1])
 assert compiled.library() is not None
@@ -344,12 +370,23 @@ for _ in range(3000):
     hits = array("q", [max(-(2**40), min(2**40, draw.choice(edges))) << 20 | draw.randrange(9) for _ in range(20)])
     nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).with_outer(text, hits * 6)
     codes = compiled.located(ends, hits, 5)[0]
-    flags = np.array([draw.random() < 0.3 for _ in range(9)])
-    numbers = np.array([[draw.randrange(-2, 4) for _ in range(3)] for _ in range(3)], np.int64)
-    tables = compiled.MeaningTables(np.ones((3, 4), bool), some() % 4, numbers, np.ones(2, np.uint64), np.zeros(2, np.uint64), flags[:3])
-    compiled.grouped(text, codes, compiled.LineColumns(ends, some(), some() % 5 - 1, flags), tables)
-    compiled.tags(text, some(), compiled.TagTable(np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)))
-    begins = some()
+    flags, feed, moments, numbers = np.array([draw.random() < 0.3 for _ in range(9)]), some() % 3 == 0, some(), some() % 3 - 1
+    table = anchored.PageTable(9, *(column.ctypes.data for column in (ends, flags, moments, numbers, feed)))
+    tables = np.zeros(65536, np.int16), np.ones(4, np.uint64), np.zeros((4, 3), np.uint64), np.ones(3, bool), np.ones(3, bool)
+    tags = compiled.TagTable(*tables).lies()
+    compiled.tags(text, some(), tags)
+    for only in (-1, 0):
+        lines = anchored.HitReader(17)
+        lines.know([5])
+        lines.read(text, hits, 5, table, tags, only)
+    everyday = np.array([[draw.randrange(-2, 4) for _ in range(3)] for _ in range(3)], np.int64)
+    meant = anchored.MeaningTables(np.ones((3, 4), bool), some() % 4, everyday, np.ones(2, np.uint64), np.zeros(2, np.uint64), flags[:3].copy(), flags[:2].copy(), 3, 7)
+    heads = anchored.HitLines(np.unique(codes >> 20), some() % 5 - 1, some())
+    anchored.Grouper(meant).grouped(text, codes, table, heads._replace(tags=heads.tags[: len(heads.lines)], messages=heads.messages[: len(heads.lines)]))
+    try:
+        anchored.kept(text, table, some(), some(), 1, numbers[:2].copy(), draw.choice([-1, 0, 5]), draw.randrange(200))
+    except ValueError:
+        pass
     pieces = []
     for number in range(draw.randrange(1, 6)):
         begin = np.array([draw.randrange(90) for _ in range(9)], np.uint32) % (len(text) + 1)
@@ -360,10 +397,6 @@ for _ in range(3000):
     try:
         merging.merged(pieces)
     except ValueError:
-        pass
-    try:
-        compiled.joined(text, begins, begins + abs(begins) % 50)
-    except (ValueError, MemoryError, OverflowError):
         pass
 """
 
