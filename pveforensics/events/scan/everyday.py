@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class EverydayLines:
         self._hosts: dict[str, int] = {}
         self._columns = _columns()
         self._text = file.text()
-        self._pages: list[tuple[npt.NDArray[np.signedinteger[Any]], ...]] = []
+        self._pages: dict[str, list[npt.NDArray[np.signedinteger[Any]]]] = {name: [] for name in _PAGED}
         self._paged = 0
 
     def __len__(self) -> int:
@@ -72,7 +73,8 @@ class EverydayLines:
             return
         self._paged += count
         page.wide[2] += self._text.append(page.text)
-        self._pages.append((*page.wide, *page.narrow, np.full(count, boots, np.int32)))
+        for name, column in zip(_PAGED, (*page.wide, *page.narrow, np.full(count, boots, np.int32)), strict=True):
+            self._pages[name].append(column)
 
     def host(self, name: str) -> int:
         """The number that stands for a name in the host column here."""
@@ -88,53 +90,56 @@ class EverydayLines:
         """All lines in file order, those of a storm folded by the minute; None if there are none."""
         if not len(self):
             return None
-        columns = self._all()
-        order = np.argsort(columns["line"], kind="stable")
-        counts, lasts = _folded(columns, order, np.array([signature.storm for signature in index.signatures], np.bool_))
+        order = np.argsort(self._column("line"), kind="stable")
+        counts, lasts = _folded(self._column, order, np.array([signature.storm for signature in index.signatures], np.bool_))
         kept = order[counts[order] > 0]
+        del order
 
-        def of(rows: Numbers) -> array[int]:
-            return array("q", rows[kept].tobytes())
+        def of(name: str) -> array[int]:  # what it is made from is let go: of millions of lines both together would be much
+            return array("q", self._column(name, take=True)[kept].tobytes())
 
+        starts = of("start")
+        ends = array("q", (np.frombuffer(starts, np.int64) + np.frombuffer(of("length"), np.int64)).tobytes())
         return Everyday(
-            of(columns["line"]), of(columns["moment"]), of(lasts), of(columns["signature"]), of(columns["boot"]), of(counts),
-            of(columns["start"]), of(columns["start"] + columns["length"]), self._text.closed(),
+            of("line"), of("moment"), array("q", lasts[kept].tobytes()), of("signature"), of("boot"), array("q", counts[kept].tobytes()),
+            starts, ends, self._text.closed(),
         )  # fmt: skip
 
-    def _all(self) -> dict[str, Numbers]:
-        """All rows by column, those that came one by one first; what they were gathered in is let go."""
-        columns = {name: np.frombuffer(column, np.int64) for name, column in self._columns.items()}
-        if not self._pages:
-            return columns
-        paged = {name: np.concatenate(parts, dtype=np.int64) for name, parts in zip(_PAGED, zip(*self._pages, strict=True), strict=True)}
-        self._pages.clear()
-        paged |= {"last": paged["moment"], "count": np.ones(self._paged, np.int64), "leveled": np.zeros(self._paged, np.int64)}
-        return {name: np.concatenate((column, paged.pop(name))) for name, column in columns.items()}
+    def _column(self, name: str, *, take: bool = False) -> Numbers:
+        """One column of all rows, those that came one by one first; once taken it is gone."""
+        single = np.frombuffer(self._columns.pop(name) if take else self._columns[name], np.int64)
+        if not self._paged:
+            return single
+        if name in self._pages:
+            paged = self._pages.pop(name) if take else self._pages[name]
+        else:  # a line of a page counts once, and its moment is the last
+            paged = self._pages["moment"] if name == "last" else [np.full(self._paged, name == "count", np.int64)]
+        return np.concatenate((single, *paged), dtype=np.int64)
 
 
 def _columns() -> dict[str, Any]:
     return {name: array("q") for name in ("line", "moment", "last", "start", "length", "signature", "host", "boot", "count", "leveled")}
 
 
-def _folded(columns: dict[str, Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+def _folded(column: Callable[[str], Numbers], order: Numbers, storms: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
     """How many lines each row stands for, and the moment of the last of them: of a storm the first one of a minute for all of it, the others for none.
 
     Corosync 2 under systemd leaves each line twice, once with its level: the larger number counts.
     """
-    counts, lasts = columns["count"].copy(), columns["last"].copy()
-    rows = order[storms[columns["signature"][order]]]
+    counts, lasts = column("count").copy(), column("last").copy()
+    rows = order[storms[column("signature")[order]]]
     if not len(rows):
         return counts, lasts
-    minute = columns["moment"][rows] // _MINUTE_US
-    keys = np.stack((minute, columns["boot"][rows], columns["host"][rows], columns["signature"][rows]))
+    minute = column("moment")[rows] // _MINUTE_US
+    keys = np.stack((minute, *(column(name)[rows] for name in ("boot", "host", "signature"))))
     sorted_rows = np.lexsort(keys)  # stable: within a minute the rows stay in file order
     changes = np.flatnonzero((np.diff(keys[:, sorted_rows]) != 0).any(axis=0)) + 1
     begins = np.concatenate((np.zeros(1, np.int64), changes))
     rows = rows[sorted_rows]
-    leveled = columns["leveled"][rows]
+    leveled = column("leveled")[rows]
     plain = np.add.reduceat(counts[rows] * (1 - leveled), begins)
     copies = np.add.reduceat(counts[rows] * leveled, begins)
     counts[rows] = 0
     counts[rows[begins]] = np.maximum(plain, copies)
-    lasts[rows[begins]] = np.maximum.reduceat(columns["last"][rows], begins)
+    lasts[rows[begins]] = np.maximum.reduceat(lasts[rows], begins)
     return counts, lasts
