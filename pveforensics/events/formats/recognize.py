@@ -24,6 +24,7 @@ _BY_NAME = {
     "mail": "mail.log",
     "debug": "debug",
 }
+_ODD = bytes(code for code in range(32) if code not in (9, 10, 12, 13, 27))
 _MARKS = regex(r"^-- (?:Boot [0-9a-f]{32}|Reboot|(?:Logs|Journal) begins? at )", re.MULTILINE)
 _STATUS = regex(r"^\s*(?:Active: \w+ .*|Loaded: \w+ \(.*)$", re.MULTILINE)
 
@@ -51,7 +52,7 @@ def is_binary(head: bytes) -> bool:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return False
     text = head.replace(b"\0", b"")
-    odd = sum(map(text.count, (bytes((code,)) for code in range(32) if code not in (9, 10, 12, 13, 27))))
+    odd = len(text) - len(text.translate(None, _ODD))
     return not text or odd * 20 > len(text)
 
 
@@ -87,11 +88,11 @@ def recognize(head: bytes, path: str = "") -> Recognition:
 
 def _kind(reader: LineReader, text: str, path: str) -> str:
     kind = max(reader.kinds, key=lambda name: reader.kinds[name])
-    if len(_STATUS.findall(text)) >= 2:
+    if ("Active: " in text or "Loaded: " in text) and len(_STATUS.findall(text)) >= 2:  # most texts need no look at every line
         return "systemctl-status"
     name = path.rpartition("/")[2].lower()
     if kind in ("syslog", "journal"):
-        if _MARKS.search(text) or "journal" in name:
+        if ("-- " in text and _MARKS.search(text)) or "journal" in name:
             return "journal"
         if kind == "syslog":
             return next((word for start, word in _BY_NAME.items() if name.startswith(start)), kind)

@@ -142,9 +142,11 @@ def as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def looks_quoted(text: str) -> bool:
     """True for mail in quoted-printable: soft breaks at line ends and escapes of the equals sign."""
     lines = text.split("\n", 400)
+    if max(map(len, lines)) > 80:
+        return False
     soft = sum(line.rstrip("\r").endswith("=") and len(line) <= 78 for line in lines)
     escapes = sum(line.count("=3D") + line.count("=20") + line.count("=E2") for line in lines)
-    return soft >= 1 and escapes >= 1 and max(map(len, lines)) <= 80
+    return soft >= 1 and escapes >= 1
 
 
 def unquoted(data: bytes) -> bytes:
