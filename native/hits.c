@@ -187,9 +187,14 @@ struct groups {
     int64_t *literals;
     int64_t *fed; /* codes of lines that are fed */
     int64_t *hints;
+    int64_t *left; /* groups without an everyday signature, by their places among all */
+    int64_t *kept; /* the lines of the others, and their signatures */
+    int64_t *signatures;
     int64_t literal_count;
     int64_t fed_count;
     int64_t hint_count;
+    int64_t left_count;
+    int64_t kept_size; /* bytes of the kept lines */
     int64_t crowd; /* how many lines have the everyday signature of a storm that most of them have */
 };
 
@@ -237,20 +242,30 @@ static int64_t everyday_signature(const uint8_t *data, int64_t size, int64_t end
 static void number_groups(const uint8_t *data, int64_t size, const struct page *page, const struct meanings *meanings,
                           struct groups *groups, int64_t count)
 {
+    int64_t left = 0, length = 0;
     groups->crowd = 0;
     memset(meanings->counts, 0, (size_t)meanings->signatures * sizeof *meanings->counts);
     for (int64_t i = 0; i < count; i++) {
+        const int64_t place = groups->places[i], end = page->ends[place];
         if (i + AHEAD < count)
             fetch(data, page->ends[groups->places[i + AHEAD]] - 8);
-        groups->numbers[i] = -1;
-        if (groups->sizes[i] != 1)
-            continue;
-        const int64_t number = everyday_signature(
-            data, size, page->ends[groups->places[i]], groups->messages[i], groups->tags[i], meanings, groups->literals[groups->begins[i]]);
+        const int64_t number =
+            groups->sizes[i] == 1
+                ? everyday_signature(data, size, end, groups->messages[i], groups->tags[i], meanings, groups->literals[groups->begins[i]])
+                : -1;
         groups->numbers[i] = number;
-        if (number >= 0 && meanings->storms[number] && ++meanings->counts[number] > groups->crowd)
+        if (number < 0) {
+            groups->left[left++] = i;
+            continue;
+        }
+        groups->kept[i - left] = place;
+        groups->signatures[i - left] = number;
+        length += end - begin_of(page, place);
+        if (meanings->storms[number] && ++meanings->counts[number] > groups->crowd)
             groups->crowd = meanings->counts[number];
     }
+    groups->left_count = left;
+    groups->kept_size = length;
 }
 
 /* Of the codes of a page's lines the groups of those that are not fed and can mean anything, and the codes of lines that are not fed and

@@ -47,8 +47,24 @@ class _Meanings(ctypes.Structure):
 
 class _Groups(ctypes.Structure):
     _fields_ = [
-        *((name, POINTER) for name in ("places", "begins", "sizes", "numbers", "tags", "messages", "literals", "fed", "hints")),
-        *((name, NUMBER) for name in ("literal_count", "fed_count", "hint_count", "crowd")),
+        *(
+            (name, POINTER)
+            for name in (
+                "places",
+                "begins",
+                "sizes",
+                "numbers",
+                "tags",
+                "messages",
+                "literals",
+                "fed",
+                "hints",
+                "left",
+                "kept",
+                "signatures",
+            )
+        ),
+        *((name, NUMBER) for name in ("literal_count", "fed_count", "hint_count", "left_count", "kept_size", "crowd")),
     ]
 
 
@@ -141,6 +157,14 @@ class MeaningTables(NamedTuple):
     thin: int
 
 
+class ToKeep(NamedTuple):
+    """Everyday lines by their places in a page, their signatures, and how many bytes they have together."""
+
+    places: Indexes
+    signatures: Indexes
+    size: int
+
+
 class Grouper:
     """Sorts out the codes of one page after another by what the same tables say."""
 
@@ -153,7 +177,7 @@ class Grouper:
             len(fitting), fitting.shape[1], fitting.ctypes.data, everyday.shape[1], column.ctypes.data, everyday.ctypes.data,
             len(endings), endings.ctypes.data, masks.ctypes.data, corosync.ctypes.data, hints, thin, storms.ctypes.data, counts.ctypes.data,
         )  # fmt: skip
-        self._scratch = Scratch(9)
+        self._scratch = Scratch(12)
         self._groups = _Groups()
 
     def grouped(self, data: bytes, codes: Indexes, table: PageTable, lines: HitLines) -> tuple[Any, ...] | None:
@@ -161,16 +185,20 @@ class Grouper:
         loaded = compiled.library()
         if loaded is None:
             return None
-        *columns, literals, fed, hints = self._scratch.take(len(codes))
+        *columns, literals, fed, hints, left, kept, signatures = self._scratch.take(len(codes))
         groups = self._groups
         (
-            groups.places, groups.begins, groups.sizes, groups.numbers, groups.tags, groups.messages, groups.literals, groups.fed, groups.hints,
+            groups.places, groups.begins, groups.sizes, groups.numbers, groups.tags, groups.messages, groups.literals, groups.fed,
+            groups.hints, groups.left, groups.kept, groups.signatures,
         ) = self._scratch.addresses  # fmt: skip
         heads = _HitLines(len(lines.lines), *(column.ctypes.data for column in lines))
         structures = map(ctypes.addressof, (table, heads, self._meanings, groups))
         found = loaded.pveforensics_grouped(data, len(data), codes.ctypes.data, len(codes), *structures)
-        shown = literals[: groups.literal_count], fed[: groups.fed_count], hints[: groups.hint_count]
-        return *(column[:found] for column in columns), *shown, groups.crowd
+        more = found - groups.left_count
+        return (
+            *(column[:found] for column in columns), literals[: groups.literal_count], fed[: groups.fed_count], hints[: groups.hint_count],
+            left[: groups.left_count], ToKeep(kept[:more], signatures[:more], groups.kept_size), groups.crowd,
+        )  # fmt: skip
 
 
 class KeptLines(NamedTuple):
@@ -181,13 +209,12 @@ class KeptLines(NamedTuple):
     text: bytes
 
 
-def kept(
-    data: bytes, table: PageTable, places: Indexes, signatures: Indexes, first: int, hosts: Indexes, only: int, size: int
-) -> KeptLines | None:
-    """These lines of a page whose first line has the number `first`; `hosts` are numbers by the host, `size` is how long the lines are together."""
+def kept(data: bytes, table: PageTable, lines: ToKeep, first: int, hosts: Indexes, only: int) -> KeptLines | None:
+    """These lines of a page whose first line has the number `first`; `hosts` are numbers by the host, `only` is the host of all lines, or -1."""
     loaded = compiled.library()
     if loaded is None:
         return None
+    places, signatures, size = lines
     count = len(places)
     wide, narrow, text = np.empty((3, count), np.int64), np.empty((3, count), np.int32), compiled.blank(None, size)
     at, below = wide.ctypes.data, narrow.ctypes.data

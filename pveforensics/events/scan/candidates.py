@@ -112,10 +112,9 @@ class Candidates:
         groups = grouped(lines, self._codes, self._heads, feed, rows, self._meanings)
         self._hints = [(code >> CODE_BITS, code & LITERAL) for code in groups.hints.tolist()]
         self._next_hint, self._hinted = 0, -1
-        left = self._shelving.choose(rows, groups)
-        here, sizes = groups.places[left], groups.sizes[left].tolist()
-        texts = groups.literals.tolist()
-        literals = [tuple(texts[begin : begin + size]) for begin, size in zip(groups.begins[left].tolist(), sizes, strict=True)]
+        left = self._shelving.choose(lines, rows, groups)
+        here = groups.places[left]
+        literals = _stretches(groups.literals, groups.begins[left], groups.sizes[left])
         columns = (lines.starts[here], lines.ends[here], groups.messages[left], groups.tags[left], rows.host[here])
         places = here.tolist()
         todo = list(map(Todo, places, *(column.tolist() for column in columns), literals, itertools.repeat(1), places, places))
@@ -126,7 +125,7 @@ class Candidates:
     def _hint(self, first: int, place: int, anchor: int) -> None:
         """Look at a line, unless that was done for another anchor in it."""
         hints, lines = self._scan.hints, self._lines
-        if hints.due(anchor, int(self._rows.at[place])) and place != self._hinted:
+        if hints.due(anchor, self._rows.at.item(place)) and place != self._hinted:
             self._hinted = place
             hints.look(first + place, lines.text(place), self._columns.stamp(lines, self._rows, place))
 
@@ -292,6 +291,15 @@ class Candidates:
             self._tries.clear()
         tries = self._tries[program, anchors] = tuple((one, one.pattern.search) for one in tried(self._index, program, *anchors))
         return tries
+
+
+def _stretches(numbers: Indexes, begins: Indexes, sizes: Indexes) -> list[tuple[int, ...]]:
+    """Stretches of a row of numbers; where they are few the others do not become objects."""
+    bounds = zip(begins.tolist(), (begins + sizes).tolist(), strict=True)
+    if len(begins) * 8 < len(numbers):
+        return [tuple(numbers[begin:end].tolist()) for begin, end in bounds]
+    every = numbers.tolist()
+    return [tuple(every[begin:end]) for begin, end in bounds]
 
 
 def _by_line(codes: Indexes) -> dict[int, set[int]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pveforensics.events.scan import compiled
-from pveforensics.events.scan.anchored import HitLines
+from pveforensics.events.scan.anchored import HitLines, ToKeep
 from pveforensics.events.scan.columns import Rows
 from pveforensics.events.scan.hints import THIN_US
 from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
@@ -33,7 +33,8 @@ class Groups(NamedTuple):
     The literals of a line are `sizes` of `literals` from `begins` on. `numbers` is the everyday signature that is the only one to be
     tried on a line with one literal, if the line ends as that one demands; else -1. `crowd` is how many lines have the same one, of a storm,
     at the most. `hints` are the codes of lines that are not fed and state a moment twice, with the literal counted among those of the
-    hints: of each literal the first one in an hour, as far as the page tells.
+    hints: of each literal the first one in an hour, as far as the page tells. `left` are those without an everyday signature, by their places
+    among all, `kept` are the others.
     """
 
     places: Indexes
@@ -45,6 +46,8 @@ class Groups(NamedTuple):
     literals: Indexes
     fed: Indexes
     hints: Indexes
+    left: Indexes
+    kept: ToKeep
     crowd: int
 
 
@@ -84,7 +87,15 @@ def _grouped_in_numpy(page: Page, codes: Indexes, lines: HitLines, feed: Mask, r
     counts = np.bincount(numbers[numbers >= 0], minlength=len(meanings.signatures.storms))
     crowd = int(counts.max(where=meanings.signatures.storms, initial=0))
     hints = _due_hints(codes, feed, rows, meanings.fitting.shape[1])
-    return Groups(places, begins, sizes, numbers, tags, messages, literals, codes[fed], hints, crowd)
+    left = np.flatnonzero(numbers < 0)
+    kept = to_keep(page, places, numbers, numbers >= 0)
+    return Groups(places, begins, sizes, numbers, tags, messages, literals, codes[fed], hints, left, kept, crowd)
+
+
+def to_keep(page: Page, places: Indexes, numbers: Indexes, ours: Mask) -> ToKeep:
+    """Those of these lines that are kept, whose everyday signatures have these numbers."""
+    places = places[ours]
+    return ToKeep(places, numbers[ours], int((page.ends[places] - page.starts[places]).sum()))
 
 
 def _due_hints(codes: Indexes, feed: Mask, rows: Rows, signatures: int) -> Indexes:

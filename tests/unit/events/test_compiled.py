@@ -176,11 +176,11 @@ def test_hits_are_located_and_grouped_the_same(messages, draw, shelves):
             located, lines, two = rows.hits[:2], rows.hits.lines, rows.hits.seconds
         assert rows.ok[hit].tolist() == whole[hit].tolist()
         groups = grouping.grouped(page, located[0], lines, feed, rows, meanings)
-        kept = shelving.kept(7, page, rows, groups.places, groups.sizes, np.array([4, 9]))
+        kept = shelving.kept(7, page, rows, groups.kept, np.array([4, 9]))
         fits = rows.ok[lines.lines]
         return [
             located[0].tolist(), sorted(located[1].tolist()), *(column[fits].tolist() for column in lines), np.arange(len(hit))[two].tolist(),
-            *(column.tolist() for column in groups[:-1]), groups.crowd, kept.wide.tolist(), kept.narrow.tolist(), kept.text,
+            *(column.tolist() for column in groups[:-2]), *(column.tolist() for column in groups.kept[:2]), groups.kept.size, groups.crowd, kept.wide.tolist(), kept.narrow.tolist(), kept.text,
         ]  # fmt: skip
 
     with pytest.MonkeyPatch.context() as patch:
@@ -306,8 +306,8 @@ def test_a_line_outside_of_the_text_is_not_kept():
     table = anchored.PageTable(2, *(column.ctypes.data for column in (ends, ok, at, host)))
     for place, size in ((1, 5), (2, 0), (-1, 0), (0, 2)):
         with pytest.raises(ValueError, match="outside"):
-            anchored.kept(b"abc", table, np.array([place]), np.array([5]), 1, np.array([0]), -1, size)
-    assert anchored.kept(b"abc", table, np.array([0]), np.array([5]), 1, np.array([0]), -1, 3).text == b"abc"
+            anchored.kept(b"abc", table, anchored.ToKeep(np.array([place]), np.array([5]), size), 1, np.array([0]), -1)
+    assert anchored.kept(b"abc", table, anchored.ToKeep(np.array([0]), np.array([5]), 3), 1, np.array([0]), -1).text == b"abc"
 
 
 def test_what_lies_outside_of_the_text_counts_as_nul():
@@ -384,7 +384,7 @@ for _ in range(3000):
     heads = anchored.HitLines(np.unique(codes >> 20), some() % 5 - 1, some())
     anchored.Grouper(meant).grouped(text, codes, table, heads._replace(tags=heads.tags[: len(heads.lines)], messages=heads.messages[: len(heads.lines)]))
     try:
-        anchored.kept(text, table, some(), some(), 1, numbers[:2].copy(), draw.choice([-1, 0, 5]), draw.randrange(200))
+        anchored.kept(text, table, anchored.ToKeep(some(), some(), draw.randrange(200)), 1, numbers[:2].copy(), draw.choice([-1, 0, 5]))
     except ValueError:
         pass
     pieces = []
