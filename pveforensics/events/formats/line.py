@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from pveforensics.lazyregex import regex
 from pveforensics.readings import Stamp
 from pveforensics.value import Value
 
 
-class Line(NamedTuple):
+class Line(Value, frozen=True):
     """One line taken apart. `message_offset` is where `message` begins in the text that was given."""
 
     stamp: Stamp | None

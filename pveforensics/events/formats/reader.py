@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pveforensics.events.formats import peel
 from pveforensics.events.formats.line import Format, Line
 from pveforensics.events.formats.shapes import STRICT, WEAK
@@ -78,4 +80,4 @@ def _shifted(shapes: list[Format] | tuple[Format, ...], text: str, start: int) -
     if found is None:
         return None
     shape, line = found
-    return shape, line._replace(message_offset=line.message_offset + start)
+    return shape, replace(line, message_offset=line.message_offset + start)

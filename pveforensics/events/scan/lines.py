@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pveforensics.events.formats import Format, Line, LineReader
 from pveforensics.events.formats.peel import before_text
@@ -149,11 +150,11 @@ class TextScan:
 
     def _two(self, number: int, text: str, line: Line, found: set[int], at: int) -> None:
         """Two records that lost the line end between them, as long as both are of one host."""
-        self._try(number, text, line._replace(message=line.message[:at]), found)
+        self._try(number, text, replace(line, message=line.message[:at]), found)
         start = line.message_offset + at
         read = self.reader.take_apart(text[start:])
         if read is not None:
-            self._head(number, text, (read[0], read[1]._replace(message_offset=read[1].message_offset + start)), found, whole=False)
+            self._head(number, text, (read[0], replace(read[1], message_offset=read[1].message_offset + start)), found, whole=False)
 
     def _count(self, number: int, text: str, read: tuple[Format, Line], *, named: bool) -> None:
         """Count a line of a text that has a head; its program if it is `named`."""
@@ -162,12 +163,12 @@ class TextScan:
         known = self._begins.get(begin) if begin is not None and shape.weak and not named and has_date(text) else None
         if begin is not None and known is not None:
             self.reader.note(known)
-            self._note(number, line._replace(host=begin[1], program=""))
+            self._note(number, replace(line, host=begin[1], program=""))
             return
         if begin is not None and shape.name in SHAPES and line.host == begin[1]:
             self._begins[begin] = shape
         self.reader.note(shape)
-        self._note(number, line if named else line._replace(program=""))
+        self._note(number, line if named else replace(line, program=""))
 
     def _note(self, number: int, line: Line) -> None:
         """Count what every line with a head tells: time, host, program."""
@@ -210,7 +211,7 @@ class TextScan:
                 self.coverage.boot,
                 leveled=leveled,
             )
-        return self.collector.add(number, text, line._replace(message=message), *hit, boot=self.coverage.boot, offset=offset, count=count)
+        return self.collector.add(number, text, replace(line, message=message), *hit, boot=self.coverage.boot, offset=offset, count=count)
 
     def _loose(self, number: int, text: str, found: set[int] | None) -> None:
         """A line without a head: a separator, the continuation of a record, or what stands alone."""
@@ -242,7 +243,7 @@ class TextScan:
             for number, text, found in opened.parts:
                 if found:
                     start = before_text(text)
-                    self._try(number, text, opened.line._replace(message=text[start:], message_offset=start), found)
+                    self._try(number, text, replace(opened.line, message=text[start:], message_offset=start), found)
 
     def _try_joined(self, opened: _Open) -> bool:
         """Wrapped by hand or by a mailer: joined with a blank, or without one where a word was cut."""
@@ -253,7 +254,7 @@ class TextScan:
             hit = self.index.first(self.index.of_text(message), line.program, line.pid, message)
             if hit is not None:
                 self.hints.look(opened.number, whole, line.stamp)
-                made = line._replace(message=message)
+                made = replace(line, message=message)
                 self.collector.add(opened.number, whole, made, *hit, boot=self.coverage.boot, offset=line.message_offset)
                 return True
         return False

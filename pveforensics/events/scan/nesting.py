@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,8 +15,8 @@ if TYPE_CHECKING:  # numpy only where a long text is searched
     from pveforensics.events.scan.compiled import Nested
 
 _DIGIT = 0xFF
-_MANY = 100
-"""Hits from which on compiled loops are worth loading."""
+_MANY, _VERY_MANY = 100, 20_000
+"""Hits from which on compiled loops are worth calling, and, where nothing else has loaded them with numpy, loading."""
 
 
 class Outer(NamedTuple):
@@ -72,7 +73,8 @@ class Nesting:
         """The hits with those of outer literals around inner ones, nearly in their order."""
         if not self._nests:
             return hits
-        found = self._in_machine_code(buffer, hits) if len(hits) >= _MANY else None
+        many = _MANY if "pveforensics.events.scan.compiled" in sys.modules else _VERY_MANY
+        found = self._in_machine_code(buffer, hits) if len(hits) >= many else None
         return found if found is not None else self._one_by_one(buffer, hits)
 
     def _one_by_one(self, buffer: bytes, hits: array[int]) -> array[int]:
