@@ -73,7 +73,7 @@ def compose(case: model.Case) -> shape.Document:
         checks=[shape.Check(rule=c.rule, outcome=str(c.outcome), reason=c.reason, node=c.node) for c in case.checks],
         benign=benign,
         notes=list(case.notes),
-        evidence={key: _evidence(cited.lines[key]) for key in sorted(cited.lines)},
+        evidence={key: cited.lines[key] for key in sorted(cited.lines)},
     )
 
 
@@ -340,20 +340,19 @@ def _measure(measure: model.Measure) -> shape.Measure:
 
 
 def _cause(cause: model.Cause, cited: Cited) -> shape.Cause:
-    def lines(given: tuple[model.Reason, ...]) -> list[str]:
-        return cited.cite(one for reason in given for one in reason.evidence) if given else []
-
-    def reasons(given: tuple[model.Reason, ...], sign: int) -> list[shape.Reason]:
-        return [shape.Reason(text=r.text, weight=round(sign * abs(r.weight), 3), evidence=cited.cite(r.evidence)) for r in given]
-
+    weighed = [(reason, sign) for given, sign in ((cause.speaks_for, 1), (cause.speaks_against, -1)) for reason in given]
     return shape.Cause(
         cause=cause.cause,
         confidence=round(cause.confidence, 4),
-        speaks_for=lines(cause.speaks_for),
-        speaks_against=lines(cause.speaks_against),
-        reasons=reasons(cause.speaks_for, 1) + reasons(cause.speaks_against, -1),
+        speaks_for=_lines(cause.speaks_for, cited),
+        speaks_against=_lines(cause.speaks_against, cited),
+        reasons=[shape.Reason(text=r.text, weight=round(sign * abs(r.weight), 3), evidence=cited.cite(r.evidence)) for r, sign in weighed],
         decided_by=cause.decided_by,
     )
+
+
+def _lines(reasons: tuple[model.Reason, ...], cited: Cited) -> list[str]:
+    return cited.cite([one for reason in reasons for one in reason.evidence]) if reasons else []
 
 
 def _incident(incident: model.Incident) -> shape.Incident:
@@ -381,18 +380,4 @@ def _incident(incident: model.Incident) -> shape.Incident:
         impact=shape.Impact(guests=guests),
         trigger=incident.trigger,
         recurrence=incident.recurrence,
-    )
-
-
-def _evidence(one: model.Evidence) -> shape.Evidence:
-    return shape.Evidence(
-        path=one.path,
-        line=one.line,
-        node=one.node,
-        at=_time(one.at),
-        written=one.written,
-        text=one.text,
-        match=one.match,
-        before=one.before,
-        after=one.after,
     )

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pveforensics.report import shape
 from pveforensics.report.citing import EVIDENCE_PER_PART, Cited
 
 LINES = tuple(cases.line("alpha", k, "kernel: the same text", number) for k, number in enumerate((1, 2, 3, 1, 2)))
@@ -19,9 +20,13 @@ def test_ids_are_those_of_the_lines_each_once_in_order(parts):
         assert cited.cite(evidence, near=near) == list(dict.fromkeys(one.id for one in evidence))
         for one in evidence:
             first.setdefault(one.id, one if near else replace(one, before=(), after=()))
-    assert cited.lines == first
+    assert cited.lines == {key: shape.Evidence(**as_told(one)) for key, one in first.items()}
     assert all(cited.knows([one]) == (one.id in first) for one in LINES)
-    assert all((line.before, line.after) == (first[key].before, first[key].after) for key, line in cited.lines.items())
+
+
+def as_told(one):
+    at = one.at.iso() if one.at else None
+    return {key: getattr(one, key) for key in ("path", "line", "node", "written", "text", "match", "before", "after")} | {"at": at}
 
 
 def test_a_line_that_was_read_twice_is_one():
@@ -29,7 +34,7 @@ def test_a_line_that_was_read_twice_is_one():
     cited = Cited()
     assert cited.cite([LINES[0], again]) == [LINES[0].id]
     assert cited.knows([again])
-    assert cited.lines[again.id] is LINES[0]
+    assert cited.lines[again.id] == shape.Evidence(**as_told(LINES[0]))
 
 
 def test_a_storm_is_cut():
