@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from pveforensics.report import shape
 from pveforensics.report.sections import incidents, lanes
-from pveforensics.report.sections.findings import Line
-from pveforensics.report.visible import prose, text, times
+from pveforensics.report.sections.findings import Line, Step
+from pveforensics.report.visible import prose, text, timed
 
 
 def _markup(html: str) -> Markup:
@@ -23,7 +23,7 @@ def _markup(html: str) -> Markup:
 
 def code(key: str, codes: Mapping[str, str], placed: Collection[str]) -> Markup:
     """The code of a finding, as a link where the finding has a place to go to."""
-    return _markup(f'<a href="#{text(key)}">{text(codes[key])}</a>' if key in placed else text(codes[key]))
+    return _markup(_code(key, codes, placed))
 
 
 @functools.lru_cache(maxsize=64)
@@ -52,20 +52,14 @@ def confidence(words: str, value: float) -> Markup:
 
 def cites(keys: Iterable[str], anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> Markup:
     """Ids of evidence: links where the line stands in a card, else its place."""
-
-    def cite(key: str) -> str:
-        if key in anchors:
-            return f'<a class="id" href="#{text(key)}" title="{text(key)}">{text(key[:7])}</a>'
-        return _place(evidence[key]) if key in evidence else ""
-
-    return _markup(" ".join(map(cite, keys)))
+    return _markup(_cites(keys, anchors, evidence))
 
 
 def reasons(
     given: Iterable[tuple[str, Iterable[str]]], title: str, sign: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]
 ) -> Markup:
     """What speaks for a cause, or against it, each with the lines that say so; nothing where there is nothing."""
-    items = "".join(f"<li>{prose(why)} {cites(keys, anchors, evidence)}</li>" for why, keys in given)
+    items = "".join(f"<li>{prose(why)} {_cites(keys, anchors, evidence)}</li>" for why, keys in given)
     return _markup(f'<p class="side">{title}</p><ul class="pm {sign}">{items}</ul>' if items else "")
 
 
@@ -75,6 +69,26 @@ def link(url: str) -> Markup:
     shown = text(url)
     web = url.startswith(("https://", "http://"))
     return _markup(f'<a class="ext" rel="noreferrer noopener" href="{shown}">{shown}</a>' if web else shown)
+
+
+def refs(rule: str, references: Iterable[str]) -> Markup:
+    """The rule of a finding, and what it refers to."""
+    return _markup(f'<p class="refs">Rule <code>{text(rule)}</code>{"".join([f" · {link(url)}" for url in references])}</p>')
+
+
+@functools.lru_cache(maxsize=256)
+def acts(steps: tuple[Step, ...]) -> Markup:
+    """What to look at, to hold and to press, if anything; findings of one rule often ask for the same."""
+    columns = "".join(
+        f'<div class="{text(step)}"><h4>{text(word)}</h4>{"".join(map(_remedy, remedies))}</div>\n' for step, word, remedies in steps
+    )
+    return _markup(f'<div class="acts">\n{columns}</div>\n' if columns else "")
+
+
+def _remedy(one: shape.Remedy) -> str:
+    command = f'<code class="cmd">{text(one.command)}</code>' if one.command else ""
+    caution = f'<p class="caution"><b>Caution:</b> {prose(one.caution)}</p>' if one.caution else ""
+    return f"<p>{prose(one.text)}</p>{command}{caution}"
 
 
 def line(one: Line, files: Collection[str]) -> str:
@@ -88,7 +102,7 @@ def line(one: Line, files: Collection[str]) -> str:
     near = _around(one, before + hit + after) if one.lines_before or one.lines_after else ""
     return (
         f'<figure class="ev"{anchor}><figcaption><a class="id" href="#{key}">{key}</a> <b class="n">{text(one.node)}</b> {source}'
-        f" <span>{times(one.at)}</span>{written}</figcaption>\n<pre>{before}{marked}{after}</pre>\n{near}</figure>\n"
+        f" <span>{timed(one.at)}</span>{written}</figcaption>\n<pre>{before}{marked}{after}</pre>\n{near}</figure>\n"
     )
 
 
@@ -97,12 +111,12 @@ def incident(row: incidents.Row, codes: Mapping[str, str], placed: Collection[st
     anchor = f' id="{text(row.id)}"' if here and row.anchor else ""
     title = text(row.title) if anchor else f'<a href="#{text(row.id)}">{text(row.title)}</a>'
     named = [
-        f'<span id="{text(key)}">{text(codes[key])}</span> ' if here and key in row.placed else f"{code(key, codes, placed)} "
+        f'<span id="{text(key)}">{text(codes[key])}</span> ' if here and key in row.placed else f"{_code(key, codes, placed)} "
         for key in row.findings[: incidents.CODES]
     ]
     more = f"and {len(row.findings) - incidents.CODES} more" if len(row.findings) > incidents.CODES else ""
     return (
-        f'<tr{anchor}><td class="r">{row.number}</td><td class="t_">{times(row.when)}</td><td class="t_ r">{text(row.lasted)}</td>'
+        f'<tr{anchor}><td class="r">{row.number}</td><td class="t_">{timed(row.when)}</td><td class="t_ r">{text(row.lasted)}</td>'
         f'<th scope="row">{title}</th><td>{criticality(row.rank, row.criticality)}</td><td>{text(row.nodes)}</td>'
         f"<td>{''.join(named)}{more}</td></tr>\n"
     )
@@ -113,9 +127,9 @@ def state(row: lanes.Row, zone: str, anchors: Collection[str], evidence: Mapping
     local = f'<td class="t_">{text(row.local)}</td>' if zone != "UTC" else ""
     proof = " data-proof" if row.found else ""
     return (
-        f'<tr data-from="{row.edges[0]}" data-to="{row.edges[1]}" data-lanes="{text(row.lanes)}"{proof}><td class="t_">{times(row.start)}</td>'
+        f'<tr data-from="{row.edges[0]}" data-to="{row.edges[1]}" data-lanes="{text(row.lanes)}"{proof}><td class="t_">{timed(row.start)}</td>'
         f'{local}<td class="t_">{text(row.lasted)}</td><th scope="row">{text(row.where)}</th><td>{text(row.what)}</td>'
-        f"<td>{cites(row.evidence, anchors, evidence)}</td></tr>\n"
+        f"<td>{_cites(row.evidence, anchors, evidence)}</td></tr>\n"
     )
 
 
@@ -134,6 +148,21 @@ def state_rows(rows: Iterable[lanes.Row], zone: str, anchors: Collection[str], e
     return _markup("".join([state(row, zone, anchors, evidence) for row in rows]))
 
 
+def _code(key: str, codes: Mapping[str, str], placed: Collection[str]) -> str:
+    return f'<a href="#{text(key)}">{text(codes[key])}</a>' if key in placed else text(codes[key])
+
+
+def _cites(keys: Iterable[str], anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> str:
+    return " ".join([_cite(key, anchors, evidence) for key in keys])
+
+
+def _cite(key: str, anchors: Collection[str], evidence: Mapping[str, shape.Evidence]) -> str:
+    if key in anchors:
+        shown = text(key)
+        return f'<a class="id" href="#{shown}" title="{shown}">{text(key[:7])}</a>'
+    return _place(evidence[key]) if key in evidence else ""
+
+
 def _around(one: Line, itself: str) -> str:
     lines = [*map(text, one.lines_before), f"<b>{itself}</b>", *map(text, one.lines_after)]
     return '<details><summary>Lines around it</summary><pre class="near">' + "\n".join(lines) + "</pre></details>\n"
@@ -144,7 +173,7 @@ def _place(one: Line | shape.Evidence) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "code": code, "crit": criticality, "conf": confidence, "cites": cites, "reasons": reasons, "link": link,
+    "code": code, "crit": criticality, "conf": confidence, "cites": cites, "reasons": reasons, "acts": acts, "refs": refs,
     "lines": lines, "incident_rows": incident_rows, "state_rows": state_rows,
 }  # fmt: skip
 """The names by which templates use them."""

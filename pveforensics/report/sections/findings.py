@@ -43,6 +43,10 @@ class Line(msgspec.Struct, frozen=True):
     file: str = ""
 
 
+Step = tuple[str, str, tuple[shape.Remedy, ...]]
+"""A kind of remedy with its heading and the remedies."""
+
+
 class CauseView(msgspec.Struct, frozen=True):
     """A cause with what speaks for and against it; each reason with its evidence ids."""
 
@@ -69,7 +73,7 @@ class Card(msgspec.Struct, frozen=True):
     open_lines: tuple[Line, ...]
     more_lines: tuple[Line, ...]
     left_out: int
-    steps: tuple[tuple[str, str, tuple[shape.Remedy, ...]], ...]
+    steps: tuple[Step, ...]
     led_to: tuple[tuple[tuple[str, ...], str], ...]
     came_from: tuple[tuple[tuple[str, ...], str], ...]
     folded: bool
@@ -326,7 +330,7 @@ def _cause(cause: shape.Cause) -> CauseView:
     return CauseView(words.cause_word(cause.cause), words.sure(cause.confidence), cause.confidence, side(1), side(-1), cause.decided_by)
 
 
-def _steps(remedies: Iterable[shape.Remedy]) -> Iterable[tuple[str, str, tuple[shape.Remedy, ...]]]:
+def _steps(remedies: Iterable[shape.Remedy]) -> Iterable[Step]:
     given = tuple(remedies)
     for step, word in (("look", "Look at"), ("hold", "Hold"), ("press", "Press")):
         found = tuple(each for each in given if each.step == step or (step == "press" and each.step not in ("look", "hold")))

@@ -57,6 +57,20 @@ SLOW = """
 {% if url.startswith(('https://', 'http://')) %}<a class="ext" rel="noreferrer noopener" href="{{ url }}">{{ url }}</a>{% else %}{{ url }}{% endif %}
 {%- endmacro %}
 
+{% macro refs(rule, references) -%}
+<p class="refs">Rule <code>{{ rule }}</code>{% for url in references %} · {{ link(url) }}{% endfor %}</p>
+{%- endmacro %}
+
+{% macro acts(steps) %}
+{% if steps %}
+<div class="acts">
+{% for step, word, remedies in steps %}
+<div class="{{ step }}"><h4>{{ word }}</h4>{% for each in remedies %}<p>{{ each.text | prose }}</p>{% if each.command %}<code class="cmd">{{ each.command }}</code>{% endif %}{% if each.caution %}<p class="caution"><b>Caution:</b> {{ each.caution | prose }}</p>{% endif %}{% endfor %}</div>
+{% endfor %}
+</div>
+{% endif %}
+{% endmacro %}
+
 {% macro prose(value) %}{% for part in value.split('`') %}{% if loop.index0 % 2 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}{% endmacro %}
 """
 ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible, trim_blocks=True, lstrip_blocks=True)
@@ -115,6 +129,16 @@ def test_links(url):
     assert pieces.link(url) == slow.link(url)
 
 
+@given(TEXTS, st.lists(st.one_of(TEXTS, st.just("https://example.org/<>")), max_size=3))
+def test_the_rule_and_what_it_refers_to(rule, references):
+    assert pieces.refs(rule, references) == slow.refs(rule, references)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, st.lists(st.builds(shape.Remedy, text=TEXTS, command=TEXTS, caution=TEXTS), max_size=3).map(tuple)), max_size=3))  # fmt: skip
+def test_what_to_do(steps):
+    assert pieces.acts(tuple(steps)) == slow.acts(steps)
+
+
 @given(TEXTS, TEXTS, st.floats(-2, 2))
 def test_codes_and_marks(key, text, value):
     for rank in range(5):
@@ -140,7 +164,8 @@ def test_what_is_written_is_markup_that_a_template_takes_as_it_is(name):
         "cites": (["e-1"], {"e-1"}, {}),
         "lines": ([one], ()),
         "reasons": ([("why", ("e-1",))], "For", "p", {"e-1"}, {}),
-        "link": ("https://example.org",),
+        "refs": ("rule", ["https://example.org"]),
+        "acts": ((("look", "Look at", (shape.Remedy(text="t"),)),),),
         "incident_rows": ([incidents.Row("i", 1, "t", "w", "l", "high", 3, "n", ("f",), True, frozenset())], {"f": "F1"}, {"f"}, False),
         "state_rows": ([lanes.Row("s", "", "l", "w", "w", ("e-1",), (0, 1), "l", False)], "UTC", {"e-1"}, {}),
     }[name]
