@@ -49,14 +49,11 @@ _STEPS_S = (
 )  # fmt: skip
 
 
-Attributes = tuple[tuple[str, str], ...]
-
-
 class Shape(NamedTuple):
-    """One SVG element: tag and attributes come from code alone, `text` and `title` may come from the evidence."""
+    """One SVG element: tag and attributes, which stand as they are written, come from code alone; `text` and `title` may come from the evidence."""
 
     tag: str
-    attrs: Attributes
+    attrs: str
     text: str = ""
     title: str = ""
     block: int = -1
@@ -139,20 +136,17 @@ class Sheet(msgspec.Struct):
     ) -> None:
         """A bar; `fill` is a colour's name, `none`, or a hatch (`hatch-bad`, `hatch-log`)."""
         colours, classes = painted(fill, stroke)
-        attrs = [("x", num(x)), ("y", num(y)), ("width", num(max(0.5, width))), ("height", num(height)), *colours]
-        if dash:
-            attrs.append(("stroke-dasharray", dash))
-        if anchored is not None:
-            attrs.append(("data-a", num(anchored)))
-        self._add("rect", (*attrs, *classes), title=title)
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        moment = f' data-a="{num(anchored)}"' if anchored is not None else ""
+        place = f' x="{num(x)}" y="{num(y)}" width="{num(max(0.5, width))}" height="{num(height)}"'
+        self._add("rect", f"{place}{colours}{dashes}{moment}{classes}", title=title)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str, *, width: float = 1.0, dash: str = "") -> None:
         """A straight line."""
         colours, classes = painted("", stroke)
-        attrs = [("x1", num(x1)), ("y1", num(y1)), ("x2", num(x2)), ("y2", num(y2)), *colours, ("stroke-width", num(width))]
-        if dash:
-            attrs.append(("stroke-dasharray", dash))
-        self._add("line", (*attrs, *classes))
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        place = f' x1="{num(x1)}" y1="{num(y1)}" x2="{num(x2)}" y2="{num(y2)}"'
+        self._add("line", f'{place}{colours} stroke-width="{num(width)}"{dashes}{classes}')
 
     def text(
         self,
@@ -174,13 +168,13 @@ class Sheet(msgspec.Struct):
         left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         self.boxes.append(Box(left, left + wide, y - size * 0.78, y + size * 0.22))
         colours, classes = painted(fill, "", halo=halo)
-        attrs = [("x", num(x)), ("y", num(y)), ("font-size", str(size)), ("text-anchor", anchor), *colours]
-        attrs += [("font-weight", "700")] if bold else []
-        attrs += [("data-a", num(x if anchored is None else anchored))] if not self.fixed else []
-        attrs += [("data-e", num(until))] if until is not None else []
-        self._add("text", (*attrs, *classes), text, title)
+        weight = ' font-weight="700"' if bold else ""
+        moment = f' data-a="{num(x if anchored is None else anchored)}"' if not self.fixed else ""
+        end = f' data-e="{num(until)}"' if until is not None else ""
+        place = f' x="{num(x)}" y="{num(y)}" font-size="{size}" text-anchor="{anchor}"'
+        self._add("text", f"{place}{colours}{weight}{moment}{end}{classes}", text, title)
 
-    def _add(self, tag: str, attrs: Attributes, text: str = "", title: str = "") -> None:
+    def _add(self, tag: str, attrs: str, text: str = "", title: str = "") -> None:
         self.shapes.append(Shape(tag, attrs, text, title, self.block, self.fixed))
 
     def clear(self, x: float) -> float:
@@ -195,11 +189,11 @@ class Sheet(msgspec.Struct):
 
 
 @functools.cache
-def painted(fill: str, stroke: str, *, halo: bool = False) -> tuple[Attributes, Attributes]:
+def painted(fill: str, stroke: str, *, halo: bool = False) -> tuple[str, str]:
     """What is filled and stroked, each with a colour's name if at all: as attributes, and as one attribute with all classes."""
     given = [(kind, colour) for kind, colour in (("fill", fill), ("stroke", stroke)) if colour]
     classes = [f"{'f' if kind == 'fill' else 'k'}-{colour}" for kind, colour in given if colour in COLOURS] + (["halo"] if halo else [])
-    return tuple((kind, _colour(colour)) for kind, colour in given), (("class", " ".join(classes)),) if classes else ()
+    return "".join(f' {kind}="{_colour(colour)}"' for kind, colour in given), f' class="{" ".join(classes)}"' if classes else ""
 
 
 def _colour(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
 from markupsafe import Markup
@@ -13,17 +12,12 @@ from pveforensics.report.visible import text
 
 def elements(shapes: Iterable[Shape]) -> Markup:
     """One element a line."""
-    return Markup("".join(map(_element, shapes)))  # noqa: S704 - each part is escaped below
+    return Markup("".join(map(_element, shapes)))  # noqa: S704 - texts are escaped below, all else comes from code
 
 
 def _element(shape: Shape) -> str:
-    head = f"<{shape.tag}{''.join([_attribute(key, value) for key, value in shape.attrs])}"
-    if not shape.title and not shape.text:
-        return head + "/>\n"
-    title = f"<title>{text(shape.title)}</title>" if shape.title else ""
-    return f"{head}>{title}{text(shape.text)}</{shape.tag}>\n"
-
-
-@functools.lru_cache(maxsize=16384)
-def _attribute(key: str, value: str) -> str:
-    return f' {key}="{text(value)}"'
+    tag, attrs, said, title, _, _ = shape
+    if not title and not said:
+        return f"<{tag}{attrs}/>\n"
+    told = f"<title>{text(title)}</title>" if title else ""
+    return f"<{tag}{attrs}>{told}{text(said)}</{tag}>\n"

@@ -1,6 +1,7 @@
 """The drawing: round ticks, no overlapping labels, every state drawn and told in the table."""
 
 import itertools
+import re
 
 import cases
 import pytest
@@ -23,6 +24,10 @@ from pveforensics.resources import rules_folder
 def view(case):
     made = section.build(tell(document.to_document(case)))
     return made and made.within(Room())
+
+
+def attributes(shape):
+    return dict(re.findall(r' ([\w-]+)="([^"]*)"', shape.attrs))
 
 
 def overlaps(sheet):
@@ -97,7 +102,7 @@ def test_a_crowd_of_quiet_nodes_is_counted_in_the_zoom():
 
 def test_a_planned_stop_is_drawn_calm():
     drawn = view(cases.planned())
-    assert not any(dict(shape.attrs).get("class") in ("f-bad", "k-bad") for shape in drawn.overview.sheet.shapes)
+    assert not any(attributes(shape).get("class") in ("f-bad", "k-bad") for shape in drawn.overview.sheet.shapes)
     titles = [shape.title for shape in drawn.zooms[0].sheet.shapes]
     assert any(title.startswith("shut down; next sign after 4 min 36 s") for title in titles)
 
@@ -191,7 +196,7 @@ def test_an_uncertain_edge_is_faded_and_what_only_peers_tell_is_dashed():
             Interval("node:gamma", "unreachable", cases.t(640), cases.t(700), {"seen_by": "beta"}),
         ),
     )
-    shapes = [dict(shape.attrs) | {"title": shape.title} for shape in view(case).zooms[0].sheet.shapes]
+    shapes = [attributes(shape) | {"title": shape.title} for shape in view(case).zooms[0].sheet.shapes]
     assert any(shape.get("fill") == "url(#fade-in)" for shape in shapes)
     assert any(shape.get("stroke-dasharray") and shape["title"].startswith("not seen by its peers") for shape in shapes)
 
@@ -265,8 +270,8 @@ def test_leaders_cross_no_callout():
         for at in (5, 20, 40, 60, 80, 85, 90, 91, 99)
     ]
     sheet = picture.zoom([], 0, 100_000_000, callouts)
-    texts = [(dict(shape.attrs), box) for shape, box in zip([s for s in sheet.shapes if s.tag == "text"], sheet.boxes, strict=True)]
-    leaders = [(float(a["x1"]), float(a["y1"]), float(a["y2"])) for a in (dict(s.attrs) for s in sheet.shapes if s.tag == "line") if a["x1"] == a["x2"] and "f-line" not in a.get("class", "") and "k-line" not in a.get("class", "")]  # fmt: skip
+    texts = [(attributes(shape), box) for shape, box in zip([s for s in sheet.shapes if s.tag == "text"], sheet.boxes, strict=True)]
+    leaders = [(float(a["x1"]), float(a["y1"]), float(a["y2"])) for a in (attributes(s) for s in sheet.shapes if s.tag == "line") if a["x1"] == a["x2"] and "f-line" not in a.get("class", "") and "k-line" not in a.get("class", "")]  # fmt: skip
     for attrs, box in texts:
         for x, y0, y1 in leaders:
             crossed = box.x0 + 1 < x < box.x1 - 1 and y0 < box.y1 - 2 and box.y0 + 2 < y1
@@ -289,7 +294,7 @@ def test_the_protocol_stands_under_the_real_events():
     texts = [shape.text for shape in sheet.shapes if shape.tag == "text"]
     assert "lock lost to watchdog expired: 46 s, expected 42 to 61 s" in texts
     assert "watchdog expired to reset: not measured, expected 10 to 11.5 s" in texts
-    mark = next(dict(shape.attrs) for shape in sheet.shapes if shape.title == "measured 46 s")
+    mark = next(attributes(shape) for shape in sheet.shapes if shape.title == "measured 46 s")
     assert abs(float(mark["x"]) + 2 - sheet.scale.x(cases.t(625.0 + 46).us)) < 0.2
     assert {watch.finding: watch.folded for watch in drawn.zooms[0].watches} == {
         finding.id: finding.class_ == "fencing" for finding in cases.fenced().findings if finding.stopwatch
@@ -310,7 +315,7 @@ def test_numbers_of_incidents_that_would_touch_are_one_badge():
     frames = [Frame(at * 1_000_000, at * 1_000_000 + 1, number, f"n{number}", drawn=number == 2, bad=number == 3) for at, number in ((10, 1), (11, 3), (11, 2), (90, 5), (50, 4))]  # fmt: skip
     sheet = overview([], 0, 100_000_000, frames)
     badges = [
-        (shape.text, shape.title, dict(shape.attrs)["class"]) for shape in sheet.shapes if shape.title.startswith(("1 n", "4 n", "5 n"))
+        (shape.text, shape.title, attributes(shape)["class"]) for shape in sheet.shapes if shape.title.startswith(("1 n", "4 n", "5 n"))
     ]
     assert badges == [("1–3", "1 n1; 2 n2; 3 n3", "f-bad"), ("4", "4 n4", "f-ink2"), ("5", "5 n5", "f-ink2")]
 
@@ -322,14 +327,24 @@ def test_a_shape_has_its_colours_as_attributes_and_all_its_classes_in_one_at_the
     sheet.line(0, 1, 2, 3, "line", width=2, dash="1 3")
     sheet.text(0, 1, "t", "ink", bold=True, halo=True, until=9)
     assert [shape.attrs for shape in sheet.shapes] == [
-        (("x", "0"), ("y", "1"), ("width", "2"), ("height", "3"), ("fill", "url(#hatch-bad)"), ("stroke", "#a83606"), ("stroke-dasharray", "3 2"), ("data-a", "7"), ("class", "k-bad")),
-        (("x", "0"), ("y", "1"), ("width", "2"), ("height", "3"), ("fill", "none")),
-        (("x1", "0"), ("y1", "1"), ("x2", "2"), ("y2", "3"), ("stroke", "#e3e7eb"), ("stroke-width", "2"), ("stroke-dasharray", "1 3"), ("class", "k-line")),
-        (("x", "0"), ("y", "1"), ("font-size", "11"), ("text-anchor", "start"), ("fill", "#14181d"), ("font-weight", "700"), ("data-a", "0"), ("data-e", "9"), ("class", "f-ink halo")),
-    ]  # fmt: skip
+        ' x="0" y="1" width="2" height="3" fill="url(#hatch-bad)" stroke="#a83606" stroke-dasharray="3 2" data-a="7" class="k-bad"',
+        ' x="0" y="1" width="2" height="3" fill="none"',
+        ' x1="0" y1="1" x2="2" y2="3" stroke="#e3e7eb" stroke-width="2" stroke-dasharray="1 3" class="k-line"',
+        ' x="0" y="1" font-size="11" text-anchor="start" fill="#14181d" font-weight="700" data-a="0" data-e="9" class="f-ink halo"',
+    ]
 
 
 @given(st.integers(-(10**16), 10**16), st.integers(0, 10**15), st.integers(0, 10**12))
 def test_a_moment_beyond_the_axis_stands_at_its_end(us, t0, length):
     scale = Scale(t0, t0 + length, 132.0, 1160.0)
     assert scale.x(us) == 132.0 + (1160.0 - 132.0) * min(1.0, max(0.0, (us - t0) / max(1, length)))
+
+
+def test_a_window_has_the_events_inside_it_also_where_the_document_has_them_in_another_order():
+    events = tuple(Event("corosync_quorum_lost", "alpha", cases.t(at), seq=k) for k, at in enumerate((650, 600, 700, 650, 610)))
+    found = lanes.lanes(tell(document.to_document(cases.case(cases.fenced().nodes, events=events))).doc)
+    whole = [event for lane in found for event in lane.events]
+    assert len(whole) == len(events)
+    for t0, t1 in itertools.combinations((0, *(cases.t(at).us + by for at in (600, 610, 650, 700) for by in (-1, 0, 1))), 2):
+        inside = [event for lane in lanes.clipped(found, t0, t1) for event in lane.events]
+        assert sorted(inside) == sorted(event for event in whole if t0 <= event[0] <= t1)

@@ -12,18 +12,15 @@ from pveforensics.report.svg import elements
 from pveforensics.report.visible import visible
 
 
-@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=10))
-def test_titles_texts_and_values_are_escaped_and_made_visible(title, text, value):
-    parsed = ElementTree.fromstring(f"<g>{elements([Shape('text', (('x', value), ('y', '1')), text, title)])}</g>")
-    one = parsed[0]
-    assert one.attrib.keys() == {"x", "y"}
-    # A reader of XML takes line ends in an attribute for spaces.
-    assert one.attrib["x"] == visible(value).replace("\n", " ").replace("\t", " ")
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_titles_and_texts_are_escaped_and_made_visible(title, text):
+    one = ElementTree.fromstring(elements([Shape("text", ' x="1" y="2"', text, title)]))
+    assert one.attrib == {"x": "1", "y": "2"}
     assert "".join(one.itertext()) == visible(title) + visible(text)
 
 
 def test_an_element_stands_as_a_template_would_write_it():
-    shapes = [Shape("rect", (("x", "1.5"), ("class", "f-bad")), "", "a < b"), Shape("line", (("x1", "0"),)), Shape("text", (), "F1 & F2")]
+    shapes = [Shape("rect", ' x="1.5" class="f-bad"', "", "a < b"), Shape("line", ' x1="0"'), Shape("text", "", "F1 & F2")]
     assert elements(shapes).splitlines() == [
         '<rect x="1.5" class="f-bad"><title>a &lt; b</title></rect>', '<line x1="0"/>', "<text>F1 &amp; F2</text>",
     ]  # fmt: skip
