@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import operator
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -29,6 +31,7 @@ class Sentence(msgspec.Struct, frozen=True):
 
 Held = tuple[shape.Interval, int | None, int | None]
 """An interval with its edges."""
+_moment = operator.itemgetter(0)
 
 
 class Ground(Value, frozen=True, dict=True, gc=True):  # no slots: what lies in the window is looked up once
@@ -87,7 +90,8 @@ class Ground(Value, frozen=True, dict=True, gc=True):  # no slots: what lies in 
 
     @cached_property
     def _dated(self) -> Sequence[tuple[int, shape.Event]]:
-        return [(us, event) for event in self.doc.events if (us := words.micros(event.at)) is not None]
+        dated = [(us, event) for event in self.doc.events if (us := words.micros(event.at)) is not None]
+        return sorted(dated, key=_moment)
 
     def inside(self, us: int | None) -> bool:
         """True if a moment lies in the window of the incident, with a minute of slack at its end."""
@@ -95,7 +99,7 @@ class Ground(Value, frozen=True, dict=True, gc=True):  # no slots: what lies in 
 
     def events(self, t0: int, t1: int) -> Iterator[tuple[int, shape.Event]]:
         """Dated events between two moments, in order of time."""
-        there = ((us, event) for us, event in self._dated if t0 <= us <= t1)
+        there = self._dated[bisect_left(self._dated, t0, key=_moment) : bisect_right(self._dated, t1, key=_moment)]
         return iter(sorted(there, key=lambda pair: (pair[0], pair[1].id)))
 
 

@@ -89,7 +89,7 @@ def kinds(events: Iterable[shape.Event]) -> tuple[Kind, ...]:
 
 
 def _kind(kind: str, events: list[shape.Event]) -> Kind:
-    times = [us for event in events for time in (event.at, event.last) if (us := words.micros(time)) is not None]
+    times = [us for event in events for time in (event.at, event.last) if time and (us := words.micros(time)) is not None]
     nodes = words.names(tuple(dict.fromkeys(event.node for event in events if event.node)), 5)
     line = next((event.evidence[:1] for event in events if event.evidence), [])
     return Kind(

@@ -63,15 +63,13 @@ _INSIDE = frozenset(
     {"inquorate", "ha", "haidle", "halost", "ring", "split", "down", "off", "absent", "other", "claimed", "fuse", "nolog", "unseen"}
 )
 """Styles whose label may stand in the bar; the others carry it behind."""
-_ORDER = ("absent", "nolog", "run", "inquorate", "off", "down")
+_RANKS = {style: rank for rank, style in enumerate(("absent", "nolog", "run", "inquorate", "off", "down"))}
 """Painting order: what is not named here lies on top, in the order of time."""
 
 
 def bars(sheet: Sheet, scale: Scale, items: Sequence[Item], y: float, height: float, *, small: bool = False) -> None:
     """The items of a lane as bars, in painting order, and the ends of boots on top."""
-    places = sorted(range(len(items)), key=lambda k: (_ORDER.index(items[k].style) if items[k].style in _ORDER else len(_ORDER), k))
-    for k in places:
-        item = items[k]
+    for item in sorted(items, key=lambda each: _RANKS.get(each.style, len(_RANKS))):
         fill, stroke, dash, inset = _STYLES.get(item.style, _STYLES["other"])
         x0, x1 = edges(scale, item)
         if x1 < scale.x0:
@@ -110,6 +108,8 @@ def thinned(scale: Scale, items: Sequence[Item]) -> Sequence[Item]:
 def _doubts(scale: Scale, item: Item) -> tuple[float, float]:
     """Pixels by which each edge is uncertain; nothing where it would not be seen, or where the edge lies beyond the window."""
     unit = (scale.x1 - scale.x0) / max(1, scale.t1 - scale.t0)
+    if max(item.doubt) * unit < 2.5:  # as nearly all
+        return 0.0, 0.0
     wide = [
         min(doubt * unit, 60.0) if us is not None and scale.t0 < us < scale.t1 else 0.0
         for us, doubt in zip((item.start, item.end), item.doubt, strict=True)
@@ -147,8 +147,9 @@ def _brackets(sheet: Sheet, scale: Scale, item: Item, y: float, height: float) -
 
 def ticks_of(sheet: Sheet, scale: Scale, events: Sequence[tuple[int, str, int]], y: float, height: float, colour: str = "ink3") -> None:
     """Events as ticks; those that would share a place are one, which names them all."""
-    per_pixel = max(1, scale.t1 - scale.t0) / max(1.0, scale.x1 - scale.x0)
-    for mark in marks.merged(((us, kind, count) for us, kind, count in events if scale.t0 <= us <= scale.t1), round(TICK * per_pixel)):
+    t0, t1 = scale.t0, scale.t1
+    per_pixel = max(1, t1 - t0) / max(1.0, scale.x1 - scale.x0)
+    for mark in marks.merged([event for event in events if t0 <= event[0] <= t1], round(TICK * per_pixel)):
         until = f" to {words.clock(mark.last)}" if mark.last - mark.first >= 1_000_000 else ""
         x = scale.x(mark.first)
         wide = max(1.0, min(scale.x(mark.last), scale.x1) - x)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from pveforensics.report import lanes, marks, picture, shape, stopwatch, words
+from pveforensics.report import folding, lanes, marks, picture, shape, stopwatch, words
 from pveforensics.report.drawing import Sheet
 from pveforensics.report.lane_names import BETWEEN, names_of
 from pveforensics.report.overview import Frame, overview
@@ -126,7 +127,7 @@ def build(story: Story) -> Drawing | None:
     watched = frozenset(watch.finding for zoom in zooms for watch in zoom.watches)
     known = marks.kinds(story.doc.events)
     legend, signs = _legend(found)
-    proof = frozenset(key for finding in story.findings for key in finding.evidence)
+    proof = frozenset(itertools.chain.from_iterable(finding.evidence for finding in story.findings))
     view = View("What happened, drawn", top, zooms, (), len(items), zone, watched, (), len(known), (), legend, signs)
     return Drawing(view, items, known, proof)
 
@@ -231,8 +232,8 @@ def _zoom(story: Story, found: Sequence[lanes.Lane], chain: Chain, whole: tuple[
     t0, t1 = _window(chain, whole)
     busy = frozenset(node for finding in chain.findings for node in finding.nodes)
     named = busy | {name for finding in chain.findings for name in (*finding.guests, *finding.storages)}
-    moving, away = lanes.changing(lanes.clipped(found, t0, t1), t0, t1, named)
-    kept, left = lanes.folded(moving, busy)
+    moving, away = folding.changing(folding.clipped(found, t0, t1), t0, t1, named)
+    kept, left = folding.folded(moving, busy)
     left += [away] if away else []
     callouts = [each for each in _callouts(story, chain) if t0 <= each.at <= t1]
     timed = _timed(chain, t0, t1)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pveforensics.events import load_signatures
 from pveforensics.model import Criticality, Event, Finding, Group, Incident, Interval, Partition
-from pveforensics.report import document, lanes, marks, picture, words
+from pveforensics.report import document, folding, lanes, marks, picture, words
 from pveforensics.report.drawing import Scale, Sheet, shortened, text_width, ticks
 from pveforensics.report.overview import Frame, overview
 from pveforensics.report.room import Room
@@ -216,8 +216,8 @@ def test_many_links_of_one_node_are_one_lane():
         Interval(f"link:{a}/{b}/0", "down", cases.t(600), cases.t(700)) for a, b in itertools.permutations(names, 2) if "n05" in (a, b)
     )
     nodes = tuple(cases.node_info(name, k) for k, name in enumerate(names, 1))
-    found, _ = lanes.folded(
-        lanes.clipped(lanes.lanes(tell(document.to_document(cases.case(nodes, intervals=links))).doc), 0, 10**18), frozenset()
+    found, _ = folding.folded(
+        folding.clipped(lanes.lanes(tell(document.to_document(cases.case(nodes, intervals=links))).doc), 0, 10**18), frozenset()
     )
     assert [lane.name for lane in found if lane.group == "Network"] == ["n05 – 15 peers, link 0"]
 
@@ -346,5 +346,5 @@ def test_a_window_has_the_events_inside_it_also_where_the_document_has_them_in_a
     whole = [event for lane in found for event in lane.events]
     assert len(whole) == len(events)
     for t0, t1 in itertools.combinations((0, *(cases.t(at).us + by for at in (600, 610, 650, 700) for by in (-1, 0, 1))), 2):
-        inside = [event for lane in lanes.clipped(found, t0, t1) for event in lane.events]
+        inside = [event for lane in folding.clipped(found, t0, t1) for event in lane.events]
         assert sorted(inside) == sorted(event for event in whole if t0 <= event[0] <= t1)

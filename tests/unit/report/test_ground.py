@@ -33,6 +33,18 @@ def test_spans_are_the_intervals_that_begin_or_end_in_the_window(name):
             assert list(g.about(subject)) == [each for each, _, _ in inside if each.subject == subject]
 
 
+@pytest.mark.parametrize("name", ["fenced", "many", "planned"])
+def test_events_are_those_between_two_moments_in_the_order_of_time(name):
+    story = tell(document.to_document(cases.ALL[name]()))
+    dated = [(us, event) for event in story.doc.events if (us := words.micros(event.at)) is not None]
+    edges = sorted({us + by for us, _ in dated for by in (-1, 0, 1)})[:40] or [0]
+    g = ground(story, story.chains[0])
+    for t0 in edges[::3]:
+        for t1 in edges[::4]:
+            slow = sorted((pair for pair in dated if t0 <= pair[0] <= t1), key=lambda pair: (pair[0], pair[1].id))
+            assert list(g.events(t0, t1)) == slow
+
+
 def test_the_lines_of_an_outage_are_those_of_the_guests_state_that_began_with_it():
     story = told("fenced")
     rows = guests.build(story).down
