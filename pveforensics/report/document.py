@@ -16,7 +16,8 @@ from pveforensics.lazyregex import regex
 from pveforensics.report import shape
 from pveforensics.report.citing import Cited
 from pveforensics.report.encoded import pieces, writable
-from pveforensics.timebase import Instant, iso
+from pveforensics.report.moments import iso
+from pveforensics.timebase import Instant
 
 EVENTS_KEPT = 2_000
 """Events that nothing cites are kept up to this many, spread evenly over the time; cited ones are always kept."""

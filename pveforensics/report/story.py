@@ -42,7 +42,7 @@ class Chain(NamedTuple):
     worst: int
     start: int | None
     end: int | None
-    weight: tuple[int, tuple[int, int, float], int, bool, int]
+    weight: tuple[int, int, float, int, bool, int]
 
 
 class Story(Value, frozen=True, dict=True, gc=True):
@@ -56,7 +56,7 @@ class Story(Value, frozen=True, dict=True, gc=True):
     def incidents(self) -> tuple[Chain, ...]:
         """The chains of incidents in the order of time: those with failures first, as they are numbered."""
         told = (chain for chain in self.chains if chain.incident is not None)
-        return tuple(sorted(told, key=lambda chain: (chain.worst < 0, _time_key(chain.start))))
+        return tuple(sorted(told, key=lambda chain: (chain.worst < 0, *_time_key(chain.start))))
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -72,12 +72,13 @@ class Story(Value, frozen=True, dict=True, gc=True):
     def ranked(self) -> tuple[shape.Finding, ...]:
         """All findings, the main incident's before the others', of each the loudest first."""
         lead = frozenset(finding.id for finding in self.lead.findings) if self.lead else frozenset()
-        return tuple(sorted(self.findings, key=lambda finding: (finding.id in lead, loudness(finding)), reverse=True))
+        return tuple(sorted(self.findings, key=lambda finding: (finding.id in lead, *loudness(finding)), reverse=True))
 
     @cached_property
     def gravest(self) -> tuple[Chain, ...]:
         """The main incident, then standing risks, which are few and can still be put right, then the others by their failures."""
-        return tuple(sorted(self.chains, key=lambda chain: (chain is self.lead, chain.standing, chain.weight), reverse=True))
+        lead = self.lead
+        return tuple(sorted(self.chains, key=lambda chain: (chain is lead, chain.standing, *chain.weight), reverse=True))
 
     @cached_property
     def urgent(self) -> tuple[tuple[shape.Finding, shape.Remedy], ...]:
@@ -116,19 +117,18 @@ def tell(document: Tellable) -> Story:
 def chain_of(incident: shape.Incident | None, findings: tuple[shape.Finding, ...], *, standing: bool = False) -> Chain:
     """The findings as a chain, with all that follows from them."""
     root = incident.root if incident else ""
-    failures = tuple([finding for finding in findings if is_failure(finding)])
-    made = (
-        [f for f in findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT)] if len(failures) < len(findings) else failures
-    )
-    starts = _moments([finding.start for finding in made])
-    happened = tuple(made) if failures and starts else findings
-    if happened is findings:
+    happened = failures = tuple([finding for finding in findings if is_failure(finding)])
+    if len(failures) < len(findings):
+        happened = tuple([f for f in findings if is_failure(f) or (f.id == root and f.class_ not in _LATENT)])
+    starts = _moments([finding.start for finding in happened])
+    if not failures or not starts:
+        happened = findings
         starts = _moments([finding.start for finding in findings])
     start = min(starts, default=None)
     end = max(starts + _moments([finding.end for finding in happened]), default=None)
     loud = max(map(loudness, failures), default=(-1, 0, 0.0))
     nodes = {node for finding in failures for node in finding.nodes}
-    weight = loud[0], loud, len(nodes), start is not None, -(start or 0)
+    weight = *loud, len(nodes), start is not None, -(start or 0)
     return Chain(incident, findings, standing, failures, happened, loud[0], start, end, weight)
 
 
@@ -192,7 +192,7 @@ def _chains(doc: shape.Document) -> tuple[Chain, ...]:
             standing += found
         elif found:
             chains.append(chain_of(incident, found))
-    chains.sort(key=lambda chain: (chain.worst < 0, _time_key(chain.start)))
+    chains.sort(key=lambda chain: (chain.worst < 0, *_time_key(chain.start)))
     standing += [left.pop(key) for key in list(left) if left[key].class_ == _SETTING]
     loose = sorted(left.values(), key=lambda finding: (not is_failure(finding), _time_key(words.micros(finding.start)), finding.id))
     if loose:

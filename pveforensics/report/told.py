@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from pveforensics.report.room import CARDS
 from pveforensics.report.story import Chain, Story, foremost, loudness
 
@@ -41,5 +43,10 @@ def listed(story: Story, most: int) -> tuple[Chain, ...]:
     told = story.incidents
     if len(told) <= most:
         return told
-    worst = {id(chain) for chain in sorted(told, key=lambda chain: chain.weight, reverse=True)[:most]}
-    return tuple(chain for chain in told if id(chain) in worst)
+    chosen = {id(chain) for chain in gravest(story, most)}
+    return tuple(chain for chain in told if id(chain) in chosen)
+
+
+def gravest(story: Story, most: int) -> tuple[Chain, ...]:
+    """So many incidents, the most critical first."""
+    return tuple(itertools.islice((chain for chain in story.gravest if chain.incident is not None), most))

@@ -19,6 +19,7 @@ _HIDDEN = re.compile(
 _STAMP = re.compile(
     r"(?P<stamp>(?P<day>\d{4}-\d\d-\d\d) (?P<clock>\d\d:\d\d:\d\d(?:\.\d{3})?))(?: to (?P<until>\d\d:\d\d:\d\d(?:\.\d{3})?))?(?P<rest> UTC)?"
 )
+_ONE_STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{3})?)( UTC)?", re.ASCII)
 
 
 def visible(value: object) -> object:
@@ -52,6 +53,10 @@ def prose(value: str) -> Markup:
 
 def timed(value: str) -> str:
     """Text as HTML in which each UTC stamp is a `time` element, so that script can show it on another clock."""
+    whole = _ONE_STAMP.fullmatch(value)
+    if whole:  # as nearly always
+        day, clock, utc = whole.groups()
+        return f'<time datetime="{day}T{clock}Z">{day} {clock}</time>' + (' <span class="z">UTC</span>' if utc else "")
     return _STAMP.sub(_time, text(value))  # escaped just before; the pattern adds digits only
 
 

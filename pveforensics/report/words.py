@@ -8,13 +8,13 @@ import zoneinfo
 from collections.abc import Sequence
 
 from pveforensics.model import Criticality, confidence_word
+from pveforensics.report.moments import iso
 from pveforensics.timebase import duration_words
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 CRITICALITIES = tuple(str(word) for word in Criticality)
 _RANKS = {word: rank for rank, word in enumerate(CRITICALITIES)}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MIDNIGHT_1970 = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - the same without a zone, which is written in half the time
 
 CAUSES = {
     "network": "network",
@@ -95,7 +95,8 @@ def micros(time: str | None) -> int | None:
         return None
     if moment.tzinfo is None:
         return None
-    return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def local(us: int, zone: str = "UTC") -> datetime.datetime:
@@ -135,8 +136,8 @@ def stamp(us: int | None, zone: str = "UTC", digits: int = 0) -> str:
     if us is None:
         return "unknown"
     # Without a fraction there are 19 characters; what a zone adds behind the last digit goes with the digits that are not wanted.
-    moment = _MIDNIGHT_1970 + datetime.timedelta(0, 0, us) if zone == "UTC" else local(us, zone)
-    return moment.isoformat(" ", "microseconds")[: 20 + digits if digits else 19]
+    told = iso(us) if zone == "UTC" else local(us, zone).isoformat("T", "milliseconds")
+    return told[: 20 + digits if digits else 19].replace("T", " ")
 
 
 def at(us: int) -> str:

@@ -63,7 +63,7 @@ class Incidents(msgspec.Struct, frozen=True):
         rows = tuple(_row(story, chain, full) for chain in chains)
         if total <= SHOWN:
             return View("Incidents", "In the order of time.", rows, ())
-        worst = {chain.incident.id for chain in sorted(chains, key=lambda chain: chain.weight, reverse=True)[:WORST] if chain.incident}
+        worst = {chain.incident.id for chain in told.gravest(story, WORST) if chain.incident}
         by = [0] * 5
         for chain in story.incidents:
             by[_rank(chain)] += 1

@@ -148,6 +148,13 @@ def test_codes_and_marks(key, text, value):
     assert pieces.confidence(text, value) == slow.conf(text, value)
 
 
+@given(st.from_regex(r"\A\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?( to \d\d:\d\d:\d\d)?( UTC)?[ <]?\Z"))
+def test_a_stamp_alone_is_the_element_that_it_is_within_a_text(stamp):
+    element = times(stamp)
+    assert element.startswith("<time datetime=")
+    assert times(f"({stamp}") == "(" + element
+
+
 @given(st.lists(st.text("ab<&\"' \n\x1b名", max_size=9), min_size=1, max_size=6))
 def test_sentences_with_code(parts):
     text = "`".join(parts)

@@ -5,7 +5,8 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pveforensics.report import words
+from pveforensics import timebase
+from pveforensics.report import moments, words
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Africa/Monrovia", "Asia/Kolkata", "No/Such", "/etc/localtime", "")
@@ -19,6 +20,18 @@ def test_a_stamp_is_the_wall_clock_of_its_zone_cut_after_its_digits(us, zone, di
     told = f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment.microsecond:06}"[: digits + 1] if digits else "")
     assert words.stamp(us, zone, digits) == told
     assert words.clock(us, zone, digits) == told.partition(" ")[2]
+
+
+@given(st.integers(-62 * 10**15, 253 * 10**15))
+def test_a_moment_is_written_as_everywhere_else(us):
+    assert moments.iso(us) == timebase.iso(us)
+
+
+@given(st.integers(-62 * 10**15, 253 * 10**15), st.sampled_from(["Z", "+00:00", "+05:30", "-03:30"]))
+def test_the_moment_of_a_text_is_exact_to_the_microsecond(us, offset):
+    written = (EPOCH + datetime.timedelta(microseconds=us)).replace(tzinfo=None)
+    ahead = datetime.datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").utcoffset()
+    assert words.micros(written.isoformat() + offset) == us - ahead // datetime.timedelta(microseconds=1)
 
 
 def test_a_moment_that_is_not_known_is_called_so():
