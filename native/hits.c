@@ -134,17 +134,18 @@ struct nested {
     const uint8_t *texts;
 };
 
-/* The hits, behind each those of the outer literals around it. Gives how many; no more than `room` are written. */
-EXPORT int64_t pveforensics_nested(const uint8_t *data, int64_t size, const int64_t *hits, int64_t count, const struct nested *nested,
+/* Hits, of each its end and its literal in `pairs`, as codes, behind each those of the outer literals around it. Gives how many; no more than
+ * `room` are written. */
+EXPORT int64_t pveforensics_nested(const uint8_t *data, int64_t size, const int64_t *pairs, int64_t count, const struct nested *nested,
                                    int64_t *found, int64_t room)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t literal = LITERAL(hits[i]), end = hits[i] >> CODE_BITS;
+        const int64_t end = pairs[2 * i], literal = pairs[2 * i + 1];
         if (kept < room)
-            found[kept] = hits[i];
+            found[kept] = end * ((int64_t)1 << CODE_BITS) | literal;
         kept++;
-        if (literal >= nested->literals)
+        if (literal < 0 || literal >= nested->literals)
             continue;
         for (int64_t outer = nested->first[literal]; outer < nested->first[literal + 1]; outer++) {
             const int64_t begin = end - nested->before[outer], length = nested->begins[outer + 1] - nested->begins[outer];

@@ -8,7 +8,7 @@
 #endif
 
 /* Raised with every change of a function's arguments or meaning: compiled.py refuses a library of another one. */
-EXPORT int64_t pveforensics_lines_version(void) { return 12; }
+EXPORT int64_t pveforensics_lines_version(void) { return 13; }
 
 enum { LONGEST_NAME_WORDS = 8 };
 

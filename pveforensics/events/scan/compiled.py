@@ -20,7 +20,7 @@ Indexes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
-VERSION = 12
+VERSION = 13
 """Of the functions in `native/`, which `native/lines.c` tells: a library left over from another version is not used."""
 
 FILE = Path(__file__).with_name("_lines.so")
@@ -161,16 +161,16 @@ class NestedTables(NamedTuple):
         return Nested(len(self.first) - 1, *(column.buffer_info()[0] for column in self[:4]), self.texts)
 
 
-def nested(data: bytes, hits: array[int], known: Nested) -> array[int] | None:
-    """The hits with those of the outer literals around them."""
+def nested(data: bytes, pairs: array[int], known: Nested) -> array[int] | None:
+    """Hits, of each its end and its literal, as codes with those of the outer literals around them."""
     loaded = library()
     if loaded is None:
         return None
-    address, count = hits.buffer_info()
-    room = 2 * count
+    address, count = pairs.buffer_info()
+    room = count
     while True:
         found = array("q", bytes(8 * room))
-        there = loaded.pveforensics_nested(data, len(data), address, count, ctypes.addressof(known), found.buffer_info()[0], room)
+        there = loaded.pveforensics_nested(data, len(data), address, count // 2, ctypes.addressof(known), found.buffer_info()[0], room)
         if there <= room:
             return found[:there]
         room = there

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
+from pveforensics.events.scan.matcher import CODE_BITS
 
 if TYPE_CHECKING:  # numpy only where a long text is searched
     from pveforensics.events.scan.compiled import Nested
@@ -61,7 +61,6 @@ class Nesting:
         """Of a set of so many literals."""
         self._outers = outers
         every = [outers.get(inner, []) for inner in range(literals)]
-        self._nests = any(every)
         self._first = array("q", itertools.accumulate(map(len, every), initial=0))
         row = [outer for some in every for outer in some]
         self._numbers, self._before = (array("q", column) for column in ([each.number for each in row], [each.before for each in row]))
@@ -69,27 +68,25 @@ class Nesting:
         self._texts = b"".join(each.text for each in row)
         self._lie: Nested | None = None
 
-    def with_outer(self, buffer: bytes, hits: array[int]) -> array[int]:
-        """The hits with those of outer literals around inner ones, nearly in their order."""
-        if not self._nests:
-            return hits
+    def codes(self, buffer: bytes, pairs: list[int]) -> array[int]:
+        """Hits, of each its end and its literal one behind the other, as codes, with those of outer literals around inner ones, nearly in their order."""
         many = _MANY if "pveforensics.events.scan.compiled" in sys.modules else _VERY_MANY
-        found = self._in_machine_code(buffer, hits) if len(hits) >= many else None
-        return found if found is not None else self._one_by_one(buffer, hits)
+        found = self._in_machine_code(buffer, pairs) if len(pairs) >= 2 * many else None
+        return found if found is not None else self._one_by_one(buffer, pairs)
 
-    def _one_by_one(self, buffer: bytes, hits: array[int]) -> array[int]:
+    def _one_by_one(self, buffer: bytes, pairs: list[int]) -> array[int]:
         found = array("q")
-        for code in hits:
-            found.append(code)
-            for index, before, text in self._outers.get(code & LITERAL, ()):
-                begin = (code >> CODE_BITS) - before
+        for end, literal in zip(pairs[::2], pairs[1::2], strict=True):
+            found.append(end << CODE_BITS | literal)
+            for index, before, text in self._outers.get(literal, ()):
+                begin = end - before
                 if begin >= 0 and buffer.startswith(text, begin):
                     found.append(begin + len(text) << CODE_BITS | index)
         return found
 
-    def _in_machine_code(self, buffer: bytes, hits: array[int]) -> array[int] | None:
+    def _in_machine_code(self, buffer: bytes, pairs: list[int]) -> array[int] | None:
         from pveforensics.events.scan import compiled  # noqa: PLC0415 - it loads numpy, which short texts do without
 
         if self._lie is None:
             self._lie = compiled.NestedTables(self._first, self._numbers, self._before, self._begins, self._texts).lies()
-        return compiled.nested(buffer, hits, self._lie)
+        return compiled.nested(buffer, array("q", pairs), self._lie)

@@ -368,7 +368,7 @@ for _ in range(3000):
     reader.survey_of_parts(parts, max(0, sum(map(len, parts[:3])) + draw.randrange(-5, len(text) + 1)))
     ends = np.sort(some())
     hits = array("q", [max(-(2**40), min(2**40, draw.choice(edges))) << 20 | draw.randrange(9) for _ in range(20)])
-    nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).with_outer(text, hits * 6)
+    nesting.Nesting({1: [nesting.Outer(7, 2, b"x\\n2"), nesting.Outer(3, 9, b"")], 4: [nesting.Outer(0, 1, text)]}, 6).codes(text, [part for hit in hits * 6 for part in (hit >> 20, hit & 0xFFFFF)])
     codes = compiled.located(ends, hits, 5)[0]
     flags, feed, moments, numbers = np.array([draw.random() < 0.3 for _ in range(9)]), some() % 3 == 0, some(), some() % 3 - 1
     table = anchored.PageTable(9, *(column.ctypes.data for column in (ends, flags, moments, numbers, feed)))
