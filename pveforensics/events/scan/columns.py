@@ -77,7 +77,7 @@ class Columns:
         self.heads = Heads(layout)
         self.back_us = BACK_US
         """How far a line that is no cut may be behind the one before."""
-        self._date, self._head = layout.date, layout.head  # worked out but once: stamps are made by the thousand
+        self._date, self.head = layout.date, layout.head  # worked out but once: stamps are made by the thousand
         self._midnights: dict[bytes, Midnight | None] = {}
         self._reader = HeadReader(
             layout.date, layout.zone_at, layout.zone, layout.head, LONGEST, (BACK_US, HOLE_US), fraction=layout.fraction
@@ -127,7 +127,7 @@ class Columns:
             every = wanted is None and len(lines) == len(ok)
             some: Indexes | slice = slice(None) if every else lines  # a slice is not copied
             widths = np.array([known.width for known in self.heads.hosts], np.int64)
-            places = starts[some] + (self._head + 2) + widths[host[some]]
+            places = starts[some] + (self.head + 2) + widths[host[some]]
             tag[some], message[some], ok[some] = self.heads.find_tags(page, lines, places, taught)
         return Rows(ok, at, host, tag, message, taught, cuts, host_of_all, table)
 
@@ -159,8 +159,9 @@ class Columns:
     def _dated(self, page: Page, heads: HeadRows, table: PageTable) -> Begins:
         at = heads.clock
         self._add_dates(page, heads.edges, heads.ok, at)
-        maybe = heads.cuts[heads.cuts > 0]
-        cuts = maybe[_is_cut(at[maybe] - at[maybe - 1])]
+        cuts = heads.cuts[1:] if len(heads.cuts) and not heads.cuts.item(0) else heads.cuts
+        if len(cuts):
+            cuts = cuts[_is_cut(at[cuts] - at[cuts - 1])]
         alone = heads.strange == 0 and heads.seen.bit_count() == 1
         return Begins(heads.ok, at, heads.host, heads.strange, cuts, heads.seen.bit_length() - 1 if alone else -1, table)
 
@@ -206,7 +207,7 @@ class Columns:
     def stamp(self, page: Page, rows: Rows, line: int) -> Stamp | None:
         """The stamp of a line that fits."""
         start = page.starts.item(line)
-        text = page.data[start : start + self._head]
+        text = page.data[start : start + self.head]
         date = text[: self._date]
         midnight = self._midnights.get(date) or self._midnight(date)
         return midnight.later(text.decode("ascii"), rows.at.item(line)) if midnight is not None else None

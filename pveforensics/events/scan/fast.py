@@ -92,7 +92,7 @@ class _Pages:
         if rows is None or self._columns is None or len(lines.starts) < _FEWEST or self._scan.crowded:
             return self.feed(first, data, nuls, self._candidates.by_line())
         feed, spans = _fed(rows.ok, [*rows.taught, *self._candidates.page(lines, rows, self._columns)])
-        if np.count_nonzero(feed) * 2 > len(feed):
+        if spans is None:
             return self.feed(first, data, nuls, self._candidates.by_line())
         found = self._candidates.choose(feed)
         for span in spans:
@@ -143,9 +143,9 @@ class _Pages:
         if columns is None:
             return
         begin, end = span.begin, span.end
-        scan.count(columns.layout.shape, columns.layout.head, end - begin, _hosts(rows, columns, begin, end))
+        scan.count(columns.layout.shape, columns.head, end - begin, _hosts(rows, columns, begin, end))
         cuts = rows.cuts
-        borders = cuts[np.searchsorted(cuts, begin, "right") : np.searchsorted(cuts, end)].tolist()
+        borders = cuts[cuts.searchsorted(begin, "right") : cuts.searchsorted(end)].tolist() if len(cuts) else []
         for start, stop in zip((begin, *borders), (*borders, end), strict=True):
             self._cover(first, lines, rows, columns, start, stop)
 
@@ -182,13 +182,13 @@ def _last(moments: Indexes, moment: np.int64) -> int:
     return begin + int(found[-1])
 
 
-def _fed(ok: Mask, others: list[int]) -> tuple[Mask, Iterable[Span]]:
-    """Which lines are fed: those that do not fit and the others, with those around them; and the page in spans."""
-    if others or not ok.all():
+def _fed(ok: Mask, others: list[int]) -> tuple[Mask, Iterable[Span] | None]:
+    """Which lines are fed: those that do not fit and the others, with those around them; and the page in spans, unless most lines are fed."""
+    if others or np.count_nonzero(ok) < len(ok):
         odd = ~ok
         odd[others] = True
         feed = _around(odd)
-        return feed, _spans(feed)
+        return feed, _spans(feed) if np.count_nonzero(feed) * 2 <= len(feed) else None
     feed, begin, end = np.zeros(len(ok), np.bool_), BEHIND, len(ok) - BEFORE  # as nearly always
     feed[:begin] = feed[end:] = True
     return feed, (Span(0, begin, True), Span(begin, end, False), Span(end, len(ok), True))

@@ -113,8 +113,9 @@ class TextScan:
         """Note lines of one shape and length of stamps that were not fed, since they fit it and hold nothing; their hosts and programs are known."""
         self.recognized += lines
         self.reader.note(shape, lines)
-        self.hosts.update(hosts)
-        self._begins.update(((stamp, host), shape) for host in hosts)
+        for host, number in hosts.items():
+            self.hosts[host] += number
+            self._begins[stamp, host] = shape
 
     def take_entry(self, number: int, text: str, line: Line, found: set[int] | None) -> None:
         """One entry of a journal stream; `text` is the line of the file that shows it, where its message may be escaped."""
