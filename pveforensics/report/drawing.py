@@ -10,12 +10,12 @@ import datetime
 import functools
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
 from pveforensics.report import words
 from pveforensics.report.visible import one_line
+from pveforensics.value import Value
 
 COLOURS = {
     "run": "#d3dbe4", "quiet": "#e9edf1", "bad": "#a83606", "badbg": "#fdeee5", "warn": "#835600", "warnbg": "#fdf3d9", "ok": "#006b55",
@@ -49,7 +49,7 @@ _STEPS_S = (
 )  # fmt: skip
 
 
-class Shape(NamedTuple):
+class Shape(Value, frozen=True):
     """One SVG element: tag and attributes, which stand as they are written, come from code alone; `text` and `title` may come from the evidence."""
 
     tag: str

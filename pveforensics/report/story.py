@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from pveforensics.report import document as documents
 from pveforensics.report import shape, words
@@ -25,7 +25,7 @@ LOUDEST = (
 _PLACES = {class_: -place for place, class_ in enumerate(LOUDEST)}
 
 
-class Chain(NamedTuple):
+class Chain(Value, frozen=True):
     """Findings of one incident, cause first; `incident` is None for those that belong to none. `standing` are weak settings: risks, no incident.
 
     `failures` are the findings that are failures, `worst` is the highest rank among them, -1 if there are none. `happened` are the

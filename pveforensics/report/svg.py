@@ -16,8 +16,7 @@ def elements(shapes: Iterable[Shape]) -> Markup:
 
 
 def _element(shape: Shape) -> str:
-    tag, attrs, said, title, _, _ = shape
-    if not title and not said:
-        return f"<{tag}{attrs}/>\n"
-    told = f"<title>{text(title)}</title>" if title else ""
-    return f"<{tag}{attrs}>{told}{text(said)}</{tag}>\n"
+    if not shape.title and not shape.text:
+        return f"<{shape.tag}{shape.attrs}/>\n"
+    title = f"<title>{text(shape.title)}</title>" if shape.title else ""
+    return f"<{shape.tag}{shape.attrs}>{title}{text(shape.text)}</{shape.tag}>\n"
