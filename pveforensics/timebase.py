@@ -16,7 +16,7 @@ SECOND = 1_000_000
 """Microseconds in a second; every duration and moment inside the program is an integer of microseconds."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MIDNIGHT_1970 = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the same without a zone, whose text ends at the last digit
+_TWO = tuple(f"{number:02}" for number in range(60))
 
 
 class Basis(enum.StrEnum):
@@ -73,8 +73,19 @@ class Instant(Value, frozen=True, order=True):
 
 @functools.lru_cache(maxsize=16384)
 def iso(us: int) -> str:
-    """RFC 3339 of microseconds since 1970. A case tells each several times: of a line, of what happened in it, and of what follows from that."""
-    return (_MIDNIGHT_1970 + dt.timedelta(0, 0, us)).isoformat("T", "milliseconds") + "Z"
+    """RFC 3339 of microseconds since 1970. A case tells each several times: of a line, of what happened in it, and of what follows from that.
+
+    Moments of one day differ in four small numbers, which are written faster than a date is made.
+    """
+    minutes, rest = divmod(us, 60 * SECOND)
+    day, minute = divmod(minutes, 1440)
+    second, fraction = divmod(rest, SECOND)
+    return f"{_day(day)}T{_TWO[minute // 60]}:{_TWO[minute % 60]}:{_TWO[second]}.{fraction // 1000:03}Z"
+
+
+@functools.lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return (_EPOCH + dt.timedelta(days)).isoformat()[:10]
 
 
 # --- calendars and zones -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pveforensics import model
 from pveforensics.report import shape
-from pveforensics.report.moments import iso
+from pveforensics.timebase import iso
 
 EVIDENCE_PER_PART = 60
 """Lines kept for one finding, cause, interval or event; a storm has its count beside it."""

@@ -16,8 +16,7 @@ from pveforensics.lazyregex import regex
 from pveforensics.report import shape
 from pveforensics.report.citing import Cited
 from pveforensics.report.encoded import pieces, writable
-from pveforensics.report.moments import iso
-from pveforensics.timebase import Instant
+from pveforensics.timebase import Instant, iso
 
 EVENTS_KEPT = 2_000
 """Events that nothing cites are kept up to this many, spread evenly over the time; cited ones are always kept."""

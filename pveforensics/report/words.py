@@ -8,8 +8,7 @@ import zoneinfo
 from collections.abc import Sequence
 
 from pveforensics.model import Criticality, confidence_word
-from pveforensics.report.moments import iso
-from pveforensics.timebase import duration_words
+from pveforensics.timebase import duration_words, iso
 
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 CRITICALITIES = tuple(str(word) for word in Criticality)

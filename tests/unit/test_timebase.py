@@ -81,10 +81,10 @@ def test_a_name_that_is_no_zone(name):
     assert load_zone(name) is None
 
 
-@given(st.integers(-(10**15), 10**16))
+@given(st.integers(-62 * 10**15, 253 * 10**15))
 def test_a_moment_as_text_is_the_moment_down_to_its_millisecond(us):
     text = Instant(us).iso()
-    assert text.endswith("Z")
+    assert text == (Instant(us).as_datetime().replace(tzinfo=None)).isoformat("T", "milliseconds") + "Z"
     assert len(text) == len("2026-11-22T08:00:00.000Z")
     assert Instant.of(dt.datetime.fromisoformat(text)) == Instant(us // 1000 * 1000)
 

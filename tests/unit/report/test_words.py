@@ -5,8 +5,7 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pveforensics import timebase
-from pveforensics.report import moments, words
+from pveforensics.report import words
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Africa/Monrovia", "Asia/Kolkata", "No/Such", "/etc/localtime", "")
@@ -20,11 +19,6 @@ def test_a_stamp_is_the_wall_clock_of_its_zone_cut_after_its_digits(us, zone, di
     told = f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment.microsecond:06}"[: digits + 1] if digits else "")
     assert words.stamp(us, zone, digits) == told
     assert words.clock(us, zone, digits) == told.partition(" ")[2]
-
-
-@given(st.integers(-62 * 10**15, 253 * 10**15))
-def test_a_moment_is_written_as_everywhere_else(us):
-    assert moments.iso(us) == timebase.iso(us)
 
 
 @given(st.integers(-62 * 10**15, 253 * 10**15), st.sampled_from(["Z", "+00:00", "+05:30", "-03:30"]))
