@@ -1,6 +1,6 @@
 """Anchored: the hits of a page in machine code (`native/hits.c`): lines with an anchor, groups of candidates, and everyday lines that are kept.
 
-Every function gives None where nothing was compiled. Arrays that it gives hold until it is called for the next page.
+Nothing is found, that is None, where nothing was compiled. What readers and groupers give holds until they are asked for the next page.
 """
 
 from __future__ import annotations
