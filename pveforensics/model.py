@@ -10,6 +10,7 @@ All values are frozen. `None` for a time means unknown, never a guess.
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Self
@@ -118,7 +119,7 @@ class Evidence(Value, frozen=True, eq=False):
         return isinstance(other, Evidence) and self._place() == other._place()
 
     def __hash__(self) -> int:
-        return hash(self._place())
+        return hash((self.path, self.line))
 
     def _place(self) -> tuple[str, int, str, str, str]:
         """What makes it one line: not how it was dated, which words of it were found, or what stood around it."""
@@ -527,11 +528,16 @@ class Incident(Value, frozen=True):
     guests: tuple[GuestImpact, ...] = ()
     trigger: str = ""
     recurrence: str = ""
-    id: str = ""
-    """`i-` and a hash of the root finding's id."""
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "id", content_id("i", self.root))  # worked out once, like a finding's
+    @property
+    def id(self) -> str:
+        """`i-` and a hash of the root finding's id."""
+        return _incident_id(self.root)
+
+
+@functools.lru_cache(maxsize=4096)
+def _incident_id(root: str) -> str:
+    return content_id("i", root)
 
 
 class Outcome(enum.StrEnum):

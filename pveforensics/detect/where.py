@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pveforensics.detect.clauses import Test, Where
 from pveforensics.detect.text import Scene
 from pveforensics.detect.versions import compare, is_version
+from pveforensics.lazyregex import regex
 
 Resolved = Where
 """Fields and tests whose placeholders are filled in."""
@@ -16,6 +17,10 @@ Resolved = Where
 
 UNKNOWN = "unknown"
 """The value of a field that the logs do not tell."""
+
+
+_BITS = regex(r"\s*(?:(?P<hex>0x[0-9a-fA-F]{1,16})|(?P<dec>\d{1,18}))\s*", re.ASCII)
+_NUMBER = regex(r"\s*([-+]?\d{1,18}(?:\.\d{1,9})?)\s*(?:ms|s|%)?\s*")
 
 
 class Answer(enum.Enum):
@@ -78,11 +83,11 @@ def _passes(test: Test, value: str) -> bool:
 
 def _bits(text: str) -> int:
     """A register's value, decimal or hexadecimal; 0 for anything else."""
-    found = re.fullmatch(r"\s*(?:(?P<hex>0x[0-9a-fA-F]{1,16})|(?P<dec>\d{1,18}))\s*", text, re.ASCII)
+    found = _BITS.fullmatch(text)
     return 0 if not found else int(found["hex"], 16) if found["hex"] else int(found["dec"])
 
 
 def _number(text: str) -> float | None:
     """A number, also with a unit behind it; None for anything else."""
-    found = re.fullmatch(r"\s*([-+]?\d{1,18}(?:\.\d{1,9})?)\s*(?:ms|s|%)?\s*", text)
+    found = _NUMBER.fullmatch(text)
     return float(found[1]) if found else None
