@@ -16,7 +16,7 @@ from pveforensics.events.formats.line import uptime_before
 from pveforensics.events.scan.anchored import HitLines, Hits
 from pveforensics.events.scan.collector import LONGEST_NEIGHBOUR, NEIGHBOURS, Near, is_leveled
 from pveforensics.events.scan.columns import Columns, Rows
-from pveforensics.events.scan.grouping import firsts, grouped, locate
+from pveforensics.events.scan.grouping import Groups, firsts, grouped, locate
 from pveforensics.events.scan.lines import TextScan, second_head
 from pveforensics.events.scan.matcher import CODE_BITS, LITERAL
 from pveforensics.events.scan.meanings import Meanings, tried
@@ -29,6 +29,9 @@ from pveforensics.timebase import SECOND
 _MOST_KNOWN = 50_000
 _FEW = 3
 """Lines that are sooner read one by one than compared with what was learned."""
+
+_SEVERAL = -1
+"""Stands for no tag with an anchor."""
 
 _CLOSING = ord("]")
 
@@ -113,12 +116,17 @@ class Candidates:
         self._hints = [(code >> CODE_BITS, code & LITERAL) for code in groups.hints.tolist()]
         self._next_hint, self._hinted = 0, -1
         left = self._shelving.choose(lines, rows, groups)
+        storms = self._storms_among(groups, left)
+        folded = self._folded(storms, groups, left, feed) if storms else None
+        if folded is not None:
+            kept = np.flatnonzero(folded[0])
+            left, folded = left[kept], [column[kept].tolist() for column in folded]
         here = groups.places[left]
         literals = _stretches(groups.literals, groups.begins[left], groups.sizes[left])
         columns = (lines.starts[here], lines.ends[here], groups.messages[left], groups.tags[left], rows.host[here])
         places = here.tolist()
-        todo = list(map(Todo, places, *(column.tolist() for column in columns), literals, itertools.repeat(1), places, places))
-        self._todo = self._with_storms(todo, feed)
+        counts = folded or (itertools.repeat(1), places, places)
+        self._todo = list(map(Todo, places, *(column.tolist() for column in columns), literals, *counts))
         self._next = 0
         return _by_line(groups.fed)
 
@@ -129,37 +137,28 @@ class Candidates:
             self._hinted = place
             hints.look(first + place, lines.text(place), self._columns.stamp(lines, self._rows, place))
 
-    def _with_storms(self, todo: list[Todo], feed: Mask) -> list[Todo]:
-        """The candidates that are tried, each with the lines that count with it."""
+    def _storms_among(self, groups: Groups, left: Indexes) -> list[int]:
+        """Tags with a single anchor, as codes, that stand in so many of these candidates that those are folded before anything is made of them."""
         self._learnt.clear()
-        if len(todo) <= _FEW:
-            return todo
+        if len(left) <= _FEW:
+            return []
         learned = self._learned()
-        alike = Counter((each.tag, each.anchors[0]) for each in todo if len(each.anchors) == 1)
-        storms = [key for key, lines in alike.items() if lines > (_FEW if key in learned else DENSE)]
-        if not storms:
-            return todo
-        counts, lasts, newest = (column.tolist() for column in self._storms(storms, todo, feed))
-        return [
-            each._replace(lines=counts[at], last=lasts[at], newest=newest[at]) if counts[at] > 1 else each
-            for at, each in enumerate(todo)
-            if counts[at]
-        ]
+        alike = Counter(_tag_and_anchor(groups, left).tolist())
+        del alike[_SEVERAL]
+        return [code for code, lines in alike.items() if lines > (_FEW if _key(code) in learned else DENSE)]
 
-    def _storms(self, storms: list[tuple[int, int]], todo: list[Todo], feed: Mask) -> tuple[Indexes, Indexes, Indexes]:
+    def _folded(self, storms: list[int], groups: Groups, left: Indexes, feed: Mask) -> list[Indexes]:
         """How many lines each candidate stands for (0: it is counted with an earlier one, or matches nothing), and the last and the newest of them.
 
-        Lines of one host, program and minute between the same fed lines that begin with one template count together. Storms are tags with a
-        single anchor.
+        Lines of one host, program and minute between the same fed lines that begin with one template count together.
         """
         rows = self._rows
-        places, tags, messages = np.array([(each.place, each.tag, each.message) for each in todo], np.int64).T
-        anchors = np.array([each.anchors[0] if len(each.anchors) == 1 else -1 for each in todo], np.int64)
+        places, messages, codes = groups.places[left], groups.messages[left], _tag_and_anchor(groups, left)
         counts, lasts, newest = np.ones(len(places), np.int64), places.copy(), places.copy()
         gaps = np.cumsum(feed)
-        for key in storms:
-            alike = np.flatnonzero((tags == key[0]) & (anchors == key[1]))
-            found, known = self._templates_of(places[alike], messages[alike], key)
+        for code in storms:
+            alike = np.flatnonzero(codes == code)
+            found, known = self._templates_of(places[alike], messages[alike], _key(code))
             alike, found = alike[found >= 0], found[found >= 0]
             matched = np.array([template.matched for template in known], np.bool_)[found]
             counts[alike[~matched]] = 0
@@ -167,16 +166,16 @@ class Candidates:
             self._learnt.update(places[alike].tolist())
             forms = np.array([template.leveled for template in known], np.int64)[found]
             here = places[alike]
-            groups = np.stack((rows.at[here] // (60 * SECOND), gaps[here], rows.host[here], forms))
-            order = np.lexsort(groups)
-            changes = np.flatnonzero((np.diff(groups[:, order]) != 0).any(axis=0)) + 1
+            told_by = np.stack((rows.at[here] // (60 * SECOND), gaps[here], rows.host[here], forms))
+            order = np.lexsort(told_by)
+            changes = np.flatnonzero((np.diff(told_by[:, order]) != 0).any(axis=0)) + 1
             for group in np.split(alike[order], changes):
                 if len(group) > 1:
                     counts[group] = 0
                     counts[group[0]] = len(group)
                     lasts[group[0]] = places[group[-1]]
                     newest[group[0]] = places[group[rows.at[places[group]].argmax()]]
-        return counts, lasts, newest
+        return [counts, lasts, newest]
 
     def _templates_of(self, places: Indexes, messages: Indexes, key: tuple[int, int]) -> tuple[Indexes, list[Template]]:
         """The template of each line, -1 for none; of a storm that is new some lines are looked at first, so that the others are not."""
@@ -291,6 +290,17 @@ class Candidates:
             self._tries.clear()
         tries = self._tries[program, anchors] = tuple((one, one.pattern.search) for one in tried(self._index, program, *anchors))
         return tries
+
+
+def _tag_and_anchor(groups: Groups, left: Indexes) -> Indexes:
+    """Tag and anchor of each of these lines as one code, `_SEVERAL` for one with several anchors."""
+    codes = groups.tags[left] << CODE_BITS | groups.literals[groups.begins[left]]
+    return np.where(groups.sizes[left] == 1, codes, _SEVERAL)
+
+
+def _key(code: int) -> tuple[int, int]:
+    """The tag and the anchor of a code."""
+    return code >> CODE_BITS, code & LITERAL
 
 
 def _stretches(numbers: Indexes, begins: Indexes, sizes: Indexes) -> list[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pveforensics import cache
 from pveforensics.events import Signature, SignatureIndex, backend_name, make_matcher, scan_log
 from pveforensics.events.anchors import DIGIT
-from pveforensics.events.scan import compiled, cpu, fast, hyper
+from pveforensics.events.scan import candidates, compiled, cpu, fast, hyper
 from pveforensics.events.scan.candidates import Candidates
 from pveforensics.events.scan.collector import Collector
 from pveforensics.events.scan.nesting import Outer, outer_literals
@@ -200,6 +200,19 @@ def test_a_storm_is_not_read_line_by_line():
     ):
         scan_log("syslog", chunks, INDEX)
     assert add.call_count < 8_000
+
+
+def test_of_the_lines_of_a_storm_few_become_objects():
+    rows = [f"Mar 14 02:{k // 600:02}:{k // 10 % 60:02} alpha corosync[1]:   [TOTEM ] Retransmit List: {k:x}\n" for k in range(20_000)]
+    chunks = ["".join(rows[at : at + 1_000]).encode() for at in range(0, len(rows), 1_000)]
+    with (
+        mock.patch("pveforensics.events.scan.candidates.Todo", side_effect=candidates.Todo) as made,
+        mock.patch("pveforensics.events.scan.SHORT", 1),
+        mock.patch.multiple(fast, LEAST=1, SIZE=1 << 18),
+    ):
+        scan = scan_log("syslog", chunks, INDEX)
+    assert sum(record.count for record in scan.records) == 20_000
+    assert made.call_count < 500  # one a minute, and those of the first page from which the storm is learned
 
 
 def test_a_message_that_means_nothing_is_passed_over_when_it_comes_again():
