@@ -223,7 +223,8 @@ class Candidates:
     def _texts(self, begin: int, end: int) -> list[str]:
         lines = self._lines
         block = lines.data[lines.starts.item(begin) : lines.ends.item(end - 1)].decode("utf-8", "replace")
-        return [text.rstrip("\r") for text in block.split("\n")]
+        texts = block.split("\n")
+        return [text.rstrip("\r") for text in texts] if "\r" in block else texts
 
     def _near(self, place: int) -> Near:
         """The neighbours of a line; both ends of a page are fed, so that there are some."""
