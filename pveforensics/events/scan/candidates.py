@@ -111,6 +111,7 @@ class Candidates:
     def choose(self, feed: Mask) -> dict[int, set[int]]:
         """The anchors of the lines that will be fed; those of the others are kept for `take`, if they mean anything there."""
         lines, rows = self._lines, self._rows
+        self._tell_programs()
         self._meanings.learn(self._columns.heads.programs)
         groups = grouped(lines, self._codes, self._heads, feed, rows, self._meanings)
         self._hints = [(code >> CODE_BITS, code & LITERAL) for code in groups.hints.tolist()]
@@ -129,6 +130,14 @@ class Candidates:
         self._todo = list(map(Todo, places, *(column.tolist() for column in columns), literals, *counts))
         self._next = 0
         return _by_line(groups.fed)
+
+    def _tell_programs(self) -> None:
+        """Tell who wrote the lines with an anchor: what was learned behind the first lines from a line without one is not told yet."""
+        programs, told = self._columns.heads.programs, self._scan.programs
+        untold = {tag for tag, program in enumerate(programs) if program and program not in told}
+        if untold:
+            tags = self._heads.tags[self._rows.ok[self._heads.lines]].tolist()
+            self._scan.wrote(programs[tag] for tag in untold.intersection(tags))
 
     def _hint(self, first: int, place: int, anchor: int) -> None:
         """Look at a line, unless that was done for another anchor in it."""

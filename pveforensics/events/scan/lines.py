@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -108,6 +108,12 @@ class TextScan:
     def crowded(self) -> bool:
         """True where so many names were seen that each further one must be looked at."""
         return len(self.programs) * 2 > MOST_NAMES or len(self.hosts) * 2 > MOST_NAMES
+
+    def wrote(self, programs: Iterable[str]) -> None:
+        """Note who wrote lines with an anchor that were not fed."""
+        for program in programs:
+            if len(self.programs) < MOST_NAMES:
+                self.programs.add(program)
 
     def count(self, shape: Format, stamp: int, lines: int, hosts: Mapping[str, int]) -> None:
         """Note lines of one shape and length of stamps that were not fed, since they fit it and hold nothing; their hosts and programs are known."""

@@ -133,6 +133,16 @@ def test_behind_the_first_lines_programs_are_told_by_lines_with_an_anchor_alone(
     assert (told.hosts, few.hosts) == ({"alpha": 61}, {"alpha": 62})
 
 
+def test_a_program_learned_behind_the_first_lines_from_a_line_without_an_anchor_is_told_by_its_next_line_with_one():
+    rows = ["Mar 14 02:13:07 alpha tool[1]: x"] * 120
+    rows[40] = "Mar 14 02:13:07 alpha corosync[15]: ready"
+    rows[80] = "Mar 14 02:13:07 alpha corosync[15]: [TOTEM ] Retransmit List: 4a"
+    assert the_same("\n".join(rows).encode()).programs == {"tool", "corosync"}
+    with mock.patch.object(lines, "NAMED", 30), mock.patch.object(fast, "NAMED", 30):
+        without_an_anchor = both("\n".join([*rows[:80], *rows[81:]]).encode())
+    assert [each.programs for each in without_an_anchor] == [{"tool"}, {"tool"}]
+
+
 EVERYDAY = SignatureIndex(
     [
         *(replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
