@@ -138,30 +138,32 @@ class TextScan:
         self._end_record()
         self.coverage.close()
 
-    def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None, *, whole: bool = True) -> None:
-        line = read[1]
-        self._count(number, text, read, named=number <= NAMED or bool(found))
-        if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
-            if self._previous is not None:
-                self._previous.repeat(int(again["times"]), number, line.stamp)
-            return
-        draft = None
-        if found:
-            second = second_head(line.message)
-            if second and second["host"] == line.host and second.start() > 1:
-                self._two(number, text, line, found, second.start())
+    def _head(self, number: int, text: str, read: tuple[Format, Line], found: set[int] | None) -> None:
+        """A line with a head, and the records behind it that lost the line end before them."""
+        named, whole = number <= NAMED or bool(found), True
+        while True:
+            line = read[1]
+            self._count(number, text, read, named=named)
+            if "message repeated" in line.message and (again := _LAST_REPEATED.match(line.message)):
+                if self._previous is not None:
+                    self._previous.repeat(int(again["times"]), number, line.stamp)
                 return
-            draft = self._try(number, text, line, found, whole=whole)
-        self._previous = draft
-        self._open = _Open(number, text, line, draft is not None)
+            second = second_head(line.message) if found else None
+            if not (found and second and second["host"] == line.host and second.start() > 1):
+                break
+            following = self._second(number, text, line, found, second.start())
+            if following is None:
+                return
+            read, whole = following, False
+        self._previous = self._try(number, text, line, found, whole=whole) if found else None
+        self._open = _Open(number, text, line, self._previous is not None)
 
-    def _two(self, number: int, text: str, line: Line, found: set[int], at: int) -> None:
-        """Two records that lost the line end between them, as long as both are of one host."""
+    def _second(self, number: int, text: str, line: Line, found: set[int], at: int) -> tuple[Format, Line] | None:
+        """Two records that lost the line end between them, as long as both are of one host: tries the first and gives the second."""
         self._try(number, text, replace(line, message=line.message[:at]), found)
         start = line.message_offset + at
         read = self.reader.take_apart(text[start:])
-        if read is not None:
-            self._head(number, text, (read[0], replace(read[1], message_offset=read[1].message_offset + start)), found, whole=False)
+        return (read[0], replace(read[1], message_offset=read[1].message_offset + start)) if read is not None else None
 
     def _count(self, number: int, text: str, read: tuple[Format, Line], *, named: bool) -> None:
         """Count a line of a text that has a head; its program if it is `named`."""

@@ -143,6 +143,13 @@ def test_a_program_learned_behind_the_first_lines_from_a_line_without_an_anchor_
     assert [each.programs for each in without_an_anchor] == [{"tool"}, {"tool"}]
 
 
+@pytest.mark.parametrize("between", ["", " "])
+def test_a_log_whose_line_ends_were_lost_is_read_record_by_record(between):
+    row = "Mar 14 02:13:07 alpha corosync[15]: [TOTEM ] Retransmit List: 4a."
+    told = the_same((f"{row}{between}" * 2_000).encode())
+    assert [(record.kind, record.count) for record in told.records] == [("retransmit", 2_000)]
+
+
 EVERYDAY = SignatureIndex(
     [
         *(replace(one, everyday="") for one in SIGNATURES if one.id in ("retransmit", "task", "link")),
