@@ -57,9 +57,8 @@ class HyperscanMatcher:
         pairs: list[int] = []
 
         def report(index: int, _start: int, end: int, _flags: int, _context: None) -> None:
-            pairs.append(
-                end
-            )  # a list's own append costs the interpreter next to nothing: whatever else is done here is done half a million times
+            # a list's own append costs the interpreter next to nothing: whatever else is done here is done half a million times
+            pairs.append(end)
             pairs.append(index)
 
         self._scan(buffer, report)
