@@ -4,7 +4,7 @@ import cases
 import pytest
 
 from pveforensics.model import Criticality, Event, Finding, Incident
-from pveforensics.report import document, markdown
+from pveforensics.report import document, markdown, node_ends
 from pveforensics.report.sections import postmortem
 from pveforensics.report.story import tell
 from pveforensics.report.verdict import verdict
@@ -120,3 +120,27 @@ def test_of_several_ends_each_is_told_with_its_own_return():
     ).sentence
     begin, _, back = said.partition("it was back ")
     assert ("02:10:00" in begin and back.startswith("55 s ")) or ("02:15:00" in begin and back.startswith("90 s "))
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        (("network", "network"), "90 s "),
+        (("network", "unclean_boot"), "at least 90 s "),
+        (("unclean_boot", "network"), "at most 90 s "),
+        (("unclean_boot", "fencing"), "about 90 s "),
+    ],
+)
+def test_how_much_later_something_was_is_told_as_surely_as_both_moments_are_known(classes, words):
+    lives = (
+        cases.boot("alpha", 0, 600, "unclean", 655.0),
+        cases.boot("alpha", 655, 690, "unclean", 720.0),
+        cases.boot("alpha", 720, 3600),
+    )
+    found = tuple(
+        Finding(f"rule-{at}", class_, Criticality.HIGH, 0.97, "title", "s", ("alpha",), start=cases.t(at), end=cases.t(back))
+        for class_, at, back in zip(classes, (600.0, 690.0), (655.0, 720.0), strict=True)
+    )
+    doc = document.view(document.to_document(cases.case((cases.node_info("alpha", 1, lives),), findings=found)))
+    before, after = sorted(doc.findings, key=lambda finding: finding.start)
+    assert node_ends.later(doc, before, after) == words
