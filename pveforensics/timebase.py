@@ -31,8 +31,8 @@ class Basis(enum.StrEnum):
 class Instant(Value, frozen=True, order=True):
     """A moment: microseconds since 1970 in UTC, how far it may be off, and what it rests on.
 
-    Order and equality look at the moment alone; whether an order may be *claimed* is asked of
-    `certainly_before`.
+    Equality looks at the moment alone; of equal moments the surer one is first in order. Whether an order may be *claimed* is asked
+    of `certainly_before`.
     """
 
     us: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from pveforensics.report import shape, words
+from pveforensics.value import Value
 
 _TELLING = frozenset({"kernel_panic", "softdog_reboot", "sysrq_reboot"})
 """Events with which a node ends. The expiry of a watchdog is none: the device resets the machine up to ten seconds later, without a line."""
@@ -17,7 +16,7 @@ _LOG_ENDS_US = 180_000_000
 _ONE_MOMENT_US = 1_500_000
 
 
-class End(msgspec.Struct, frozen=True):
+class End(Value, frozen=True):
     """An end that no line tells, in microseconds: the last line before it, or the one that foretold it, and the first sign after it.
 
     `back` is None for a reset by the watchdog, which follows soon whenever the next sign comes.

@@ -69,6 +69,20 @@ def test_a_line_that_tells_the_end_is_its_moment(class_, kind):
     assert row == "F1 alpha went down"
 
 
+@pytest.mark.parametrize(
+    ("manner", "events", "words"),
+    [
+        ("unclean", (), "alpha did not run for up to 90 s: its last line is of 02:10:00 UTC, its next boot of 02:11:30 UTC."),
+        ("unknown", (), "alpha did not run for up to 90 s: its last line is of 02:10:00 UTC, its next boot of 02:11:30 UTC."),
+        ("unclean", (("kernel_panic", 599.0),), "alpha did not run for 90 s, 02:10:00 UTC to 02:11:30 UTC."),
+    ],
+)
+def test_how_long_a_node_was_gone_is_a_bound_where_no_line_tells_its_end(manner, events, words):
+    parts = postmortem.build(tell(went_down("unclean_boot", boots(manner), *events))).parts
+    (impact,) = [part for part in parts if part.name == "Impact"]
+    assert words in [sentence.text for sentence in impact.sentences]
+
+
 @pytest.mark.parametrize("event", [("kernel_panic", 300.0), ("watchdog_expired", 600.0), ("kernel_panic", 700.0)])
 def test_a_panic_of_another_time_and_the_expiry_of_a_watchdog_tell_no_reset(event):
     assert "at or soon after 02:10:00" in told(went_down("fencing", boots(), event))[0]
