@@ -180,6 +180,14 @@ def test_of_many_everyday_lines_the_same_ones_are_recalled(seed):
         the_same(text_of(seed), page=3_000, index=EVERYDAY, shelve=True)
 
 
+@pytest.mark.parametrize("shelve", [True, False])
+def test_a_storm_of_which_corosync_2_left_each_line_twice_counts_once(shelve):
+    shown = "Retransmit List: 4a"
+    rows = [f"Mar 14 02:13:{at:02} alpha corosync[15]: {level} [TOTEM ] {shown}" for at in range(40) for level in ("", "notice ")]
+    for told in both("\n".join(rows).encode(), index=EVERYDAY, shelve=shelve):
+        assert sum(record.count for record in told.records) == 40
+
+
 @given(st.integers(0, 1 << 32))
 @settings(max_examples=40)
 def test_few_everyday_lines_become_the_records_that_they_were_before(seed):
