@@ -40,7 +40,7 @@ def impact(g: Ground) -> Said:
         if end is not None and back is not None:
             gone = words.duration((back - end) / 1e6)
             if node_ends.is_bound(g.doc, boot.end):
-                text = f"{node} did not run for up to {gone}: its last line is of {told(end)}, its next boot of {told(back)}."
+                text = f"{node} did not run for up to {gone}: its last line was written at {told(end)}, the first of its next boot at {told(back)}."
             else:
                 text = f"{node} did not run for {gone}, {told(end)} to {told(back)}."
             yield g.say(text, *boot.evidence[:1], *_next(g, node, boot), *lines(_about(g, node), 2))

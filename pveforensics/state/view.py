@@ -18,7 +18,7 @@ from pveforensics.value import Value
 Made = TypeVar("Made")
 
 
-class View(Value, frozen=True):
+class View(Value, frozen=True, gc=True):  # what it has made and kept may hold it
     """The evidence as trackers ask for it; made by `view_of`, never changed.
 
     `boots` is empty while the boots themselves are found. `nodes` are the nodes that have at least one event,

@@ -72,8 +72,16 @@ def test_a_line_that_tells_the_end_is_its_moment(class_, kind):
 @pytest.mark.parametrize(
     ("manner", "events", "words"),
     [
-        ("unclean", (), "alpha did not run for up to 90 s: its last line is of 02:10:00 UTC, its next boot of 02:11:30 UTC."),
-        ("unknown", (), "alpha did not run for up to 90 s: its last line is of 02:10:00 UTC, its next boot of 02:11:30 UTC."),
+        (
+            "unclean",
+            (),
+            "alpha did not run for up to 90 s: its last line was written at 02:10:00 UTC, the first of its next boot at 02:11:30 UTC.",
+        ),
+        (
+            "unknown",
+            (),
+            "alpha did not run for up to 90 s: its last line was written at 02:10:00 UTC, the first of its next boot at 02:11:30 UTC.",
+        ),
         ("unclean", (("kernel_panic", 599.0),), "alpha did not run for 90 s, 02:10:00 UTC to 02:11:30 UTC."),
     ],
 )

@@ -31,7 +31,10 @@ def test_a_fenced_node_fills_the_parts_that_evidence_carries():
         "“alpha had no quorum for 60 s” led to “alpha was reset by its own watchdog”: without quorum the HA lock cannot be renewed."
         in told["Summary"]
     )
-    assert "alpha did not run for up to 3 min 49 s: its last line is of 02:11:11 UTC, its next boot of 02:15:00 UTC." in told["Impact"]
+    assert (
+        "alpha did not run for up to 3 min 49 s: its last line was written at 02:11:11 UTC, the first of its next boot at 02:15:00 UTC."
+        in told["Impact"]
+    )
     assert (
         "files (vm:100) was down for up to 89 s, 02:11:11 UTC to 02:12:40 UTC; it ran on alpha before and on beta after." in told["Impact"]
     )
