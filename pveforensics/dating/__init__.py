@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from msgspec.structs import replace
-
 from pveforensics.dating.clock import FileClock, KernelStart, file_clock
 from pveforensics.dating.drafts import Draft, drafts_of, starts_of
 from pveforensics.dating.hints import believed
@@ -160,11 +158,9 @@ def _settings(documents: Sequence[Document], naming: Naming) -> Iterable[Interva
 
 
 def _clusters(documents: Sequence[Document]) -> tuple[Cluster, ...]:
-    """The cluster configurations, newest version first, each once, whichever files hold it."""
-    found: dict[Cluster, Cluster] = {}
-    for cluster in (cluster for document in documents for cluster in document.clusters):
-        found.setdefault(replace(cluster, evidence=()), cluster)
-    return tuple(sorted(found.values(), key=lambda cluster: (-(cluster.config_version or 0), -len(cluster.members))))
+    """The cluster configurations of all files, the newest version first."""
+    found = [cluster for document in documents for cluster in document.clusters]
+    return tuple(sorted(found, key=lambda cluster: (-(cluster.config_version or 0), -len(cluster.members))))
 
 
 # --- what the reader is told ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Cluster configurations of a bundle: each once, whichever files hold it."""
+"""Cluster configurations of a bundle: those of all files, the newest first."""
 
 from pveforensics.dating import date
 from pveforensics.identity import identify
@@ -13,7 +13,7 @@ def corosync_conf(node, version):
     return Document(path, "corosync.conf", 1, "", clusters=(cluster,), node_hint=node)
 
 
-def test_what_several_nodes_hold_is_told_once_by_the_first_file_and_the_newest_comes_first():
+def test_the_newest_comes_first_and_each_file_counts():
     documents = [corosync_conf("alpha", 4), corosync_conf("beta", 4), corosync_conf("gamma", 5)]
     told = date([], documents, identify([], documents), Options()).clusters
-    assert [(each.config_version, each.evidence[0].node) for each in told] == [(5, "gamma"), (4, "alpha")]
+    assert [(each.config_version, each.evidence[0].node) for each in told] == [(5, "gamma"), (4, "alpha"), (4, "beta")]

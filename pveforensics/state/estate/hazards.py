@@ -114,9 +114,10 @@ def _copies(view: View) -> Iterator[Interval]:
         return
     newest = max(versions)
     for version, lines in sorted(versions.items()):
-        for line in lines if version != newest else ():
+        of_node = {view.naming.node_of_path.get(line.path, ""): line for line in reversed(lines)}
+        for node, line in sorted(of_node.items()) if version != newest else ():
             said = f"{line.path} has config_version {version}, while {versions[newest][0].path} has {newest}"
-            yield bomb("copies", view.naming.node_of_path.get(line.path, ""), "older", said, (line, versions[newest][0]), size=str(version))
+            yield bomb("copies", node, "older", said, (line, versions[newest][0]), size=str(version))
 
 
 def _strangers(estate: Estate, cluster: Cluster) -> Iterator[Interval]:

@@ -41,6 +41,14 @@ def test_votes_links_and_tokens(files, expected):
     assert hazards(files) == expected
 
 
+def test_every_node_with_an_older_configuration_is_named_once():
+    old = corosync(second_link=True).replace("config_version: 3", "config_version: 2")
+    files = {f"{node}/etc/corosync/corosync.conf": old for node in ("beta", "gamma")}
+    files |= {"beta/etc/pve/corosync.conf": old, **conf(second_link=True)}
+    found = [each for each in case(files, rules=False).history.intervals if each.state == "copies"]
+    assert sorted((each.node, each.fields["size"]) for each in found) == [("beta", "2"), ("gamma", "2")]
+
+
 def test_a_cluster_of_one_has_no_time_bombs():
     assert hazards(conf(nodes=("alpha",))) == set()
 
