@@ -48,5 +48,5 @@ def listed(story: Story, most: int) -> tuple[Chain, ...]:
 
 
 def gravest(story: Story, most: int) -> tuple[Chain, ...]:
-    """So many incidents: the main one, then the most critical."""
+    """So many incidents, in the order of `Story.gravest`."""
     return tuple(itertools.islice((chain for chain in story.gravest if chain.incident is not None), most))
