@@ -116,7 +116,7 @@ def open_bundles(paths: Sequence[str], limits: Limits = Limits(), *, by_thread: 
 
     One that cannot be opened beside others that can is listed as not read. `by_thread` unpacks an archive ahead of who reads it.
     """
-    ledger = Ledger(limits, by_thread)
+    ledger = Ledger(limits, by_thread=by_thread)
     usable: list[str] = []
     seen: set[str] = set()
     problems: list[str] = []

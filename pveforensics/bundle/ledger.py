@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec import Struct, field
-
 from pveforensics.bundle.limits import Budget, Limits
 from pveforensics.bundle.names import shown
 from pveforensics.bundle.stream import Fault
 from pveforensics.model import NotRead
 
-_BY_LIMITS: Any = None
-"""What is made from the limits."""
 
-
-class Ledger(Struct):
+class Ledger:
     """The memory of one run; every part of the reader writes into the same one. `by_thread` allows a thread that unpacks ahead."""
 
-    limits: Limits
-    by_thread: bool = False
-    not_read: list[NotRead] = field(default_factory=list)
-    paths: dict[str, int] = field(default_factory=dict)
-    budget: Budget = _BY_LIMITS
-
-    def __post_init__(self) -> None:
-        self.budget = Budget(self.limits)
+    def __init__(self, limits: Limits, *, by_thread: bool = False) -> None:
+        """Nothing is noted and nothing used up yet."""
+        self.limits = limits
+        self.by_thread = by_thread
+        self.not_read: list[NotRead] = []
+        self.paths: dict[str, int] = {}
+        self.budget = Budget(limits)
 
     def note(self, path: str, reason: str, *, damage: bool = True) -> None:
         """List a member as not read, or not to its end. The list itself has a limit, and says when it is reached."""

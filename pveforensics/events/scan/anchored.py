@@ -15,6 +15,9 @@ import numpy.typing as npt
 from pveforensics.events.scan import compiled
 from pveforensics.events.scan.compiled import NUMBER, POINTER, Indexes, Mask, Words
 
+_MOST_HINTS = 64
+"""Literals that state a moment for which the loop has room (`MOST_HINTS`)."""
+
 
 class PageTable(ctypes.Structure):
     """Where the columns of a page lie: ends of its lines, and what `Rows` says of them; `fed` are lines left to the reader of lines."""
@@ -49,7 +52,7 @@ class _Groups(ctypes.Structure):
     _fields_ = [
         *(
             (name, POINTER)
-            for name in (
+            for name in [
                 "places",
                 "begins",
                 "sizes",
@@ -62,7 +65,7 @@ class _Groups(ctypes.Structure):
                 "left",
                 "kept",
                 "signatures",
-            )
+            ]
         ),
         *((name, NUMBER) for name in ("literal_count", "fed_count", "hint_count", "left_count", "kept_size", "crowd")),
     ]
@@ -183,7 +186,7 @@ class Grouper:
     def grouped(self, data: bytes, codes: Indexes, table: PageTable, lines: HitLines) -> tuple[Any, ...] | None:
         """The columns of `Groups`."""
         loaded = compiled.library()
-        if loaded is None:
+        if loaded is None or self._meanings.hints > _MOST_HINTS:
             return None
         *columns, literals, fed, hints, left, kept, signatures = self._scratch.take(len(codes))
         groups = self._groups

@@ -250,7 +250,7 @@ class Candidates:
         if not tries:
             return
         data = self._lines.data
-        message = data[begin:end].decode("utf-8", "replace").rstrip("\r")
+        message = self._lines.text(place, begin)
         head = data[start:begin].decode("ascii")
         pid = head[head.rindex("[") + 1 : -3] if data[begin - 3] == _CLOSING else ""
         text, uptime = message, None
